@@ -1,0 +1,56 @@
+"""Entry point of ``raq``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from enum import IntEnum
+from typing import TYPE_CHECKING
+
+from pytest_raq import __version__
+from pytest_raq.cli.models import add_models_command
+from pytest_raq.errors import MeasurementError, RaqError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class ExitCode(IntEnum):
+    """What ``raq`` returns to the shell."""
+
+    FINE = 0
+    REGRESSION = 1
+    USAGE = 2
+    NOT_MEASURED = 3
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run ``raq`` and return its exit code; a mistake of the user is one line."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except MeasurementError as exc:
+        return _fail(exc, ExitCode.NOT_MEASURED)
+    except RaqError as exc:
+        return _fail(exc, ExitCode.USAGE)
+    except BrokenPipeError:
+        # The reader of our output has gone, as `raq … | head` does.
+        sys.stderr.close()
+        return ExitCode.FINE
+
+
+def _fail(exc: RaqError, code: ExitCode) -> int:
+    sys.stderr.write(f"raq: {exc}\n")
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="raq",
+        description="Relative answer quality without pytest.",
+        epilog="exit codes: 0 fine, 1 regression, 2 usage, 3 could not measure",
+    )
+    parser.add_argument("--version", action="version", version=f"pytest-raq {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_models_command(commands)
+    return parser

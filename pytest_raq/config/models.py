@@ -1,0 +1,120 @@
+"""``models/NAME.toml``: one contestant."""
+
+from __future__ import annotations
+
+import string
+from pathlib import Path  # noqa: TC003 - pydantic resolves the annotation at run time
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from pytest_raq.config.base import Settings
+
+Count = Annotated[int, Field(ge=1)]
+
+CHAT = "chat"
+"""The value of ``prompt`` that asks for the model's own chat template."""
+
+DEFAULT_CHAT_MESSAGE = (
+    "Answer the question with as few words as possible, taken from the passage.\n\n"
+    "Passage: {passage}\n\nQuestion: {question}"
+)
+
+
+class SourceSettings(Settings):
+    """Where ``raq models pull`` finds the file of a model."""
+
+    repo: str
+    filename: str
+    revision: str = "main"
+
+
+class OpenAISettings(Settings):
+    """An OpenAI-compatible server."""
+
+    base_url: str
+    model: str
+    api_key_env: str = "OPENAI_API_KEY"
+
+
+class ModelDefinition(Settings):
+    """One model. ``name`` and ``path`` come from the file, not from its text."""
+
+    name: str
+    path: Path
+    engine: Literal["llama-cpp", "openai"] = "llama-cpp"
+    family: str = ""
+    file: str | None = None
+    """The GGUF file, beside the definition or absolute."""
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    context_length: Count = 1024
+    """Tokens of prompt and answer together."""
+    max_tokens: Count = 256
+    temperature: Annotated[float, Field(ge=0)] = 0.0
+    """0 is greedy."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    stop: tuple[str, ...] = ()
+    threads: Count | None = None
+    """Threads of llama.cpp; the cores of the machine when absent."""
+    parallel: Count | None = None
+    """Sequences decoded together."""
+    timeout: Annotated[float, Field(gt=0)] = 600.0
+    """Seconds without a sign of life after which one question is given up."""
+    prompt: Annotated[str, Field(min_length=1)] = CHAT
+    """A template with {passage} and {question}, or "chat"."""
+    chat_message: Annotated[str, Field(min_length=1)] = DEFAULT_CHAT_MESSAGE
+    """The user's message when ``prompt`` is "chat": a template like ``prompt``."""
+    source: SourceSettings | None = None
+    openai: OpenAISettings | None = None
+
+    @field_validator("stop", mode="before")
+    @classmethod
+    def _accept_list(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("stop")
+    @classmethod
+    def _refuse_empty_stop(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if "" in value:
+            raise ValueError("an empty stop string would end every answer at once")
+        return value
+
+    @field_validator("prompt", "chat_message")
+    @classmethod
+    def _check_placeholders(cls, value: str) -> str:
+        if value == CHAT:
+            return value
+        try:
+            fields = [name for _, name, _, _ in string.Formatter().parse(value) if name is not None]
+        except ValueError as exc:
+            raise ValueError(f"is not a template: {exc}; write {{{{ for a brace") from exc
+        unknown = sorted(set(fields) - {"passage", "question"})
+        if unknown:
+            raise ValueError(f"knows {{passage}} and {{question}}, not {{{unknown[0]}}}")
+        if "question" not in fields:
+            raise ValueError("has no {question}")
+        return value
+
+    @model_validator(mode="after")
+    def _check_engine(self) -> Self:
+        if self.engine == "llama-cpp" and self.file is None:
+            raise ValueError('file is missing: engine = "llama-cpp" runs a GGUF file')
+        if self.engine == "openai" and self.openai is None:
+            raise ValueError('[openai] is missing: engine = "openai" needs base_url and model')
+        return self
+
+    @property
+    def file_path(self) -> Path:
+        """The GGUF file; relative paths start at the definition's folder."""
+        assert self.file is not None
+        return (self.path.parent / self.file).expanduser()
+
+    @property
+    def uses_chat(self) -> bool:
+        """Whether the model's chat template makes the prompt."""
+        return self.prompt == CHAT
+
+    def render(self, passage: str, question: str) -> str:
+        """Return the plain prompt, or the user's message for the chat template."""
+        template = self.chat_message if self.uses_chat else self.prompt
+        return template.format(passage=passage, question=question)

@@ -1,0 +1,74 @@
+"""``suites/NAME.toml``: what to ask whom, and when to fail."""
+
+from __future__ import annotations
+
+from pathlib import Path  # noqa: TC003 - pydantic resolves the annotation at run time
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from pytest_raq.config.base import Settings
+
+Probability = Annotated[float, Field(gt=0, lt=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class DatasetSettings(Settings):
+    """Where the questions are and which of them are asked."""
+
+    source: Annotated[str, Field(min_length=1)]
+    """A SQuAD JSON file or a saved dataset beside the suite, or a hub id."""
+    name: str | None = None
+    """The configuration of a hub data set."""
+    split: str | None = None
+    """The split of a hub or saved data set; not used for files."""
+    revision: str | None = None
+    """The revision of a hub data set: a commit, for runs that can be repeated."""
+    sample: Annotated[int, Field(ge=1)] | None = None
+    """How many questions to draw; all when absent."""
+    seed: int = 0
+    """The seed of the draw."""
+
+
+class GateSettings(Settings):
+    """When a difference fails the build."""
+
+    alpha: Probability = 0.05
+    """Error rate of the quality test, over all models of the suite (Holm)."""
+    margin: Annotated[float, Field(gt=0, le=1)] = 0.10
+    """Net preference that may be lost: a pass needs the interval above −margin."""
+    min_effect: Share = 0.05
+    """Net preference below which a significant loss is not called a regression."""
+    max_f1_drop: Share = 0.02
+    """Guard rail: loss of SQuAD F1 that is told beside the verdict."""
+    max_slowdown: Share = 0.10
+    """Loss of speed that is tolerated."""
+    max_missing: Share = 0.02
+    """Share of questions without an answer or a ranking that is tolerated."""
+    inconclusive: Literal["pass", "fail"] = "pass"
+    """Whether a run that cannot decide passes with a warning, or fails."""
+
+
+class SuiteDefinition(Settings):
+    """One suite. ``name`` and ``path`` come from the file, not from its text."""
+
+    name: str
+    path: Path
+    default: bool = False
+    models: Annotated[tuple[str, ...], Field(min_length=1)]
+    judge: str = "reference"
+    dataset: DatasetSettings
+    gate: GateSettings = GateSettings()
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def _accept_list(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("models")
+    @classmethod
+    def _refuse_duplicates(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        twice = sorted({name for name in value if value.count(name) > 1})
+        if twice:
+            raise ValueError(f"names {', '.join(twice)} more than once")
+        return value

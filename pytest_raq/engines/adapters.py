@@ -1,0 +1,42 @@
+"""The one place that binds the name of an engine to its adapter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_raq.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from pytest_raq.config import ModelDefinition
+    from pytest_raq.engines.protocol import Engine
+
+
+def open_engine(definition: ModelDefinition, python: Path | None = None) -> Engine:
+    """Load a model and return the engine that runs it.
+
+    ``python`` is the interpreter of a virtual environment with another
+    llama-cpp-python to run the model under; this one when None. ConfigError
+    when the definition is wrong, EngineStartError when the model does not load.
+    """
+    return _ADAPTERS[definition.engine](definition, python)
+
+
+def _open_llama_cpp(definition: ModelDefinition, python: Path | None) -> Engine:
+    from pytest_raq.engines.llamacpp import LlamaCppEngine  # noqa: PLC0415 - only when used
+
+    return LlamaCppEngine(definition, python)
+
+
+def _open_openai(definition: ModelDefinition, _python: Path | None) -> Engine:
+    raise ConfigError(
+        f'{definition.path}: engine = "openai" is not available yet: use engine = "llama-cpp"'
+    )
+
+
+_ADAPTERS: Mapping[str, Callable[[ModelDefinition, Path | None], Engine]] = {
+    "llama-cpp": _open_llama_cpp,
+    "openai": _open_openai,
+}

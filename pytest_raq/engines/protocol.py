@@ -1,0 +1,44 @@
+"""What every engine can do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+
+    from pytest_raq.records import EngineInfo, Outcome, Prompt
+
+
+class Engine(Protocol):
+    """A loaded model that answers prompts.
+
+    Loading happens when the engine is made; EngineStartError when it fails.
+    """
+
+    @property
+    def info(self) -> EngineInfo:
+        """What runs the model, for the provenance of its answers."""
+
+    def answers(self, prompts: Sequence[Prompt]) -> Iterator[Outcome]:
+        """Yield one outcome for each prompt, in any order, known by its question_id.
+
+        Lazy: a prompt is worked on when the iterator is advanced, and an
+        iterator may be left before its end. What goes wrong in the engine is
+        a Failure of the questions it concerns; nothing is raised for it.
+        """
+
+    def close(self) -> None:
+        """Free the model; safe to call twice. Prompts asked later fail."""
+
+    def __enter__(self) -> Self:
+        """Return the engine itself."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the engine."""

@@ -1,0 +1,107 @@
+"""A deterministic engine without a model, for tests of whatever uses engines."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Self
+
+from pytest_raq.records import (
+    Answer,
+    EngineInfo,
+    Failure,
+    FinishReason,
+    Timing,
+    count_words_and_numbers,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from types import TracebackType
+
+    from pytest_raq.records import Outcome, Prompt
+
+_SECONDS_PER_TOKEN = 0.01
+_NO_FAILURES: Mapping[str, str] = MappingProxyType({})
+
+
+class ScriptedEngine:
+    """Says what it was told to say.
+
+    ``answers`` maps question ids to texts, or makes the text from a prompt;
+    ``failures`` maps question ids to the reasons why they fail. A question in
+    neither mapping fails too. ``asked`` lists the question ids worked on so
+    far, ``closed`` tells whether the engine was closed.
+    """
+
+    def __init__(
+        self,
+        answers: Mapping[str, str] | Callable[[Prompt], str],
+        *,
+        model: str = "scripted",
+        failures: Mapping[str, str] = _NO_FAILURES,
+        info: EngineInfo | None = None,
+    ) -> None:
+        self.info = info or EngineInfo("scripted", "1")
+        self.asked: list[str] = []
+        self.closed = False
+        self._answers = answers
+        self._model = model
+        self._failures = failures
+
+    def answers(self, prompts: Sequence[Prompt]) -> Iterator[Outcome]:
+        """Yield the scripted outcomes in the order of the prompts."""
+        for prompt in prompts:
+            yield self._answer(prompt)
+
+    def _answer(self, prompt: Prompt) -> Outcome:
+        question_id = prompt.question_id
+        self.asked.append(question_id)
+        reason = self._why_not(question_id)
+        if reason:
+            return Failure(question_id, self._model, reason)
+        text = self._answers(prompt) if callable(self._answers) else self._answers[question_id]
+        timing = _fake_timing(prompt.text, text)
+        return Answer(question_id, self._model, text, FinishReason.STOP, timing)
+
+    def _why_not(self, question_id: str) -> str:
+        if self.closed:
+            return "the engine is closed"
+        if question_id in self._failures:
+            return self._failures[question_id]
+        if not callable(self._answers) and question_id not in self._answers:
+            return f"no answer is scripted for question {question_id!r}"
+        return ""
+
+    def close(self) -> None:
+        """Fail whatever is asked from now on."""
+        self.closed = True
+
+    def __enter__(self) -> Self:
+        """Return the engine itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the engine."""
+        self.close()
+
+
+def _fake_timing(prompt: str, text: str) -> Timing:
+    """Count words as tokens that all take as long, so that equal texts have equal timings."""
+    prompt_tokens = max(1, count_words_and_numbers(prompt))
+    generated_tokens = max(1, count_words_and_numbers(text))
+    prefill_seconds = prompt_tokens * _SECONDS_PER_TOKEN
+    decode_seconds = (generated_tokens - 1) * _SECONDS_PER_TOKEN
+    return Timing(
+        prompt_tokens=prompt_tokens,
+        prefilled_tokens=prompt_tokens,
+        generated_tokens=generated_tokens,
+        time_to_first_token=prefill_seconds,
+        prefill_seconds=prefill_seconds,
+        decode_seconds=decode_seconds,
+        total_seconds=prefill_seconds + decode_seconds,
+    )

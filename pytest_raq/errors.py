@@ -1,0 +1,68 @@
+"""Every exception that pytest-raq raises on purpose.
+
+    RaqError
+    ├── UsageError             what the user typed or wrote is wrong
+    │   ├── ConfigError        a suite, model definition or option
+    │   ├── DatasetError       a file or hub data set of questions
+    │   └── BaselineError      a baseline file that cannot be read
+    ├── MeasurementError       something could not be measured
+    │   ├── EngineError        an engine as a whole
+    │   │   ├── EngineStartError   the model did not load
+    │   │   └── EngineCrashError   the worker process died or hung
+    │   ├── PromptTooLongError     one question does not fit the context
+    │   └── JudgeError         the judge gave no usable verdict
+    └── StoreError             the store or a result file cannot be written
+
+Each message is one line that says what, where and what to do next.
+Third-party exceptions are mapped to these once, at the edge where they occur.
+"""
+
+from __future__ import annotations
+
+
+class RaqError(Exception):
+    """Base of all pytest-raq errors."""
+
+
+class UsageError(RaqError):
+    """What the user typed or wrote is wrong; the next step is theirs."""
+
+
+class ConfigError(UsageError):
+    """A suite, a model definition or an option does not say what it must."""
+
+
+class DatasetError(UsageError):
+    """Questions could not be read from a file or a hub."""
+
+
+class BaselineError(UsageError):
+    """A baseline file exists and cannot be read."""
+
+
+class MeasurementError(RaqError):
+    """Something that was to be measured could not be."""
+
+
+class EngineError(MeasurementError):
+    """An engine as a whole cannot answer."""
+
+
+class EngineStartError(EngineError):
+    """The model did not load, or its server did not answer."""
+
+
+class EngineCrashError(EngineError):
+    """The process that ran the model died or stopped answering."""
+
+
+class PromptTooLongError(MeasurementError):
+    """A prompt and its answer do not fit the context of the model."""
+
+
+class JudgeError(MeasurementError):
+    """The judge gave no complete ranking."""
+
+
+class StoreError(RaqError):
+    """The store or a result file cannot be read or written."""

@@ -1,0 +1,5 @@
+"""What a run means for one model: pass, regression, or why neither can be said."""
+
+from pytest_raq.gate.rules import GateInput, decide, decide_speed, is_failure
+
+__all__ = ["GateInput", "decide", "decide_speed", "is_failure"]

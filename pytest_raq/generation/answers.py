@@ -1,0 +1,244 @@
+"""All answers of one model to the questions of a suite."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+from pytest_raq.errors import RaqError
+from pytest_raq.records import Answer, EngineInfo, Failure, ModelProvenance, Prompt
+from pytest_raq.store import answer_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from pytest_raq.config import ModelDefinition
+    from pytest_raq.generation.pool import EnginePool
+    from pytest_raq.generation.progress import Progress
+    from pytest_raq.records import Outcome, Question
+    from pytest_raq.store import AnswerStore
+
+UNREADABLE = "unreadable"
+"""Stands for the SHA-256 of a model file that cannot be read."""
+
+
+class ModelAnswers:
+    """Pulls the answers of one model, each generated at most once.
+
+    An answer that is asked for comes from memory, else from the store, else
+    from the engine, which then works through all planned questions in order
+    as far as it is asked to.
+    """
+
+    def __init__(
+        self,
+        model: ModelDefinition,
+        questions: Sequence[Question],
+        *,
+        pool: EnginePool,
+        store: AnswerStore | None,
+        progress: Progress,
+        fresh: bool = False,
+    ) -> None:
+        self.model = model
+        self._questions = {question.id: question for question in questions}
+        self._plan = list(self._questions)
+        self._pool = pool
+        self._store = store
+        self._progress = progress
+        self._fresh = fresh
+        self._outcomes: dict[str, Outcome] = {}
+        self._stream: Iterator[Outcome] | None = None
+        self._sha256: str | None = None
+        self._asked = self._generated = 0
+        self._started = 0.0
+        self._info: EngineInfo | None = None
+
+    def plan(self, question_ids: Iterable[str]) -> None:
+        """Say which questions will be asked, so that no others are generated."""
+        wanted = set(question_ids)
+        self._plan = [question_id for question_id in self._questions if question_id in wanted]
+
+    def get(self, question_id: str) -> Outcome:
+        """Return the answer to a question, generating it if nobody has."""
+        if question_id not in self._outcomes:
+            self._recall([question_id])
+        if question_id not in self._outcomes:
+            self._generate(question_id)
+        return self._outcomes[question_id]
+
+    def get_all(self) -> dict[str, Outcome]:
+        """Return the answers to all questions, in the order of the questions."""
+        self._plan = list(self._questions)
+        return {question_id: self.get(question_id) for question_id in self._questions}
+
+    def in_hand(self) -> dict[str, Outcome]:
+        """Return what is known without generating anything."""
+        return dict(self._outcomes)
+
+    def absorb(self, outcomes: Iterable[Outcome]) -> None:
+        """Take over what another process found out; an answer beats a failure."""
+        for outcome in outcomes:
+            known = self._outcomes.get(outcome.question_id)
+            if known is None or isinstance(known, Failure):
+                self._outcomes[outcome.question_id] = outcome
+
+    def _generate(self, question_id: str) -> None:
+        if self._stream is None:
+            self._stream = self._open_stream(question_id)
+        self._advance_to(question_id)
+        if question_id not in self._outcomes:
+            # The stream was planned before this question was wanted.
+            self._stream = self._open_stream(question_id)
+            self._advance_to(question_id)
+        if question_id not in self._outcomes:
+            reason = "the engine ended without an answer to this question"
+            self._keep(Failure(question_id, self.model.name, reason))
+        if self._generated >= self._asked:
+            self.end_stream()
+
+    def _advance_to(self, question_id: str) -> None:
+        assert self._stream is not None
+        for outcome in self._stream:
+            self._keep(outcome)
+            if outcome.question_id == question_id:
+                return
+
+    def _open_stream(self, question_id: str) -> Iterator[Outcome]:
+        self._recall(self._plan)
+        wanted = [q for q in self._plan if q not in self._outcomes or q == question_id]
+        if question_id not in wanted:
+            wanted.insert(0, question_id)
+        self._asked, self._generated = len(wanted), 0
+        prompts = [self._prompt(self._questions[name]) for name in wanted]
+        if not self._pool.is_open(self.model):
+            self._progress.loading(self.model.name)
+        try:
+            engine = self._pool.get(self.model)
+        except RaqError as exc:
+            reason = str(exc)
+            return iter(
+                [Failure(prompt.question_id, self.model.name, reason) for prompt in prompts]
+            )
+        self._remember(engine.info)
+        self._started = time.monotonic()
+        self._progress.answered(self.model.name, 0, self._asked)
+        return iter(engine.answers(prompts))
+
+    def end_stream(self) -> None:
+        """Stop working ahead; what is asked for later is generated anew."""
+        if self._stream is not None and self._generated:
+            seconds = time.monotonic() - self._started
+            self._progress.finished(self.model.name, self._generated, seconds)
+        self._stream = None
+
+    def probe(self, question_id: str) -> Outcome:
+        """Return a new answer, alone and from a cold prefix; it is not stored."""
+        self.end_stream()
+        try:
+            engine = self._pool.get(self.model)
+        except RaqError as exc:
+            return Failure(question_id, self.model.name, str(exc))
+        self._remember(engine.info)
+        return next(iter(engine.answers([self._prompt(self._questions[question_id])])))
+
+    def _prompt(self, question: Question) -> Prompt:
+        text = self.model.render(question.passage, question.question)
+        return Prompt(question.id, text, chat=self.model.uses_chat)
+
+    def _keep(self, outcome: Outcome) -> None:
+        self._outcomes[outcome.question_id] = outcome
+        self._generated += 1
+        if isinstance(outcome, Answer):
+            self._progress.answered(self.model.name, self._generated, self._asked)
+            if self._store is not None:
+                question = self._questions[outcome.question_id]
+                self._store.put_answer(self._key(question), outcome)
+
+    def _recall(self, question_ids: Iterable[str]) -> None:
+        if self._store is None or self._fresh or not self._is_as_defined():
+            return
+        for question_id in question_ids:
+            if question_id not in self._outcomes:
+                key = self._key(self._questions[question_id])
+                stored = self._store.get_answer(key, question_id, self.model.name)
+                if stored is not None:
+                    self._outcomes[question_id] = stored
+
+    def _is_as_defined(self) -> bool:
+        """Whether the file is the one of the definition; if not, the engine will say so."""
+        expected = self.model.sha256 or self.file_sha256
+        return self.file_sha256 == expected != UNREADABLE
+
+    def _remember(self, info: EngineInfo) -> None:
+        self._info = info
+        if self._store is not None:
+            self._store.put_engine(self._engine_key(), info)
+
+    def _key(self, question: Question) -> str:
+        prompt = self._prompt(question)
+        return answer_key(
+            model=self._identity(), options=self._options(), text=prompt.text, chat=prompt.chat
+        )
+
+    def _engine_key(self) -> str:
+        return answer_key(model=self._identity())
+
+    def _identity(self) -> list[str]:
+        return [self.model.engine, engine_version(), self.file_sha256]
+
+    def _options(self) -> dict[str, str | int | float | list[str]]:
+        model = self.model
+        return {
+            "context_length": model.context_length,
+            "max_tokens": model.max_tokens,
+            "temperature": model.temperature,
+            "seed": model.seed,
+            "stop": list(model.stop),
+            "threads": model.threads or 0,
+        }
+
+    @property
+    def file_sha256(self) -> str:
+        """SHA-256 of the model's file, read once."""
+        if self._sha256 is None:
+            self._sha256 = _hash_file(self.model)
+        return self._sha256
+
+    @property
+    def provenance(self) -> ModelProvenance:
+        """What answers: the engine is asked only if it was loaded, else the store."""
+        if self._info is None and self._store is not None:
+            self._info = self._store.get_engine(self._engine_key())
+        info = self._info or EngineInfo(self.model.engine, engine_version())
+        prompt = self.model.prompt + ("\0" + self.model.chat_message) * self.model.uses_chat
+        return ModelProvenance(
+            engine=info.engine,
+            build=info.build,
+            file=self.model.file_path.name if self.model.file else "",
+            file_sha256=self.file_sha256,
+            quantization=info.quantization,
+            prompt_sha256=hashlib.sha256(prompt.encode()).hexdigest(),
+            template_sha256=info.template_sha256,
+            options=self._options(),
+        )
+
+
+def engine_version() -> str:
+    """Return the version of llama-cpp-python without loading it."""
+    try:
+        return version("llama-cpp-python")
+    except PackageNotFoundError:
+        return ""
+
+
+def _hash_file(model: ModelDefinition) -> str:
+    if model.file is None:
+        return ""
+    try:
+        with model.file_path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return UNREADABLE

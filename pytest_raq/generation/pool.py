@@ -1,0 +1,86 @@
+"""Engines that are kept open between tests, within the memory at hand."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from pytest_raq.engines import open_engine
+from pytest_raq.errors import RaqError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pytest_raq.config import ModelDefinition
+    from pytest_raq.engines import Engine
+
+_MEMORY_SHARE = 0.4
+
+
+class EnginePool:
+    """Opens each model once and closes the least recently used when memory is short.
+
+    A model that did not start is not tried again: the same error is raised
+    each time it is asked for.
+    """
+
+    def __init__(
+        self,
+        opener: Callable[[ModelDefinition], Engine] | None = None,
+        budget_bytes: int | None = None,
+    ) -> None:
+        self._opener = opener or open_engine
+        self._budget = _memory_share() if budget_bytes is None else budget_bytes
+        self._engines: OrderedDict[str, tuple[Engine, int]] = OrderedDict()
+        self._errors: dict[str, RaqError] = {}
+
+    def is_open(self, model: ModelDefinition) -> bool:
+        """Whether the model is loaded."""
+        return model.name in self._engines
+
+    def get(self, model: ModelDefinition) -> Engine:
+        """Return the engine of a model, loading it if needed; RaqError when it will not load."""
+        if model.name in self._errors:
+            raise self._errors[model.name]
+        if model.name not in self._engines:
+            self._open(model)
+        self._engines.move_to_end(model.name)
+        return self._engines[model.name][0]
+
+    def _open(self, model: ModelDefinition) -> None:
+        size = _file_size(model)
+        while self._engines and size + self._bytes_open() > self._budget:
+            _, (engine, _) = self._engines.popitem(last=False)
+            engine.close()
+        try:
+            self._engines[model.name] = (self._opener(model), size)
+        except RaqError as exc:
+            self._errors[model.name] = exc
+            raise
+
+    def _bytes_open(self) -> int:
+        return sum(size for _, size in self._engines.values())
+
+    def close(self) -> None:
+        """Close every engine."""
+        while self._engines:
+            _, (engine, _) = self._engines.popitem()
+            engine.close()
+
+
+def _file_size(model: ModelDefinition) -> int:
+    if model.file is None:
+        return 0
+    try:
+        return model.file_path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _memory_share() -> int:
+    try:
+        pages = os.sysconf("SC_PHYS_PAGES")
+        return int(_MEMORY_SHARE * pages * os.sysconf("SC_PAGE_SIZE"))
+    except (ValueError, OSError, AttributeError):
+        return 2**32

@@ -1,0 +1,20 @@
+"""Judges, and the rankings made of their verdicts."""
+
+from pytest_raq.judging.judges import open_judge
+from pytest_raq.judging.protocol import Case, Judge, NoOrder, Order
+from pytest_raq.judging.ranking import mid_ranks, rank_contestants, restrict
+from pytest_raq.judging.reference import ReferenceJudge
+from pytest_raq.judging.scripted import ScriptedJudge
+
+__all__ = [
+    "Case",
+    "Judge",
+    "NoOrder",
+    "Order",
+    "ReferenceJudge",
+    "ScriptedJudge",
+    "mid_ranks",
+    "open_judge",
+    "rank_contestants",
+    "restrict",
+]

@@ -1,0 +1,57 @@
+"""What a judge is asked and what it says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_raq.records import JudgeIdentity, Question
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A question with at least two distinct texts to be ranked.
+
+    The texts are stripped and sorted: their order says nothing about who wrote
+    them. A text may be empty.
+    """
+
+    question: Question
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A weak order: tiers of indices into the texts of a case, best first.
+
+    Each index stands in exactly one tier; texts of one tier are level.
+    """
+
+    tiers: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NoOrder:
+    """Why the judge gave no order for one case."""
+
+    reason: str
+
+
+class Judge(Protocol):
+    """Orders texts by closeness to the references of a question."""
+
+    @property
+    def identity(self) -> JudgeIdentity:
+        """What must be equal for two rankings to be compared."""
+
+    def order(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
+        """Yield one verdict a case, in the order of the cases.
+
+        A judge may read ahead, to work on several cases at once, but reads the
+        cases on the thread that asks for the verdicts. It yields `NoOrder` for
+        a case that it cannot decide and raises JudgeError when it can decide
+        no further one.
+        """

@@ -1,0 +1,67 @@
+"""Put a suite together from its definition."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_raq.datasets import load_questions
+from pytest_raq.errors import BaselineError
+from pytest_raq.generation import ModelAnswers
+from pytest_raq.judging import open_judge
+from pytest_raq.pipeline.run import SuiteRun
+from pytest_raq.store import baseline_path, load_baseline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from pytest_raq.config import ModelDefinition, SuiteDefinition
+    from pytest_raq.generation import EnginePool, Progress
+    from pytest_raq.records import Baseline
+    from pytest_raq.store import AnswerStore
+
+
+def build_run(
+    suite: SuiteDefinition,
+    models: Mapping[str, ModelDefinition],
+    *,
+    models_folder: Path,
+    baselines_folder: Path,
+    pool: EnginePool,
+    store: AnswerStore | None,
+    progress: Progress,
+    fresh: bool,
+) -> SuiteRun:
+    """Read questions, judge and baseline of a suite; UsageError when one is wrong.
+
+    A baseline that cannot be read does not stop the run: it is the verdict of
+    every model, and can be replaced by ``--raq-update``.
+    """
+    questions = load_questions(suite.dataset, suite.path.parent)
+    answers = {
+        name: ModelAnswers(
+            model, questions.questions, pool=pool, store=store, progress=progress, fresh=fresh
+        )
+        for name, model in models.items()
+    }
+    baseline, problem = _baseline(baselines_folder, suite.name)
+    return SuiteRun(
+        suite,
+        questions,
+        answers,
+        open_judge(suite.judge, models_folder),
+        baselines_folder=baselines_folder,
+        baseline=baseline,
+        baseline_problem=problem,
+    )
+
+
+def _baseline(folder: Path, suite: str) -> tuple[Baseline | None, str]:
+    try:
+        baseline = load_baseline(folder, suite)
+    except BaselineError as exc:
+        return None, str(exc)
+    if baseline is None:
+        path = baseline_path(folder, suite)
+        return None, f"{path} does not exist; accept this state with --raq-update"
+    return baseline, ""

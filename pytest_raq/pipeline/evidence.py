@@ -1,0 +1,179 @@
+"""What the answers and rankings in hand say: tests between models, evidence for the gate."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from pytest_raq.gate import GateInput, decide
+from pytest_raq.judging import restrict
+from pytest_raq.pipeline.speed import MEASURES
+from pytest_raq.records import Answer, Ranking
+from pytest_raq.stats.quality import preferences, quality_evidence
+from pytest_raq.stats.ranks import rank_tests
+from pytest_raq.stats.speed import speed_evidence
+from pytest_raq.stats.squad import f1
+from pytest_raq.stats.standing import standing_changes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_raq.config import GateSettings
+    from pytest_raq.records import (
+        Baseline,
+        Outcome,
+        QualityEvidence,
+        Question,
+        RankTests,
+        SpeedEvidence,
+        SpeedSamples,
+        StandingChange,
+        Verdict,
+    )
+
+NOW, THEN = "now:", "then:"
+"""Contestants of a joint ranking: a model's answer of today, its accepted answer."""
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a run has in hand; ``problems`` says why a model has no baseline to compare with."""
+
+    questions: Sequence[Question]
+    outcomes: Mapping[str, Mapping[str, Outcome]]
+    rankings: Mapping[str, Ranking]
+    problems: Mapping[str, str]
+    baseline: Baseline | None
+    speeds: Mapping[str, SpeedSamples]
+    same_machine: bool | None
+    seed: int
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was found in it."""
+
+    tests: RankTests | None
+    quality: Mapping[str, QualityEvidence]
+    preferences: Mapping[str, Mapping[str, int]]
+    inputs: Mapping[str, GateInput]
+    standing: tuple[StandingChange, ...] = field(default=())
+
+
+def gather_evidence(material: Material, settings: GateSettings) -> Evidence:
+    """Test what is in hand."""
+    clusters = {question.id: question.cluster for question in material.questions}
+    models = list(material.outcomes)
+    compared = [model for model in models if not material.problems[model]]
+    found = preferences(
+        material.rankings.values(),
+        {model: NOW + model for model in compared},
+        {model: THEN + model for model in compared},
+    )
+    quality = quality_evidence(
+        {model: items for model, items in found.items() if items},
+        clusters,
+        alpha=settings.alpha,
+        min_effect=settings.min_effect,
+        seed=material.seed,
+    )
+    tests = _tests(material, clusters)
+    return Evidence(
+        tests=tests,
+        quality=quality,
+        preferences=found,
+        inputs={model: _input(model, material, quality) for model in models},
+        standing=_standing(tests, material.baseline, settings.alpha),
+    )
+
+
+def verdict_of(model: str, evidence: Evidence, settings: GateSettings) -> Verdict:
+    """Return the gate's word on one model."""
+    return decide(evidence.inputs[model], settings)
+
+
+def _tests(material: Material, clusters: Mapping[str, str]) -> RankTests | None:
+    """Test the ranks of the models that answered; None while nothing is ranked."""
+    today = {NOW + model for model in material.outcomes}
+    rankings = [restrict(ranking, today) for ranking in material.rankings.values()]
+    if not any(ranking.ranks for ranking in rankings):
+        return None
+    renamed = [
+        Ranking(
+            ranking.question_id,
+            {name.removeprefix(NOW): rank for name, rank in ranking.ranks.items()},
+            ranking.missing,
+        )
+        for ranking in rankings
+    ]
+    return rank_tests(renamed, clusters, list(material.outcomes), seed=material.seed)
+
+
+def _standing(
+    tests: RankTests | None, baseline: Baseline | None, alpha: float
+) -> tuple[StandingChange, ...]:
+    if tests is None or baseline is None or baseline.tests is None:
+        return ()
+    return standing_changes(tests, baseline.tests, alpha)
+
+
+def _input(model: str, material: Material, quality: Mapping[str, QualityEvidence]) -> GateInput:
+    outcomes = material.outcomes[model]
+    answers = {key: item for key, item in outcomes.items() if isinstance(item, Answer)}
+    ranked = [key for key in answers if NOW + model in _ranks(material, key)]
+    f1_now, f1_before = _f1(model, material, answers)
+    return GateInput(
+        model=model,
+        expected=len(material.questions),
+        answered=len(answers),
+        ranked=len(ranked),
+        quality=quality.get(model),
+        baseline_problem=material.problems[model],
+        f1_now=f1_now,
+        f1_before=f1_before,
+        speed=_speed(model, material),
+        same_machine=material.same_machine,
+        models=len(quality),
+    )
+
+
+def _ranks(material: Material, question_id: str) -> Mapping[str, float]:
+    ranking = material.rankings.get(question_id)
+    return ranking.ranks if ranking else {}
+
+
+def _f1(
+    model: str, material: Material, answers: Mapping[str, Answer]
+) -> tuple[float | None, float | None]:
+    """Return the mean F1 of today's and of the accepted answers over the same questions."""
+    if material.baseline is None or material.problems[model]:
+        return None, None
+    pairs = []
+    for question in material.questions:
+        accepted = material.baseline.questions.get(question.id)
+        text = accepted.answers.get(model) if accepted else None
+        if text is not None and question.id in answers:
+            today = f1(answers[question.id].text, question.references)
+            pairs.append((today, f1(text, question.references)))
+    if not pairs:
+        return None, None
+    return fmean(now for now, _ in pairs), fmean(before for _, before in pairs)
+
+
+def _speed(model: str, material: Material) -> tuple[SpeedEvidence, ...]:
+    """Compare what the probe measured with the baseline, measure by measure."""
+    if material.baseline is None or material.problems[model]:
+        return ()
+    now, before = material.speeds.get(model, {}), material.baseline.speeds.get(model, {})
+    return tuple(
+        speed_evidence(
+            measure,
+            now[measure],
+            before[measure],
+            higher_is_better=higher_is_better,
+            seed=material.seed,
+        )
+        for measure, higher_is_better in MEASURES.items()
+        if now.get(measure) and before.get(measure)
+    )

@@ -1,0 +1,386 @@
+"""One suite in a run: answers, rankings and verdicts, pulled when asked for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pytest_raq.errors import MeasurementError
+from pytest_raq.gate import is_failure
+from pytest_raq.judging import rank_contestants, restrict
+from pytest_raq.pipeline.compare import differences, refuse, refuse_model
+from pytest_raq.pipeline.evidence import (
+    NOW,
+    THEN,
+    Evidence,
+    Material,
+    gather_evidence,
+    verdict_of,
+)
+from pytest_raq.pipeline.speed import SpeedProbe, medians
+from pytest_raq.pipeline.summary import summarize
+from pytest_raq.records import (
+    Answer,
+    Baseline,
+    BaselineQuestion,
+    Decision,
+    Failure,
+    FinishReason,
+    Provenance,
+    QuestionResult,
+    Ranking,
+    SuiteResult,
+    Timing,
+    Verdict,
+)
+from pytest_raq.store import (
+    baseline_path,
+    describe_machine,
+    describe_versions,
+    save_baseline,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from pytest_raq.config import SuiteDefinition
+    from pytest_raq.generation import ModelAnswers
+    from pytest_raq.judging import Judge
+    from pytest_raq.records import ModelSummary, Outcome, Question, QuestionSet, SpeedSamples
+
+
+class SuiteRun:
+    """A suite being run.
+
+    Nothing is generated or judged before it is asked for; whatever is asked
+    for twice is the same the second time.
+    """
+
+    def __init__(
+        self,
+        suite: SuiteDefinition,
+        questions: QuestionSet,
+        answers: Mapping[str, ModelAnswers],
+        judge: Judge,
+        *,
+        baselines_folder: Path,
+        baseline: Baseline | None = None,
+        baseline_problem: str = "",
+    ) -> None:
+        self.suite = suite
+        self.questions = questions.questions
+        self._set = questions
+        self._by_id = {question.id: question for question in questions.questions}
+        self._answers = answers
+        self._judge = judge
+        self._baselines_folder = baselines_folder
+        self._baseline = baseline
+        self._baseline_problem = baseline_problem
+        self._rankings: dict[str, Ranking] = {}
+        self._speeds: dict[str, SpeedSamples] = {}
+        self._evidence: Evidence | None = None
+        self._told: set[tuple[str, str]] = set()
+        if baseline is not None and (why := refuse(baseline, self.provenance)):
+            path = baseline_path(baselines_folder, suite.name)
+            self._baseline_problem = f"{path} does not fit: {why}"
+
+    @property
+    def models(self) -> list[str]:
+        """The names of the models, in the order of the suite."""
+        return list(self._answers)
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where the figures of this run come from."""
+        return Provenance(
+            source=self._set.source,
+            revision=self._set.revision,
+            fingerprint=self._set.fingerprint,
+            questions=len(self.questions),
+            judge=self._judge.identity,
+            models={name: answers.provenance for name, answers in self._answers.items()},
+            versions=describe_versions(),
+            machine=describe_machine(),
+        )
+
+    @property
+    def has_results(self) -> bool:
+        """Whether anything was asked for yet."""
+        return any(answers.in_hand() for answers in self._answers.values()) or bool(self._speeds)
+
+    def plan(self, model: str, question_ids: Iterable[str]) -> None:
+        """Say which questions a model will be asked."""
+        self._answers[model].plan(question_ids)
+
+    def answer(self, model: str, question_id: str) -> Outcome:
+        """Return a model's answer to a question, or why there is none."""
+        return self._answers[model].get(question_id)
+
+    def was_told(self, failure: Failure) -> bool:
+        """Whether a failure for the same reason was asked about before; remember it."""
+        key = (failure.model, failure.reason)
+        known = key in self._told
+        self._told.add(key)
+        return known
+
+    def ranking(self, question_id: str) -> Ranking:
+        """Return the mid-ranks of today's answers by model, or why they are missing."""
+        ranking = self._joint_ranking(question_id)
+        present = [name for name in ranking.ranks if name.startswith(NOW)]
+        ranks = restrict(ranking, present).ranks
+        return Ranking(
+            question_id,
+            {name.removeprefix(NOW): rank for name, rank in ranks.items()},
+            ranking.missing,
+        )
+
+    def _joint_ranking(self, question_id: str) -> Ranking:
+        if question_id not in self._rankings:
+            for answers in self._answers.values():
+                answers.get(question_id)
+            self._rank([question_id])
+        return self._rankings[question_id]
+
+    def _rank(self, question_ids: Iterable[str]) -> None:
+        """Rank questions whose answers are in hand, today's and accepted ones together."""
+        entries = [
+            (self._by_id[question_id], self._contestants(question_id))
+            for question_id in question_ids
+            if question_id not in self._rankings
+        ]
+        for ranking in rank_contestants(self._judge, entries):
+            self._rankings[ranking.question_id] = ranking
+            self._evidence = None
+
+    def _contestants(self, question_id: str) -> dict[str, str]:
+        texts = {}
+        for model, answers in self._answers.items():
+            outcome = answers.in_hand().get(question_id)
+            if isinstance(outcome, Answer):
+                texts[NOW + model] = outcome.text
+                accepted = self._accepted(model, question_id)
+                if accepted is not None:
+                    texts[THEN + model] = accepted
+        return texts
+
+    def _accepted(self, model: str, question_id: str) -> str | None:
+        """Return the accepted answer of a model, where it may be compared."""
+        if self._baseline is None or self._problem_of(model):
+            return None
+        question = self._baseline.questions.get(question_id)
+        return None if question is None else question.answers.get(model)
+
+    def _problem_of(self, model: str) -> str:
+        """Return why a model cannot be compared with the baseline; empty when it can."""
+        if self._baseline is None or self._baseline_problem:
+            return self._baseline_problem
+        why = refuse_model(self._baseline, self._answers[model].provenance, model)
+        path = baseline_path(self._baselines_folder, self.suite.name)
+        return f"{path} does not fit: {why}; accept with --raq-update" if why else ""
+
+    def speed_probe(self, model: str) -> SpeedProbe:
+        """Return what times a model."""
+        return SpeedProbe(self._answers[model], self.questions)
+
+    def keep_speed(self, model: str, samples: SpeedSamples) -> None:
+        """Keep what the probe measured."""
+        self._speeds[model] = samples
+        self._evidence = None
+
+    def speed_medians(self, model: str) -> dict[str, float]:
+        """Return the medians of what the probe measured."""
+        return medians(self._speeds.get(model, {}))
+
+    def verdict(self, model: str) -> Verdict:
+        """Return the gate's word on a model; asks for all answers and rankings."""
+        for answers in self._answers.values():
+            answers.get_all()
+        self._rank(question.id for question in self.questions)
+        return self._verdict(model)
+
+    def fails(self, verdict: Verdict, *, updating: bool = False) -> bool:
+        """Whether a verdict fails its test; while accepting, only what was not measured does."""
+        if updating:
+            return verdict.decision is Decision.NOT_MEASURED
+        return is_failure(verdict, self.suite.gate)
+
+    def _verdict(self, model: str) -> Verdict:
+        return verdict_of(model, self._gathered(), self.suite.gate)
+
+    def _gathered(self) -> Evidence:
+        if self._evidence is None:
+            self._evidence = gather_evidence(self._material(), self.suite.gate)
+        return self._evidence
+
+    def _material(self) -> Material:
+        comparable = self._comparable
+        before = comparable.provenance.machine if comparable else None
+        return Material(
+            questions=self.questions,
+            outcomes={name: answers.in_hand() for name, answers in self._answers.items()},
+            rankings=self._rankings,
+            problems={model: self._problem_of(model) for model in self._answers},
+            baseline=comparable,
+            speeds=self._speeds,
+            same_machine=None if before is None else dict(before) == describe_machine(),
+            seed=self.suite.dataset.seed,
+        )
+
+    @property
+    def _comparable(self) -> Baseline | None:
+        return None if self._baseline_problem else self._baseline
+
+    def result(self) -> SuiteResult:
+        """Return what is known, without asking for anything more."""
+        complete = [
+            question.id
+            for question in self.questions
+            if all(question.id in answers.in_hand() for answers in self._answers.values())
+        ]
+        self._rank(complete)
+        evidence = self._gathered()
+        comparable = self._comparable
+        return SuiteResult(
+            suite=self.suite.name,
+            models={name: self._summary(name, evidence) for name in self._answers},
+            tests=evidence.tests,
+            verdicts={name: self._verdict(name) for name in self._answers},
+            questions=tuple(self._question_result(question) for question in self.questions),
+            provenance=self.provenance,
+            passages=len({question.cluster for question in self.questions}),
+            baseline=comparable,
+            baseline_problem=self._baseline_problem,
+            standing=evidence.standing,
+            speeds=self._speeds,
+            notes=self._notes(comparable),
+        )
+
+    def _summary(self, model: str, evidence: Evidence) -> ModelSummary:
+        tests = evidence.tests
+        return summarize(
+            model,
+            self._answers[model].in_hand(),
+            self._by_id,
+            mean_rank=tests.mean_ranks.get(model) if tests else None,
+            interval=tests.intervals.get(model) if tests else None,
+        )
+
+    def _question_result(self, question: Question) -> QuestionResult:
+        outcomes = {
+            model: answers.in_hand()[question.id]
+            for model, answers in self._answers.items()
+            if question.id in answers.in_hand()
+        }
+        ranking = self._rankings.get(question.id)
+        accepted = {model: self._accepted(model, question.id) for model in self._answers}
+        return QuestionResult(
+            question=question,
+            answers={m: o.text for m, o in outcomes.items() if isinstance(o, Answer)},
+            baseline_answers={m: text for m, text in accepted.items() if text is not None},
+            failures={m: o.reason for m, o in outcomes.items() if isinstance(o, Failure)},
+            ranks=self.ranking(question.id).ranks if ranking else {},
+            preferences={
+                model: items[question.id]
+                for model, items in self._gathered().preferences.items()
+                if question.id in items
+            },
+            missing=ranking.missing if ranking else "not asked for",
+        )
+
+    def _notes(self, baseline: Baseline | None) -> tuple[str, ...]:
+        if baseline is None:
+            return ()
+        return tuple(
+            f"differs from the baseline: {text}"
+            for text in differences(baseline.provenance, self.provenance)
+        )
+
+    def accept(self, reason: str = "") -> str:
+        """Write this run as the baseline and say what was accepted.
+
+        MeasurementError when a question of a model has no answer or no
+        ranking; the old baseline then stays.
+        """
+        self._refuse_unmeasured()
+        result = self.result()
+        baseline = Baseline(
+            suite=self.suite.name,
+            accepted_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            reason=reason,
+            provenance=result.provenance,
+            models=result.models,
+            tests=result.tests,
+            speeds=self._speeds,
+            questions={
+                item.question.id: BaselineQuestion(item.answers, item.ranks)
+                for item in result.questions
+            },
+        )
+        path = save_baseline(self._baselines_folder, baseline)
+        changed = self._count_changed()
+        return (
+            f"accepted as {path}: {len(self.models)} models, {len(self.questions)} questions,"
+            f" {changed} answers changed"
+        )
+
+    def _refuse_unmeasured(self) -> None:
+        path = baseline_path(self._baselines_folder, self.suite.name)
+        for model, answers in self._answers.items():
+            known = answers.in_hand().values()
+            answered = sum(isinstance(outcome, Answer) for outcome in known)
+            if answered < len(self.questions):
+                raise MeasurementError(
+                    f"{path} is not updated: {model} answered {answered} of"
+                    f" {len(self.questions)} questions; a baseline needs them all"
+                )
+        missing = [q.id for q in self.questions if self._joint_ranking(q.id).missing]
+        if missing:
+            raise MeasurementError(
+                f"{path} is not updated: {len(missing)} questions have no ranking,"
+                f" the first is {missing[0]}"
+            )
+
+    def _count_changed(self) -> int:
+        before = self._baseline.questions if self._baseline else {}
+        return sum(
+            outcome.text != before[question_id].answers.get(model)
+            if question_id in before
+            else True
+            for model, answers in self._answers.items()
+            for question_id, outcome in answers.in_hand().items()
+            if isinstance(outcome, Answer)
+        )
+
+    def export(self) -> str:
+        """Return what this process found out, for another process of the same run."""
+        outcomes = [
+            asdict(outcome)
+            for answers in self._answers.values()
+            for outcome in answers.in_hand().values()
+        ]
+        return json.dumps({"outcomes": outcomes, "speeds": self._speeds})
+
+    def absorb(self, text: str) -> None:
+        """Take over what another process exported."""
+        table = json.loads(text)
+        by_model: dict[str, list[Outcome]] = {}
+        for row in table["outcomes"]:
+            by_model.setdefault(row["model"], []).append(_outcome(row))
+        for model, outcomes in by_model.items():
+            self._answers[model].absorb(outcomes)
+        for model, samples in table["speeds"].items():
+            self._speeds[model] = {measure: tuple(values) for measure, values in samples.items()}
+        self._rankings.clear()
+        self._evidence = None
+
+
+def _outcome(row: dict[str, object]) -> Outcome:
+    table = dict(row)
+    if "reason" in table:
+        return Failure(**table)  # type: ignore[arg-type]
+    table["timing"] = Timing(**table["timing"])  # type: ignore[arg-type]
+    table["finish_reason"] = FinishReason(str(table["finish_reason"]))
+    return Answer(**table)  # type: ignore[arg-type]

@@ -1,0 +1,117 @@
+"""The pytest side: options, hooks and fixtures, each a line or two that delegates.
+
+pytest loads this module in every run where the package is installed, so it
+imports nothing but pytest; the rest is imported when a test asks for it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_raq.plugin.options import add_options
+
+if TYPE_CHECKING:
+    from pytest_raq.plugin.checks import AnswerCheck, GateCheck, RankingCheck, SpeedCheck
+    from pytest_raq.plugin.state import PluginState
+
+FIXTURES = ("raq_answer", "raq_ranking", "raq_speed", "raq_gate")
+_STATE = pytest.StashKey["PluginState"]()
+
+
+def _state(config: pytest.Config) -> PluginState:
+    """Return what this run knows, made when a test first needs it."""
+    if _STATE not in config.stash:
+        from pytest_raq.plugin.state import PluginState
+
+        config.stash[_STATE] = PluginState(config)
+    return config.stash[_STATE]
+
+
+def _used(config: pytest.Config) -> PluginState | None:
+    return config.stash.get(_STATE, None)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the ``--raq-…`` options."""
+    add_options(parser)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Parametrize a test that asks for one of our fixtures."""
+    if any(name in metafunc.fixturenames for name in FIXTURES):
+        _state(metafunc.config).parametrize(metafunc)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Tell the models which questions will be asked."""
+    if state := _used(session.config):
+        state.plan(session.items)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """Count answers that failed for a reason already told apart from the first."""
+    if report.failed and ("raq", "told before") in getattr(report, "user_properties", ()):
+        return "not answered", "F", "NOT ANSWERED"
+    return None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_makereport(item: pytest.Item) -> None:
+    """Clear the progress display before pytest writes."""
+    if state := _used(item.config):
+        state.display.clear()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object, error: object) -> None:
+    """Take over what a worker of pytest-xdist found out."""
+    del error
+    output = getattr(node, "workeroutput", {}).get("raq")
+    if output:
+        _state(node.config).absorb(output)  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Accept baselines, write results, close engines."""
+    if state := _used(session.config):
+        state.finish(session)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the summary of each suite."""
+    if state := _used(terminalreporter.config):
+        state.summarize(terminalreporter)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave no worker process behind, however the run ended."""
+    if state := _used(config):
+        state.close()
+
+
+@pytest.fixture
+def raq_answer(request: pytest.FixtureRequest) -> AnswerCheck:
+    """Stand for one model's answer to one question; ``check()`` fails if there is none."""
+    return _state(request.config).answer_check(request)
+
+
+@pytest.fixture
+def raq_ranking(request: pytest.FixtureRequest) -> RankingCheck:
+    """Stand for the judge's ranking of one question; ``check()`` fails if there is none."""
+    return _state(request.config).ranking_check(request)
+
+
+@pytest.fixture
+def raq_speed(request: pytest.FixtureRequest) -> SpeedCheck:
+    """Stand for one model's speed; ``check(benchmark)`` measures it."""
+    return _state(request.config).speed_check(request)
+
+
+@pytest.fixture
+def raq_gate(request: pytest.FixtureRequest) -> GateCheck:
+    """Stand for the verdict on one model; ``check()`` fails on a regression."""
+    return _state(request.config).gate_check(request)

@@ -1,0 +1,117 @@
+"""What a test of a suite holds: each check pulls its result and fails with one line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
+
+from pytest_raq.errors import RaqError
+from pytest_raq.records import Failure
+from pytest_raq.report import verdict_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_raq.pipeline import SuiteRun
+    from pytest_raq.records import Answer, Ranking, Verdict
+
+
+class Benchmark(Protocol):
+    """The part of pytest-benchmark's fixture that is used."""
+
+    disabled: bool
+    extra_info: dict[str, object]
+
+    def pedantic(
+        self, target: Callable[[], object], *, rounds: int, iterations: int, warmup_rounds: int
+    ) -> object:
+        """Call ``target`` that many times and keep how long it took."""
+
+
+def _fail(reason: str) -> None:
+    pytest.fail(reason, pytrace=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCheck:
+    """One model and one question."""
+
+    run: SuiteRun
+    model: str
+    question_id: str
+    node: pytest.Item
+
+    def check(self) -> Answer:
+        """Return the answer; fail with the reason when there is none.
+
+        A reason that was told for another question of the model is marked,
+        so that sixty questions of a model that did not load are one failure
+        to read.
+        """
+        outcome = self.run.answer(self.model, self.question_id)
+        if isinstance(outcome, Failure):
+            if self.run.was_told(outcome):
+                self.node.user_properties.append(("raq", "told before"))
+            _fail(f"{self.model} gave no answer to {self.question_id}: {outcome.reason}")
+        assert not isinstance(outcome, Failure)
+        return outcome
+
+
+@dataclass(frozen=True, slots=True)
+class RankingCheck:
+    """One question, its answers ranked."""
+
+    run: SuiteRun
+    question_id: str
+
+    def check(self) -> Ranking:
+        """Return the ranking; fail with the reason when it is missing."""
+        ranking = self.run.ranking(self.question_id)
+        if ranking.missing:
+            _fail(f"{self.question_id} has no ranking: {ranking.missing}")
+        return ranking
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedCheck:
+    """One model, timed by pytest-benchmark."""
+
+    run: SuiteRun
+    model: str
+
+    def check(self, benchmark: Benchmark) -> Mapping[str, tuple[float, ...]]:
+        """Time the probe questions; skip, never pass, where nothing can be timed."""
+        if benchmark.disabled:
+            pytest.skip("speed is not measured: pytest-benchmark is disabled in this run")
+        probe = self.run.speed_probe(self.model)
+        try:
+            benchmark.pedantic(
+                probe.measure, rounds=probe.rounds, iterations=1, warmup_rounds=probe.warmup_rounds
+            )
+        except RaqError as exc:
+            _fail(f"{self.model}: speed is not measured: {exc}")
+        samples = probe.samples()
+        self.run.keep_speed(self.model, samples)
+        benchmark.extra_info.update(self.run.speed_medians(self.model))
+        return samples
+
+
+@dataclass(frozen=True, slots=True)
+class GateCheck:
+    """One model, judged against its baseline."""
+
+    run: SuiteRun
+    model: str
+    updating: bool
+
+    def check(self) -> Verdict:
+        """Return the verdict; fail with its evidence unless it may pass.
+
+        While a baseline is being accepted only what was not measured fails.
+        """
+        verdict = self.run.verdict(self.model)
+        if self.run.fails(verdict, updating=self.updating):
+            _fail("\n".join(line.text for line in verdict_lines(verdict)))
+        return verdict

@@ -1,0 +1,49 @@
+"""The command-line options and ini settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pytest
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Add all options of pytest-raq to pytest's parser."""
+    group = parser.getgroup("raq", "relative answer quality (pytest-raq)")
+    add = group.addoption
+    add(
+        "--raq-suite",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="run this suite (repeatable); default: every suite with default = true",
+    )
+    add("--raq-models", default="", metavar="A,B", help="only these models of the suite")
+    add(
+        "--raq-dataset",
+        default="",
+        metavar="SPEC",
+        help="ask other questions: a SQuAD JSON file, a saved dataset, or a hub id",
+    )
+    add("--raq-sample", type=int, metavar="N", help="ask N questions, spread over passages")
+    add("--raq-seed", type=int, metavar="S", help="the seed that draws the questions")
+    add("--raq-judge", default="", metavar="NAME", help="let another judge rank the answers")
+    add(
+        "--raq-swap",
+        action="append",
+        default=[],
+        metavar="MODEL=FILE",
+        help="the upgrade under test: run MODEL from FILE, or from another definition (repeatable)",
+    )
+    add("--raq-update", action="store_true", help="accept this run as the suite's baseline")
+    add("--raq-reason", default="", metavar="TEXT", help="why, kept with --raq-update")
+    add("--raq-fresh", action="store_true", help="do not reuse stored answers")
+    add("--raq-json", metavar="FILE", help="write the run as JSON")
+    add(
+        "--raq-store",
+        metavar="PATH",
+        help="where answers are kept between runs (default: .raq/store.db)",
+    )
+    parser.addini("raq_models", "folder of the model definitions (default: models beside suites)")
+    parser.addini("raq_baselines", "folder of the baselines (default: baselines beside suites)")

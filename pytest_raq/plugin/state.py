@@ -1,0 +1,234 @@
+"""What the plugin knows during a run: a session a folder of suites, and their results."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import pytest
+
+from pytest_raq.errors import RaqError, UsageError
+from pytest_raq.plugin.checks import AnswerCheck, GateCheck, RankingCheck, SpeedCheck
+from pytest_raq.plugin.display import ProgressDisplay
+from pytest_raq.report import Style, suite_lines
+from pytest_raq.session import Session, SessionOptions, parse_swaps, split_names
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_raq.pipeline import SuiteRun
+
+_SUFFIXES = {".json", ".jsonl", ".csv", ".parquet"}
+
+_MARKUP: dict[Style, dict[str, bool]] = {
+    Style.PLAIN: {},
+    Style.BOLD: {"bold": True},
+    Style.GREEN: {"green": True},
+    Style.YELLOW: {"yellow": True},
+    Style.RED: {"red": True},
+}
+
+
+class PluginState:
+    """The sessions of a run, by the folder of their suites."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._sessions: dict[Path, Session] = {}
+        self._told: list[str] = []
+        self._problems: list[str] = []
+
+    @cached_property
+    def display(self) -> ProgressDisplay:
+        """Where progress is shown."""
+        return ProgressDisplay(self._config)
+
+    @property
+    def _is_worker(self) -> bool:
+        return hasattr(self._config, "workerinput")
+
+    @property
+    def _is_distributing(self) -> bool:
+        return not self._is_worker and bool(getattr(self._config.option, "numprocesses", None))
+
+    def session(self, folder: Path) -> Session:
+        """Return the session of a folder of suites."""
+        if folder not in self._sessions:
+            options = session_options(self._config, folder)
+            self._sessions[folder] = Session(options, progress=self.display)
+        return self._sessions[folder]
+
+    def parametrize(self, metafunc: pytest.Metafunc) -> None:
+        """Give a test one case a result; what is wrong with a suite is told in one line."""
+        folder = Path(str(metafunc.definition.path)).parent
+        try:
+            session = self.session(folder)
+            runs = [session.run(name) for name in session.names]
+        except UsageError as exc:
+            raise pytest.Collector.CollectError(str(exc)) from exc
+        for fixture, cases in _CASES.items():
+            if fixture in metafunc.fixturenames:
+                found = [case for run in runs for case in cases(run)]
+                ids = ["-".join(part for part in case if part) for case in found]
+                params = [(folder, *case) for case in found]
+                metafunc.parametrize(fixture, params, ids=ids, indirect=True)
+
+    def plan(self, items: Iterable[pytest.Item]) -> None:
+        """Tell each model which questions will be asked; a worker of xdist looks not ahead."""
+        wanted: dict[tuple[Path, str, str], set[str]] = {}
+        whole: set[tuple[Path, str]] = set()
+        for item in items:
+            params = getattr(getattr(item, "callspec", None), "params", {})
+            if "raq_answer" in params:
+                folder, suite, model, question_id = params["raq_answer"]
+                wanted.setdefault((folder, suite, model), set()).add(question_id)
+            elif "raq_gate" in params:
+                whole.add(params["raq_gate"][:2])
+        for folder, session in self._sessions.items():
+            for run in session.runs:
+                name = run.suite.name
+                if not self._is_worker and (folder, name) in whole:
+                    continue
+                for model in run.models:
+                    asked = wanted.get((folder, name, model), set())
+                    run.plan(model, set() if self._is_worker else asked)
+
+    def _run(self, request: pytest.FixtureRequest) -> tuple[SuiteRun, tuple[str, ...]]:
+        folder, suite, *case = cast("tuple[Path, str, *tuple[str, ...]]", request.param)
+        return self.session(folder).run(suite), tuple(case)
+
+    def answer_check(self, request: pytest.FixtureRequest) -> AnswerCheck:
+        """Return the check of one answer."""
+        run, (model, question_id) = self._run(request)
+        return AnswerCheck(run, model, question_id, request.node)
+
+    def ranking_check(self, request: pytest.FixtureRequest) -> RankingCheck:
+        """Return the check of one ranking."""
+        run, (question_id,) = self._run(request)
+        return RankingCheck(run, question_id)
+
+    def speed_check(self, request: pytest.FixtureRequest) -> SpeedCheck:
+        """Return the check of one model's speed."""
+        run, (model,) = self._run(request)
+        return SpeedCheck(run, model)
+
+    def gate_check(self, request: pytest.FixtureRequest) -> GateCheck:
+        """Return the check of one model's verdict."""
+        run, (model,) = self._run(request)
+        return GateCheck(run, model, updating=self._config.option.raq_update)
+
+    def absorb(self, output: Mapping[str, Mapping[str, str]]) -> None:
+        """Take over the results of a worker: suite folder → suite → exported text."""
+        for folder, suites in output.items():
+            session = self.session(Path(folder))
+            for name, text in suites.items():
+                session.run(name).absorb(text)
+
+    def finish(self, session: pytest.Session) -> None:
+        """Hand results to the controller, or accept and write them; then close engines."""
+        self.display.clear()
+        if self._is_worker:
+            output = {
+                str(folder): {run.suite.name: run.export() for run in raq.runs}
+                for folder, raq in self._sessions.items()
+            }
+            self._config.workeroutput["raq"] = output  # type: ignore[attr-defined]
+        elif not self._config.option.collectonly:
+            self._conclude(session)
+        self._close_engines()
+
+    def _conclude(self, session: pytest.Session) -> None:
+        for raq in self._sessions.values():
+            self._told += raq.notices
+            try:
+                self._told += raq.finish()
+            except RaqError as exc:
+                self._problems.append(str(exc))
+        if self._problems and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def summarize(self, reporter: pytest.TerminalReporter) -> None:
+        """Print the summary of every suite that ran."""
+        if self._config.option.collectonly or self._is_worker:
+            return
+        runs = [run for raq in self._sessions.values() for run in raq.runs if run.has_results]
+        if not (runs or self._told or self._problems):
+            return
+        reporter.section("relative answer quality")
+        for index, run in enumerate(runs):
+            if index:
+                reporter.write_line("")
+            for line in suite_lines(run.result()):
+                reporter.write_line(line.text, **_MARKUP[line.style])
+        for text in self._told:
+            reporter.write_line(text)
+        for text in self._problems:
+            reporter.write_line(f"ERROR: {text}", red=True)
+
+    def _close_engines(self) -> None:
+        for session in self._sessions.values():
+            session.close()
+
+    def close(self) -> None:
+        """Close everything, however the run ended."""
+        self._close_engines()
+
+
+def _answer_cases(run: SuiteRun) -> list[tuple[str, ...]]:
+    name = run.suite.name
+    return [(name, model, q.id) for model in run.models for q in run.questions]
+
+
+def _ranking_cases(run: SuiteRun) -> list[tuple[str, ...]]:
+    return [(run.suite.name, question.id) for question in run.questions]
+
+
+def _model_cases(run: SuiteRun) -> list[tuple[str, ...]]:
+    return [(run.suite.name, model) for model in run.models]
+
+
+_CASES = {
+    "raq_answer": _answer_cases,
+    "raq_ranking": _ranking_cases,
+    "raq_speed": _model_cases,
+    "raq_gate": _model_cases,
+}
+
+
+def session_options(config: pytest.Config, folder: Path) -> SessionOptions:
+    """Read the options of a run for the suites of a folder; UsageError when one is wrong."""
+    option, start = config.option, config.invocation_params.dir
+    return SessionOptions(
+        suites_folder=folder,
+        models_folder=_folder(config, "raq_models", folder.parent / "models"),
+        baselines_folder=_folder(config, "raq_baselines", folder.parent / "baselines"),
+        store_path=start / option.raq_store
+        if option.raq_store
+        else config.rootpath / ".raq" / "store.db",
+        suites=tuple(option.raq_suite),
+        models=split_names(option.raq_models),
+        dataset=_dataset(option.raq_dataset, start),
+        sample=option.raq_sample,
+        seed=option.raq_seed,
+        judge=option.raq_judge,
+        swaps=parse_swaps(option.raq_swap),
+        update=option.raq_update,
+        reason=option.raq_reason,
+        fresh=option.raq_fresh,
+        json_path=start / option.raq_json if option.raq_json else None,
+    )
+
+
+def _folder(config: pytest.Config, name: str, default: Path) -> Path:
+    text = str(config.getini(name) or "")
+    return config.rootpath / text if text else default
+
+
+def _dataset(text: str, start: Path) -> str:
+    """Make a path of the command line absolute; leave the id of a hub as it is."""
+    if not text:
+        return ""
+    path = Path(text).expanduser()
+    is_path = (start / path).exists() or path.suffix in _SUFFIXES or text[0] in ".~/"
+    return str(start / path) if is_path else text

@@ -1,0 +1,189 @@
+"""The summary of a suite as lines of a terminal or a log."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from pytest_raq.records import Decision
+from pytest_raq.report.text import columns, number, p_text, safe_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_raq.records import (
+        Interval,
+        ModelSummary,
+        QuestionResult,
+        RankTests,
+        SuiteResult,
+        Verdict,
+    )
+
+EXAMPLES = 3
+"""Questions shown for each regression."""
+
+
+class Style(Enum):
+    """How a line is set off on a terminal that has colours."""
+
+    PLAIN = "plain"
+    BOLD = "bold"
+    GREEN = "green"
+    YELLOW = "yellow"
+    RED = "red"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of the summary."""
+
+    text: str
+    style: Style = Style.PLAIN
+
+
+STYLES = {
+    Decision.PASS: Style.GREEN,
+    Decision.REGRESSION: Style.RED,
+    Decision.INCONCLUSIVE: Style.YELLOW,
+    Decision.NO_BASELINE: Style.RED,
+    Decision.NOT_MEASURED: Style.RED,
+}
+
+
+def suite_lines(result: SuiteResult) -> list[Line]:
+    """Return the summary of one suite: table, significance, verdicts, examples."""
+    return [
+        *_heading(result),
+        *_model_table(result),
+        *_significance(result.tests),
+        *_standing(result),
+        *_verdicts(result),
+        *(Line(f"note: {note}") for note in result.notes),
+    ]
+
+
+def _heading(result: SuiteResult) -> Iterator[Line]:
+    count, passages = len(result.questions), result.passages
+    judge = result.provenance.judge.name
+    yield Line(
+        f"{result.suite}: {count} question{'s' * (count != 1)} in"
+        f" {passages} passage{'s' * (passages != 1)}, judge {judge}",
+        Style.BOLD,
+    )
+
+
+def _model_table(result: SuiteResult) -> Iterator[Line]:
+    header = ("model", "mean rank", "change", "EM", "F1", "words", "words/s", "tok/s", "verdict")
+    rows = [header, *(_model_row(model, result) for model in result.models.values())]
+    header_line, *lines = columns(rows)
+    yield Line(header_line)
+    for line, model in zip(lines, result.models, strict=True):
+        verdict = result.verdicts.get(model)
+        yield Line(line, STYLES[verdict.decision] if verdict else Style.PLAIN)
+
+
+def _model_row(model: ModelSummary, result: SuiteResult) -> tuple[str, ...]:
+    verdict = result.verdicts.get(model.model)
+    return (
+        safe_text(model.model),
+        number(model.mean_rank) + _half_width(model.interval),
+        _rank_change(model, result),
+        number(model.exact_match),
+        number(model.f1),
+        number(model.words, 1),
+        number(model.words_per_second, 1),
+        number(model.decode_tokens_per_second, 0),
+        _word(verdict.decision) if verdict else "–",
+    )
+
+
+def _word(decision: Decision) -> str:
+    loud = decision in (Decision.REGRESSION, Decision.NOT_MEASURED, Decision.NO_BASELINE)
+    return decision.value.upper() if loud else decision.value
+
+
+def _half_width(interval: Interval | None) -> str:
+    if interval is None or math.isnan(interval.low) or math.isnan(interval.high):
+        return ""
+    return f" ±{(interval.high - interval.low) / 2:.2f}"
+
+
+def _rank_change(model: ModelSummary, result: SuiteResult) -> str:
+    before = result.baseline.models.get(model.model) if result.baseline else None
+    if before is None or result.baseline_problem:
+        return "–"
+    if before.mean_rank is None or model.mean_rank is None:
+        return "–"
+    return number(model.mean_rank - before.mean_rank, sign=True)
+
+
+def _significance(tests: RankTests | None) -> Iterator[Line]:
+    if tests is None:
+        return
+    if len(tests.models) > 1:
+        yield Line("")
+        rows: list[Sequence[str]] = [("p, Holm-corrected", "Dunn", "Conover", "permutation", "")]
+        for first, second in combinations(tests.models, 2):
+            matrices = (tests.dunn_holm, tests.conover_holm, tests.permutation_holm)
+            values = [p_text(matrix[first][second]) for matrix in matrices]
+            rows.append((f"{safe_text(first)} – {safe_text(second)}", *values, ""))
+        yield from map(Line, columns(rows))
+        for name, test in (("Friedman", tests.friedman), ("Kruskal–Wallis", tests.kruskal)):
+            note = f" ({test.note})" if test.note else ""
+            figures = f"χ² = {number(test.statistic)}, p = {p_text(test.p_value)}"
+            yield Line(f"{name}: {figures}{note}")
+    for note in tests.notes:
+        yield Line(f"note: {note}")
+
+
+def _standing(result: SuiteResult) -> Iterator[Line]:
+    if not result.standing:
+        return
+    yield Line("")
+    yield Line("standing between models that changed since the baseline:")
+    for change in result.standing:
+        before = f"{change.better_before} better" if change.better_before else "not separable"
+        now = f"{change.better_now} better" if change.better_now else "not separable"
+        yield Line(
+            f"  {change.first} – {change.second}: {before} (p = {p_text(change.p_before)})"
+            f" → {now} (p = {p_text(change.p_now)}), {change.test}"
+        )
+
+
+def _verdicts(result: SuiteResult) -> Iterator[Line]:
+    if not result.verdicts:
+        return
+    yield Line("")
+    for model, verdict in result.verdicts.items():
+        yield from verdict_lines(verdict)
+        if verdict.decision is Decision.REGRESSION:
+            yield from example_lines(model, result.questions)
+
+
+def verdict_lines(verdict: Verdict) -> list[Line]:
+    """Return a verdict as lines: the decision with its first reason, then the others."""
+    style = STYLES[verdict.decision]
+    first, *others = verdict.reasons or ("",)
+    head = f"{verdict.decision.value.upper()} {safe_text(verdict.model)}"
+    lines = [Line(f"{head}: {safe_text(first, 600)}", style)]
+    return lines + [Line(f"  {safe_text(reason, 600)}") for reason in others]
+
+
+def example_lines(model: str, questions: Sequence[QuestionResult]) -> list[Line]:
+    """Return up to three questions where today's answer lost against the accepted one."""
+    lost = [item for item in questions if item.preferences.get(model, 0) < 0]
+    lines = []
+    for item in lost[:EXAMPLES]:
+        lines += [
+            Line(f"  {safe_text(item.question.id)}  {safe_text(item.question.question)}"),
+            Line(f"    reference  {safe_text(' | '.join(item.question.references))}"),
+            Line(f"    baseline   {safe_text(item.baseline_answers.get(model, ''))}"),
+            Line(f"    today      {safe_text(item.answers.get(model, ''))}", Style.RED),
+        ]
+    if len(lost) > EXAMPLES:
+        lines.append(Line(f"  and {len(lost) - EXAMPLES} more"))
+    return lines

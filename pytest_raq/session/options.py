@@ -1,0 +1,72 @@
+"""What the user asked of a run, whichever way it was typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_raq.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """The options of design and command line; paths are absolute.
+
+    ``swaps`` maps a model to the file, or the name of the definition, that is
+    run in its place.
+    """
+
+    suites_folder: Path
+    models_folder: Path
+    baselines_folder: Path
+    store_path: Path
+    suites: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    dataset: str = ""
+    sample: int | None = None
+    seed: int | None = None
+    judge: str = ""
+    swaps: Mapping[str, str] | None = None
+    update: bool = False
+    reason: str = ""
+    fresh: bool = False
+    json_path: Path | None = None
+
+    def refuse_partial_update(self) -> None:
+        """ConfigError when ``--raq-update`` would accept something other than the suite."""
+        changed = {
+            "--raq-models": self.models,
+            "--raq-dataset": self.dataset,
+            "--raq-sample": self.sample is not None,
+            "--raq-seed": self.seed is not None,
+            "--raq-judge": self.judge,
+            "--raq-swap": self.swaps,
+        }
+        given = [option for option, value in changed.items() if value]
+        if self.update and given:
+            raise ConfigError(
+                f"--raq-update accepts a suite as its files define it and cannot be used with"
+                f" {' and '.join(given)}: write the change into suites/ or models/ first"
+            )
+
+
+def parse_swaps(texts: Iterable[str]) -> dict[str, str]:
+    """Read ``MODEL=FILE`` texts; ConfigError names the one that is not."""
+    swaps: dict[str, str] = {}
+    for text in texts:
+        model, equals, target = text.partition("=")
+        if not (model and equals and target):
+            raise ConfigError(f"--raq-swap {text!r}: write MODEL=FILE, for example llama=new.gguf")
+        if model in swaps:
+            raise ConfigError(f"--raq-swap names {model} twice")
+        swaps[model] = target
+    return swaps
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Split ``A,B`` into names without blanks and repetitions."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))

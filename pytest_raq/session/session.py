@@ -1,0 +1,182 @@
+"""A session: the suites of one folder, run with one set of options."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_raq.config import load_model, load_suite, suite_names
+from pytest_raq.errors import ConfigError, StoreError
+from pytest_raq.generation import EnginePool, NoProgress, Progress
+from pytest_raq.pipeline import build_run
+from pytest_raq.report import suite_to_json
+from pytest_raq.store import AnswerStore, write_atomically
+
+if TYPE_CHECKING:
+    from pytest_raq.config import ModelDefinition, SuiteDefinition
+    from pytest_raq.pipeline import SuiteRun
+    from pytest_raq.session.options import SessionOptions
+
+JSON_FORMAT = 1
+
+
+class Session:
+    """Owns what the suites of a run share: engines, the store, the options.
+
+    Suites are read when `names` or `run` first need them; UsageError tells
+    what is wrong with them.
+    """
+
+    def __init__(
+        self,
+        options: SessionOptions,
+        *,
+        progress: Progress | None = None,
+        pool: EnginePool | None = None,
+    ) -> None:
+        options.refuse_partial_update()
+        self.options = options
+        self._progress = progress or NoProgress()
+        self._pool = pool or EnginePool()
+        self._store: AnswerStore | None = None
+        self._store_failed = False
+        self._names: list[str] | None = None
+        self._runs: dict[str, SuiteRun] = {}
+        self.notices: list[str] = []
+
+    @property
+    def names(self) -> list[str]:
+        """The suites to run: those asked for, else those with ``default = true``."""
+        if self._names is None:
+            self._names = self._choose()
+        return self._names
+
+    def _choose(self) -> list[str]:
+        folder = self.options.suites_folder
+        if self.options.suites:
+            return list(dict.fromkeys(self.options.suites))
+        names = suite_names(folder)
+        chosen = [name for name in names if load_suite(folder, name).default]
+        if names and not chosen:
+            raise ConfigError(
+                f"no suite in {folder} has default = true: name one with --raq-suite"
+                f" ({', '.join(names)})"
+            )
+        if not names:
+            raise ConfigError(f"no suite in {folder}: a suite is a file NAME.toml there")
+        return chosen
+
+    @property
+    def runs(self) -> list[SuiteRun]:
+        """The suites that were touched so far."""
+        return list(self._runs.values())
+
+    def run(self, name: str) -> SuiteRun:
+        """Return a suite, reading its definition, models and questions the first time."""
+        if name not in self._runs:
+            suite = self._suite(name)
+            self._runs[name] = build_run(
+                suite,
+                self._models(suite),
+                models_folder=self.options.models_folder,
+                baselines_folder=self.options.baselines_folder,
+                pool=self._pool,
+                store=self._open_store(),
+                progress=self._progress,
+                fresh=self.options.fresh,
+            )
+        return self._runs[name]
+
+    def _suite(self, name: str) -> SuiteDefinition:
+        options = self.options
+        suite = load_suite(options.suites_folder, name)
+        changes: dict[str, object] = {}
+        if options.dataset:
+            changes |= {"source": options.dataset, "name": None, "split": None, "revision": None}
+            changes |= {"sample": None}
+        if options.sample is not None:
+            changes["sample"] = options.sample
+        if options.seed is not None:
+            changes["seed"] = options.seed
+        updated: dict[str, object] = {"dataset": suite.dataset.model_copy(update=changes)}
+        if options.judge:
+            updated["judge"] = options.judge
+        if options.models:
+            updated["models"] = self._choose_models(suite)
+        return suite.model_copy(update=updated)
+
+    def _choose_models(self, suite: SuiteDefinition) -> tuple[str, ...]:
+        unknown = [name for name in self.options.models if name not in suite.models]
+        if unknown:
+            raise ConfigError(
+                f"--raq-models: suite {suite.name} has no model {unknown[0]!r};"
+                f" it has {', '.join(suite.models)}"
+            )
+        return tuple(name for name in suite.models if name in self.options.models)
+
+    def _models(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
+        swaps = dict(self.options.swaps or {})
+        unknown = sorted(swaps.keys() - set(suite.models))
+        if unknown:
+            raise ConfigError(
+                f"--raq-swap: suite {suite.name} has no model {unknown[0]!r};"
+                f" it has {', '.join(suite.models)}"
+            )
+        folder = self.options.models_folder
+        return {
+            name: self._swapped(load_model(folder, name), swaps.get(name)) for name in suite.models
+        }
+
+    def _swapped(self, model: ModelDefinition, target: str | None) -> ModelDefinition:
+        """Return the model as it is run: another file, or another definition, under its name."""
+        if target is None:
+            return model
+        folder = self.options.models_folder
+        if (folder / f"{target}.toml").is_file():
+            return load_model(folder, target).model_copy(update={"name": model.name})
+        path = Path(target).expanduser().absolute()
+        if not path.is_file():
+            raise ConfigError(
+                f"--raq-swap {model.name}={target}: {path} is no file,"
+                f" and {folder} has no definition {target!r}"
+            )
+        return model.model_copy(update={"file": str(path), "sha256": None})
+
+    def _open_store(self) -> AnswerStore | None:
+        """Return the store; a run without one goes on, and says so."""
+        if self._store is None and not self._store_failed:
+            try:
+                self._store = AnswerStore(self.options.store_path)
+            except StoreError as exc:
+                self._store_failed = True
+                self.notices.append(f"answers are not kept: {exc}")
+            else:
+                if self._store.notice:
+                    self.notices.append(self._store.notice)
+        return self._store
+
+    def finish(self) -> list[str]:
+        """Accept baselines and write the result file, if asked; return what was done.
+
+        StoreError when a file cannot be written.
+        """
+        told = []
+        if self.options.update:
+            told += [run.accept(self.options.reason) for run in self.runs]
+        if self.options.json_path is not None:
+            self._write_json(self.options.json_path)
+            told.append(f"results written to {self.options.json_path}")
+        return told
+
+    def _write_json(self, path: Path) -> None:
+        suites = {run.suite.name: suite_to_json(run.result()) for run in self.runs}
+        table = {"format": JSON_FORMAT, "suites": suites}
+        write_atomically(path, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
+
+    def close(self) -> None:
+        """Close engines and the store; safe to call twice."""
+        self._pool.close()
+        if self._store is not None:
+            self._store.close()
+            self._store = None

@@ -1,0 +1,1 @@
+"""Pure statistics: ranks, preferences, speed and power; values in, values out."""

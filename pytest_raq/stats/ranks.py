@@ -1,0 +1,269 @@
+"""Aggregated ranks of one run and the tests between its models."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_raq.records import Interval, OmnibusTest, PairwiseP, RankTests
+from pytest_raq.stats.resampling import (
+    PassageSums,
+    holm,
+    passage_intervals,
+    sign_flip,
+    sum_by_passage,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from pytest_raq.records import Ranking
+
+    Floats = NDArray[np.float64]
+
+LEVEL = 0.95
+"""Level of the intervals of mean ranks."""
+
+NAN = math.nan
+
+
+def rank_tests(
+    rankings: Iterable[Ranking],
+    clusters: Mapping[str, str],
+    models: Sequence[str],
+    *,
+    seed: int = 0,
+    resamples: int = 10_000,
+) -> RankTests:
+    """Return mean ranks with intervals and all tests between ``models``.
+
+    Each question that ranks all models counts, with the mid-ranks of these
+    models among themselves; ``clusters`` is question id → passage. A model
+    that no ranking knows is left out and has NaN everywhere. What is left out
+    and what is undefined is told in the notes. The order of models and
+    questions does not matter.
+    """
+    given = list(rankings)
+    usable = [ranking for ranking in given if not ranking.missing]
+    known = {name for ranking in usable for name in ranking.ranks}
+    present = tuple(model for model in dict.fromkeys(models) if model in known)
+    complete = [item for item in usable if present and item.ranks.keys() >= set(present)]
+    ranks = _mid_ranks(complete, present)
+    sums = sum_by_passage([item.question_id for item in complete], ranks, clusters)
+    notes = [
+        *_absent_notes(models, present),
+        *_incomplete_notes(len(given) - len(usable), usable, complete, present),
+        *_size_notes(present, sums),
+    ]
+    return _Tests(present, ranks, sums, seed, resamples).run(tuple(dict.fromkeys(models)), notes)
+
+
+def _mid_ranks(rankings: Sequence[Ranking], models: Sequence[str]) -> Floats:
+    """Return mid-ranks among the models, questions × models."""
+    from scipy import stats
+
+    if not rankings:
+        return np.empty((0, len(models)))
+    given = np.array([[item.ranks[model] for model in models] for item in rankings])
+    return np.asarray(stats.rankdata(given, axis=1), dtype=np.float64)
+
+
+def _absent_notes(models: Sequence[str], present: Sequence[str]) -> Iterator[str]:
+    for model in dict.fromkeys(models):
+        if model not in present:
+            yield f"{model} has no ranks and is left out of the tests"
+
+
+def _incomplete_notes(
+    missing: int, usable: Sequence[Ranking], complete: Sequence[Ranking], present: Sequence[str]
+) -> Iterator[str]:
+    if missing and usable:
+        yield _left_out(missing, "without a ranking ")
+    left_out = len(usable) - len(complete)
+    if left_out and present:
+        lacking = [m for m in present if any(m not in ranking.ranks for ranking in usable)]
+        yield f"{_left_out(left_out)} of the tests: no rank for {', '.join(lacking)}"
+
+
+def _left_out(number: int, which: str = "") -> str:
+    return f"{_count(number, 'question')} {which}{'is' if number == 1 else 'are'} left out"
+
+
+def _size_notes(present: Sequence[str], sums: PassageSums) -> Iterator[str]:
+    questions, passages = int(sums.sizes.sum()), len(sums.passages)
+    if not questions:
+        yield "no question ranks the models: nothing to test"
+    elif len(present) == 1:
+        yield "one model only: there is nothing to compare its ranks with"
+    elif questions == 1:
+        yield "one question only: no test can separate the models"
+    elif passages == 1:
+        yield "one passage only: no interval, and the permutation test cannot separate the models"
+    elif len(present) == 2:
+        yield "two models: Friedman's statistic has one degree of freedom"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"
+
+
+@contextmanager
+def _undefined_is_nan() -> Iterator[None]:
+    """Let 0/0 be NaN without a warning: here it is an expected result, and told."""
+    with np.errstate(all="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        yield
+
+
+@dataclass(frozen=True, slots=True)
+class _Tests:
+    """The tests on mid-ranks, questions × models."""
+
+    models: tuple[str, ...]
+    ranks: Floats
+    sums: PassageSums
+    seed: int
+    resamples: int
+
+    def run(self, asked: tuple[str, ...], notes: list[str]) -> RankTests:
+        if self._comparable and self._tied:
+            notes.append("every question ranks all models level: no test is defined")
+        return RankTests(
+            models=asked,
+            questions=len(self.ranks),
+            passages=len(self.sums.passages),
+            mean_ranks=dict.fromkeys(asked, NAN) | self._mean_ranks(),
+            intervals={model: Interval(NAN, NAN) for model in asked} | self._intervals(),
+            friedman=self._friedman(),
+            kruskal=self._kruskal(),
+            dunn_holm=self._matrix(asked, self._dunn()),
+            conover_holm=self._matrix(asked, self._conover(notes)),
+            permutation_holm=self._matrix(asked, self._permutation()),
+            notes=tuple(notes),
+        )
+
+    @property
+    def _comparable(self) -> bool:
+        return len(self.models) > 1 and len(self.ranks) > 0
+
+    @property
+    def _tied(self) -> bool:
+        return bool((self.ranks == self.ranks[:1, :1]).all())
+
+    @property
+    def _testable(self) -> bool:
+        return self._comparable and not self._tied
+
+    @property
+    def _why_not(self) -> str:
+        return "all ranks are tied" if self._comparable else "fewer than two models to compare"
+
+    def _mean_ranks(self) -> dict[str, float]:
+        if not len(self.ranks):
+            return {}
+        means = self.ranks.mean(axis=0)
+        return {model: float(mean) for model, mean in zip(self.models, means, strict=True)}
+
+    def _intervals(self) -> dict[str, Interval]:
+        intervals = passage_intervals(
+            self.sums.sums,
+            self.sums.sizes[:, None],
+            level=LEVEL,
+            seed=self.seed,
+            resamples=self.resamples,
+        )
+        return dict(zip(self.models, intervals, strict=True))
+
+    def _friedman(self) -> OmnibusTest:
+        """Return Friedman's test with the correction for ties.
+
+        Conover, "Practical Nonparametric Statistics" (1999), 5.8: unlike
+        `scipy.stats.friedmanchisquare` it is defined for two models too.
+        """
+        if not self._testable:
+            return OmnibusTest(NAN, NAN, self._why_not)
+        questions, models = self.ranks.shape
+        centre = (models + 1) / 2
+        between = float(((self.ranks.sum(axis=0) - questions * centre) ** 2).sum())
+        within = float(((self.ranks - centre) ** 2).sum())
+        return _chi_square((models - 1) * between / within, models - 1)
+
+    def _kruskal(self) -> OmnibusTest:
+        from scipy import stats
+
+        if not self._testable:
+            return OmnibusTest(NAN, NAN, self._why_not)
+        statistic, p_value = stats.kruskal(*self.ranks.T)
+        return OmnibusTest(float(statistic), float(p_value))
+
+    def _dunn(self) -> Floats | None:
+        """Return Dunn's test as RAQ runs it: the ranks of a question as if independent."""
+        import scikit_posthocs
+
+        if not self._testable:
+            return None
+        with _undefined_is_nan():
+            table = scikit_posthocs.posthoc_dunn(self.ranks.T.tolist(), p_adjust="holm")
+        return np.asarray(table.to_numpy(), dtype=np.float64)
+
+    def _conover(self, notes: list[str]) -> Floats | None:
+        import scikit_posthocs
+
+        if not self._testable or len(self.ranks) == 1:
+            return None
+        if (self.ranks == self.ranks[0]).all():
+            notes.append(
+                "every question ranks the models alike: Conover–Friedman has no variance,"
+                " its p is 0 between different ranks and 1 between equal ones"
+            )
+            return np.asarray(np.equal.outer(self.ranks[0], self.ranks[0]), dtype=np.float64)
+        with _undefined_is_nan():
+            table = scikit_posthocs.posthoc_conover_friedman(self.ranks, p_adjust="holm")
+        return np.asarray(table.to_numpy(), dtype=np.float64)
+
+    def _permutation(self) -> Floats | None:
+        """Return p of flipping, per passage, the difference of rank sums; Holm over pairs."""
+        if not self._testable:
+            return None
+        pairs = list(combinations(range(len(self.models)), 2))
+        # Mid-ranks are multiples of one half: doubled they are integers.
+        doubled = np.rint(2 * self.sums.sums).astype(np.int64)
+        p_values = [
+            sign_flip(
+                doubled[:, a] - doubled[:, b], seed=self.seed, resamples=self.resamples
+            ).two_sided
+            for a, b in pairs
+        ]
+        matrix = np.eye(len(self.models))
+        for (a, b), p_value in zip(pairs, holm(p_values), strict=True):
+            matrix[a, b] = matrix[b, a] = p_value
+        return matrix
+
+    def _matrix(self, asked: tuple[str, ...], values: Floats | None) -> PairwiseP:
+        """Return p by name; NaN off the diagonal where there is none."""
+        index = {model: i for i, model in enumerate(self.models)}
+        return {
+            first: {
+                second: 1.0
+                if first == second
+                else NAN
+                if values is None or first not in index or second not in index
+                else float(values[index[first], index[second]])
+                for second in asked
+            }
+            for first in asked
+        }
+
+
+def _chi_square(statistic: float, degrees: int) -> OmnibusTest:
+    from scipy import stats
+
+    return OmnibusTest(statistic, float(stats.chi2.sf(statistic, degrees)))

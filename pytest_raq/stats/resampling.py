@@ -1,0 +1,184 @@
+"""What every test here shares: sums per passage, sign flips, resamples, Holm.
+
+Questions about one passage rise and fall together, so a passage, not a
+question, is the unit that is flipped and resampled.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_raq.records import Interval
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Integers = NDArray[np.int64]
+
+CELLS = 2_000_000
+"""Random numbers held at once: bounds the memory, whatever the number of passages."""
+
+EXACT_WORK = 30_000_000
+"""Additions up to which a sign-flip distribution is computed rather than sampled."""
+
+SMALLEST_P = float(np.finfo(np.float64).tiny)
+UNDEFINED = Interval(math.nan, math.nan)
+
+
+@dataclass(frozen=True, slots=True)
+class PassageSums:
+    """Sums over the questions of each passage, passages in the order of their names.
+
+    ``sums`` is passages × columns, ``sizes`` the questions of each passage.
+    """
+
+    passages: tuple[str, ...]
+    sums: Floats
+    sizes: Floats
+
+
+def sum_by_passage(
+    question_ids: Sequence[str], values: Floats, clusters: Mapping[str, str]
+) -> PassageSums:
+    """Return the sums of ``values`` (questions × columns) per passage.
+
+    A question that ``clusters`` does not know is a passage of its own.
+    """
+    names = [clusters.get(question, question) for question in question_ids]
+    passages = sorted(set(names))
+    position = {name: index for index, name in enumerate(passages)}
+    rows = np.array([position[name] for name in names], dtype=np.int64)
+    sums = np.zeros((len(passages), values.shape[1]))
+    np.add.at(sums, rows, values)
+    sizes = np.bincount(rows, minlength=len(passages)).astype(np.float64)
+    return PassageSums(tuple(passages), sums, sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class SignFlip:
+    """A sign-flip test: ``lower`` is one-sided (a sum this low), never 0."""
+
+    lower: float
+    two_sided: float
+    exact: bool
+
+
+def sign_flip(sums: Integers, *, seed: int, resamples: int) -> SignFlip:
+    """Test whether signed integer sums per passage are symmetric about 0.
+
+    Each passage keeps or flips the sign of its sum with equal chance (Fisher,
+    "The Design of Experiments", 1935). The distribution of the total is
+    computed exactly, by adding one passage after the other (the shift
+    algorithm of Streitberg and Röhmel, 1986). Where that would take too long,
+    with many thousands of passages, ``resamples`` sign vectors are drawn and
+    p = (1 + hits) / (1 + resamples) (Phipson and Smyth, 2010). Where no
+    passage differs p is 1.
+    """
+    changed = sums[sums != 0]
+    if changed.size == 0:
+        return SignFlip(1.0, 1.0, exact=True)
+    divisor = int(np.gcd.reduce(changed))
+    total = int(changed.sum()) // divisor
+    # Sorted, so that not even rounding can depend on the order of passages.
+    sizes = np.sort(np.abs(changed) // divisor)
+    length = (int(sizes.sum()) - abs(total)) // 2 + 1
+    exact = sizes.size * length <= EXACT_WORK
+    tail = _exact_tail(sizes, length) if exact else _sampled_tail(sizes, total, seed, resamples)
+    extreme, at_total = tail
+    lower = extreme if total <= 0 else 1.0 - extreme + at_total
+    two_sided = 1.0 if total == 0 else min(1.0, 2.0 * extreme)
+    return SignFlip(min(1.0, lower), two_sided, exact)
+
+
+def _exact_tail(sizes: Integers, length: int) -> tuple[float, float]:
+    """Return P(total ≤ −|observed|) and P(total = −|observed|).
+
+    ``mass[w]`` is the probability that the passages with a plus sum to w;
+    what lies beyond ``length`` cannot come back and is left out.
+    """
+    mass = np.zeros(length)
+    mass[0] = 1.0
+    for size in sizes.tolist():
+        half = mass * 0.5
+        mass = half.copy()
+        if size < length:
+            mass[size:] += half[: length - size]
+    return max(float(mass.sum()), SMALLEST_P), float(mass[-1])
+
+
+def _sampled_tail(sizes: Integers, total: int, seed: int, resamples: int) -> tuple[float, float]:
+    rng = np.random.default_rng(seed)
+    below = level = 0
+    for rows in _chunks(resamples, sizes.size):
+        plus = rng.integers(0, 2, size=(rows, sizes.size), dtype=np.int8).astype(np.float64)
+        totals = 2 * (plus @ sizes.astype(np.float64)) - float(sizes.sum())
+        below += int((totals <= -abs(total)).sum())
+        level += int((totals == -abs(total)).sum())
+    return (1 + below) / (1 + resamples), (1 + level) / (1 + resamples)
+
+
+def _chunks(rows: int, columns: int) -> Iterator[int]:
+    step = max(1, CELLS // max(1, columns))
+    for start in range(0, rows, step):
+        yield min(step, rows - start)
+
+
+def passage_intervals(
+    sums: Floats, sizes: Floats, *, level: float, seed: int, resamples: int
+) -> list[Interval]:
+    """Return an interval for the mean over questions of each column.
+
+    ``sums`` is passages × columns, ``sizes`` the same or passages × 1.
+
+    Passages are drawn with replacement and the ratio of sums to sizes is
+    taken: a percentile bootstrap of
+    ``resamples`` draws (common to all columns), with the percentiles moved outwards as far
+    as Student's t with passages − 1 degrees of freedom asks for, since the
+    plain one is too short with few passages (Hesterberg, "What Teachers Should
+    Know About the Bootstrap", 2015, "expanded percentiles"). One passage has
+    no spread: undefined.
+    """
+    count, columns = sums.shape
+    if count < 2:
+        return [UNDEFINED] * columns
+    means = np.concatenate(list(_resampled_means(sums, sizes, seed, resamples)))
+    tail = expanded_tail(count, level)
+    low, high = np.quantile(means, (tail, 1 - tail), axis=0)
+    return [Interval(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+
+
+def _resampled_means(sums: Floats, sizes: Floats, seed: int, resamples: int) -> Iterator[Floats]:
+    rng = np.random.default_rng(seed)
+    count = len(sums)
+    for rows in _chunks(resamples, count):
+        drawn = rng.integers(0, count, size=(rows, count))
+        drawn += np.arange(0, rows * count, count)[:, None]
+        times = np.bincount(drawn.ravel(), minlength=rows * count).reshape(rows, count)
+        weights = times.astype(np.float64)
+        yield (weights @ sums) / (weights @ sizes)
+
+
+def expanded_tail(count: int, level: float) -> float:
+    """Return the lower percentile (0 to 0.5) of an interval over ``count`` passages."""
+    from scipy import stats
+
+    quantile = stats.t.ppf((1 + level) / 2, count - 1) * math.sqrt(count / (count - 1))
+    return float(stats.norm.sf(quantile))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted by Holm (1979); NaN stays NaN and counts as no test."""
+    p = np.array(p_values, dtype=np.float64)
+    adjusted = np.full(p.size, math.nan)
+    defined = np.flatnonzero(~np.isnan(p))
+    order = defined[np.argsort(p[defined], kind="stable")]
+    steps = np.arange(order.size, 0, -1) * p[order]
+    adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
+    return [float(value) for value in adjusted]

@@ -1,0 +1,27 @@
+"""What the tests of several parts share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from gguf_files import write_tiny_gguf
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+
+@pytest.fixture(scope="session")
+def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Make a tiny GGUF file by the options of ``write_tiny_gguf``, each once a session."""
+    folder = tmp_path_factory.mktemp("gguf")
+    made: dict[str, Path] = {}
+
+    def make(**options: object) -> Path:
+        key = repr(sorted(options.items()))
+        if key not in made:
+            made[key] = write_tiny_gguf(folder / f"tiny-{len(made)}.gguf", **options)
+        return made[key]
+
+    return make
