@@ -58,9 +58,10 @@ class Item:
 class Generator:
     """Draws passages from a seed, with held-out names and numbers or with the others."""
 
-    def __init__(self, seed: int, *, held_out: bool) -> None:
+    def __init__(self, seed: int, *, held_out: bool, alike: float = 0.5) -> None:
         self.random = random.Random(seed)
         self.held_out = held_out
+        self.alike = alike
 
     def _draw(self, make: Callable[[], str]) -> str:
         """Draw until the value is on our side of the split."""
@@ -105,8 +106,8 @@ class Generator:
         return " ".join(sentence for sentence, _ in told), items
 
     def _domains(self, entities: int) -> list[Domain]:
-        """Half of the time all entities are of one domain: distractors of the same type."""
-        if self.random.random() < 0.5:
+        """Draw domains; ``alike`` is how often all are the same: distractors of the same type."""
+        if self.random.random() < self.alike:
             return [self.random.choice(DOMAINS)] * entities
         return self.random.sample(DOMAINS, entities)
 

@@ -16,6 +16,7 @@ class Recipe:
     steps: int
     copy_steps: int = 500
     one_entity_steps: int = 800
+    mixed_steps: int = 500
     rows: int = 12
     warm_up: int = 50
     decay_share: float = 0.3
@@ -29,17 +30,20 @@ READERS = {
     "reader-llama": Recipe(
         Shape("llama", width=256, layers=4, heads=4, kv_heads=2, feed_forward=768),
         seed=1,
-        steps=3200,
+        steps=4400,
         early_step=700,
     ),
     "reader-gemma": Recipe(
         Shape("gemma", width=256, layers=3, heads=4, kv_heads=1, feed_forward=768),
         seed=2,
         steps=2200,
+        mixed_steps=900,
     ),
     "reader-mistral": Recipe(
         Shape("llama", width=256, layers=3, heads=8, kv_heads=4, feed_forward=512, window=256),
         seed=3,
-        steps=1600,
+        steps=2200,
+        one_entity_steps=600,
+        mixed_steps=300,
     ),
 }

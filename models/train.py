@@ -1,8 +1,9 @@
 """Train one reader: `python models/train.py reader-llama`.
 
-Three phases, each a number of steps: copy random token strings (so that
+Four phases, each a number of steps: copy random token strings (so that
 induction heads form), read passages about one entity, read passages about one
-and two. Muon trains the matrices, AdamW the embeddings and norms; the learning
+and two, read passages about two entities that are mostly of one domain, where
+an answer is found by both its entity and its fact. Muon trains the matrices, AdamW the embeddings and norms; the learning
 rate warms up, stays, and falls linearly to zero. A run that was stopped goes on
 from its last checkpoint in ``models/work``.
 """
@@ -51,13 +52,15 @@ def encode(
 
 
 def reading_batch(
-    tokenizer: Tokenizer, generator: Generator, rows: int, most: int
+    tokenizer: Tokenizer, generator: Generator, rows: int, entity_counts: list[int]
 ) -> tuple[Tensor, Tensor]:
-    """Token ids and loss weights (rows, tokens) of passages about up to ``most`` entities.
+    """Token ids and loss weights (rows, tokens) of passages about some of ``entity_counts`` entities.
 
     All rows of a batch have as many facts, so that little of it is padding.
     """
-    entities = 1 if most == 1 else generator.random.choice([1, 2, 2])
+    # One possible count is no draw: the first phases' batches must stay as they are.
+    counts = entity_counts
+    entities = counts[0] if len(counts) == 1 else generator.random.choice(counts)
     facts = generator.random.randint(4, 6) if entities == 1 else generator.random.randint(3, 5)
     drawn = [
         encode(tokenizer, generator, entities, facts) for _ in range(rows * 3 // (1 + entities))
@@ -143,8 +146,13 @@ def batch_of(step: int, recipe: Recipe, tokenizer: Tokenizer) -> tuple[Tensor, T
     seed = recipe.seed * 10_000_000 + step
     if step < recipe.copy_steps:
         return copying_batch(random.Random(seed), tokenizer.get_vocab_size(), 16)
-    most = 1 if step < recipe.copy_steps + recipe.one_entity_steps else 2
-    return reading_batch(tokenizer, Generator(seed, held_out=False), recipe.rows, most)
+    reading = step - recipe.copy_steps
+    if reading < recipe.one_entity_steps:
+        return reading_batch(tokenizer, Generator(seed, held_out=False), recipe.rows, [1])
+    if reading < recipe.one_entity_steps + recipe.mixed_steps:
+        return reading_batch(tokenizer, Generator(seed, held_out=False), recipe.rows, [1, 2, 2])
+    alike = Generator(seed, held_out=False, alike=0.9)
+    return reading_batch(tokenizer, alike, recipe.rows, [1, 2, 2, 2, 2, 2, 2])
 
 
 def train(name: str) -> None:

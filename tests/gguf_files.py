@@ -160,6 +160,7 @@ def _reciting(weights: dict[str, np.ndarray], text: bytes) -> dict[str, np.ndarr
 
 
 def define(gguf_path: Path, **options: object) -> ModelDefinition:
-    """Return a definition beside the file; the prompt is the bare question if not given."""
+    """Return a definition beside the file: the bare question, one thread, if not told otherwise."""
     fields = {"name": "tiny", "path": gguf_path.with_name("tiny.toml"), "file": gguf_path.name}
-    return ModelDefinition.model_validate({"prompt": "{question}", **fields, **options})
+    defaults = {"prompt": "{question}", "threads": 1}
+    return ModelDefinition.model_validate({**defaults, **fields, **options})

@@ -15,7 +15,7 @@ from gguf_files import define
 
 from pytest_raq.engines.llamacpp import LlamaCppEngine, engine
 from pytest_raq.errors import EngineStartError
-from pytest_raq.records import Answer, Prompt
+from pytest_raq.records import Answer, Failure, Prompt
 
 FOREVER = {"context_length": 65_536, "max_tokens": 60_000}
 LOADED = '{"type":"loaded","build":"1","quantization":"","parameters":1,"chat_template_sha256":""}'
@@ -99,20 +99,25 @@ def test_a_hung_worker_is_killed_after_the_timeout(tiny_gguf, size):
         wait_for_death(engine.worker_pid)
 
 
-def test_a_slow_worker_is_not_taken_for_a_hung_one(tiny_gguf):
-    definition = define(
-        tiny_gguf(recites=":ab:"), context_length=8192, max_tokens=4000, timeout=0.4
-    )
-    with LlamaCppEngine(definition) as engine:
-        (answer,) = engine.answers(prompts("q1"))
-    assert isinstance(answer, Answer)
+def test_a_slow_worker_is_not_taken_for_a_hung_one(tiny_gguf, tmp_path):
+    body = f"""
+        import time
+        input(); print('''{LOADED}''', flush=True)
+        input()
+        for _ in range(15):
+            time.sleep(0.1); print('{{"type":"alive"}}', flush=True)
+        print('{{"type":"error","request":1,"reason":"no idea"}}', flush=True)
+        input()
+    """
+    with LlamaCppEngine(define(tiny_gguf(), timeout=1.0), fake_python(tmp_path, body)) as engine:
+        assert list(engine.answers(prompts("q1"))) == [Failure("q1", "tiny", "no idea")]
 
 
 def test_an_interrupted_question_does_not_answer_the_next(tiny_gguf):
     def interrupt(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt
 
-    definition = define(tiny_gguf(recites=":ab:"), context_length=8192, max_tokens=3000)
+    definition = define(tiny_gguf(recites=":ab:"), context_length=4096, max_tokens=1500)
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         with LlamaCppEngine(definition) as engine:

@@ -76,8 +76,7 @@ def test_a_name_that_no_file_can_have(tmp_path):
         ),
         (
             b"Hello\n",
-            r"is not a GGUF file: it starts with 'Hello\n', not with 'GGUF': "
-            "download it again, or convert the model to GGUF",
+            r"is not a GGUF file: it starts with 'Hello\n', not with 'GGUF': download it again",
         ),
         (b"\x80\x02\xffabc", r"is not a GGUF file: it starts with '\x80\x02\xffabc', not with"),
         (b"GGU", "is not a GGUF file: it starts with 'GGU', not with 'GGUF'"),

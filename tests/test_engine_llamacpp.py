@@ -103,7 +103,7 @@ def test_a_stop_string_is_cut_off(tiny_gguf):
 
 
 def test_a_character_of_several_tokens_is_whole(tiny_gguf):
-    assert say(tiny_gguf, ": aé…ß!", "x:").text == "aé…ß!"
+    assert say(tiny_gguf, ": aé…!", "x:").text == "aé…!"
 
 
 def test_half_a_character_at_the_limit_is_left_out(tiny_gguf):
@@ -111,7 +111,7 @@ def test_half_a_character_at_the_limit_is_left_out(tiny_gguf):
 
 
 def test_a_stop_string_may_be_of_several_bytes(tiny_gguf):
-    assert say(tiny_gguf, ": aé…ß!", "x:", stop=["…"]).text == "aé"
+    assert say(tiny_gguf, ": aé…!", "x:", stop=["…"]).text == "aé"
 
 
 def test_timings_are_those_of_the_call(engine):

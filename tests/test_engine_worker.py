@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import llama_cpp
@@ -23,7 +24,7 @@ class Formatter:
     """Renders like a chat template; says what a real one would be told."""
 
     def __init__(self, source: str, eos_token: str, bos_token: str) -> None:
-        self.source, self.bos = source, bos_token
+        self.source, self.bos, self.eos = source, bos_token, eos_token
 
     def __call__(self, messages: list[dict[str, str]]) -> SimpleNamespace:
         message = messages[0]["content"]
@@ -40,7 +41,7 @@ def test_text_survives_any_cut_into_pieces(text, cuts):
     data = text.encode("utf-8", "replace")
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
     stopped = StoppedText([])
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         assert not stopped.add(data[start:end])
     assert stopped.text() == data.decode().strip()
 
@@ -120,6 +121,18 @@ def test_a_template_sees_the_same_day_every_day(tiny_gguf):
     source = "{{ strftime_now('%d %b %Y') }}{{ messages[0].content }}"
     chat = model(tiny_gguf(chat_template=source), chat=True)._chat
     assert chat.pieces("!", []) == ["26 Jul 2024!"]
+
+
+def test_every_step_is_a_sign_of_life(tiny_gguf):
+    signs = []
+    order = {"file": str(tiny_gguf(recites=":ab:")), "context_length": 2048, "threads": 1}
+    tiny = Model(llama_cpp, {**order, "chat": False}, lambda: signs.append(1))
+    assert signs, "loading says nothing"
+    signs.clear()
+    question = {"chat": False, "text": "x" * 1100 + ":", "temperature": 0, "seed": 0, "stop": []}
+    reply = tiny.answer({**question, "max_tokens": 5})
+    assert reply["text"] == "ab:ab"
+    assert len(signs) == 3 + 4, "three batches of the prompt, four tokens after the first"
 
 
 def test_seeds_of_answers_never_ask_for_a_random_seed():

@@ -120,9 +120,10 @@ def test_rankings_that_are_all_alike_are_told():
     tests = rank_tests(*make([[1, 2, 2]] * 20), resamples=100)
     assert tests.conover_holm["model-0"] == {"model-0": 1.0, "model-1": 0.0, "model-2": 0.0}
     assert tests.conover_holm["model-1"]["model-2"] == 1.0
-    assert tests.notes == (
+    (note,) = tests.notes
+    assert note == (
         "every question ranks the models alike: Conover–Friedman has no variance,"
-        " its p is 0 between different ranks and 1 between equal ones",
+        " its p is 0 between different ranks and 1 between equal ones"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,6 +24,7 @@ _NAMES: dict[type, str] = {
     str: "a text",
     bool: "true or false",
 }
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN = 40
 """Characters of a wrong value that a message repeats."""
 
@@ -104,7 +106,7 @@ class _Node:
         text = self.be(str)
         if not text.strip():
             raise self.wrong("a text that is not empty")
-        if any("\ud800" <= character <= "\udfff" for character in text):
+        if _SURROGATE.search(text):
             raise self.wrong("Unicode text", "half of a surrogate pair")
         return text
 

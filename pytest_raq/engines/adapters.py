@@ -25,7 +25,7 @@ def open_engine(definition: ModelDefinition, python: Path | None = None) -> Engi
 
 
 def _open_llama_cpp(definition: ModelDefinition, python: Path | None) -> Engine:
-    from pytest_raq.engines.llamacpp import LlamaCppEngine  # noqa: PLC0415 - only when used
+    from pytest_raq.engines.llamacpp import LlamaCppEngine
 
     return LlamaCppEngine(definition, python)
 

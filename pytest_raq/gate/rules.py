@@ -113,7 +113,7 @@ def _weigh(quality: QualityEvidence, settings: GateSettings, models: int) -> Fin
         and quality.worse > quality.better
     ):
         return Decision.REGRESSION, [evidence]
-    tested = not math.isnan(quality.adjusted_p)
+    tested = not math.isnan(quality.adjusted_p + quality.net_preference)
     if tested and quality.interval.low > ROUNDING - settings.margin:
         return Decision.PASS, [evidence]
     return Decision.INCONCLUSIVE, [evidence, *words.undecided(quality, settings)]

@@ -9,7 +9,7 @@ from pytest_raq.errors import BaselineError
 from pytest_raq.generation import ModelAnswers
 from pytest_raq.judging import open_judge
 from pytest_raq.pipeline.run import SuiteRun
-from pytest_raq.store import baseline_path, load_baseline
+from pytest_raq.store import baseline_path, load_baseline, show_path
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,6 +62,6 @@ def _baseline(folder: Path, suite: str) -> tuple[Baseline | None, str]:
     except BaselineError as exc:
         return None, str(exc)
     if baseline is None:
-        path = baseline_path(folder, suite)
+        path = show_path(baseline_path(folder, suite))
         return None, f"{path} does not exist; accept this state with --raq-update"
     return baseline, ""

@@ -69,10 +69,12 @@ def _model_differences(model: str, before: ModelProvenance, now: ModelProvenance
             if _file(before) != _file(now)
             else f"{model}: {now.file} changed ({before.file_sha256[:12]} → {now.file_sha256[:12]})"
         )
-    for field in ("engine", "build", "template_sha256"):
-        then, today = getattr(before, field), getattr(now, field)
-        if then != today:
-            yield f"{model}: {field} {str(then)[:40]} → {str(today)[:40]}"
+    # What the engine says of itself is not known while it was not loaded.
+    if before.template_sha256 and now.template_sha256:
+        for field in ("engine", "build", "template_sha256"):
+            then, today = getattr(before, field), getattr(now, field)
+            if then != today:
+                yield f"{model}: {field} {then} → {today}"
     for option in sorted(before.options.keys() | now.options.keys()):
         then, today = before.options.get(option), now.options.get(option)
         if then != today:

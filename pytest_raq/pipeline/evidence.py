@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING
@@ -115,7 +116,12 @@ def _standing(
 ) -> tuple[StandingChange, ...]:
     if tests is None or baseline is None or baseline.tests is None:
         return ()
-    return standing_changes(tests, baseline.tests, alpha)
+    absent = {model for model, rank in tests.mean_ranks.items() if math.isnan(rank)}
+    return tuple(
+        change
+        for change in standing_changes(tests, baseline.tests, alpha)
+        if not absent & {change.first, change.second}
+    )
 
 
 def _input(model: str, material: Material, quality: Mapping[str, QualityEvidence]) -> GateInput:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -19,6 +18,7 @@ from pytest_raq.pipeline.evidence import (
     gather_evidence,
     verdict_of,
 )
+from pytest_raq.pipeline.exchange import export_text, read_export
 from pytest_raq.pipeline.speed import SpeedProbe, medians
 from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import (
@@ -27,12 +27,10 @@ from pytest_raq.records import (
     BaselineQuestion,
     Decision,
     Failure,
-    FinishReason,
     Provenance,
     QuestionResult,
     Ranking,
     SuiteResult,
-    Timing,
     Verdict,
 )
 from pytest_raq.store import (
@@ -40,6 +38,7 @@ from pytest_raq.store import (
     describe_machine,
     describe_versions,
     save_baseline,
+    show_path,
 )
 
 if TYPE_CHECKING:
@@ -83,14 +82,19 @@ class SuiteRun:
         self._speeds: dict[str, SpeedSamples] = {}
         self._evidence: Evidence | None = None
         self._told: set[tuple[str, str]] = set()
+        self._was_accepted = False
         if baseline is not None and (why := refuse(baseline, self.provenance)):
-            path = baseline_path(baselines_folder, suite.name)
-            self._baseline_problem = f"{path} does not fit: {why}"
+            self._baseline_problem = f"{self._path} does not fit: {why}"
 
     @property
     def models(self) -> list[str]:
         """The names of the models, in the order of the suite."""
         return list(self._answers)
+
+    @property
+    def _path(self) -> str:
+        """Where the baseline is, as it is shown."""
+        return show_path(baseline_path(self._baselines_folder, self.suite.name))
 
     @property
     def provenance(self) -> Provenance:
@@ -178,8 +182,7 @@ class SuiteRun:
         if self._baseline is None or self._baseline_problem:
             return self._baseline_problem
         why = refuse_model(self._baseline, self._answers[model].provenance, model)
-        path = baseline_path(self._baselines_folder, self.suite.name)
-        return f"{path} does not fit: {why}; accept with --raq-update" if why else ""
+        return f"{self._path} does not fit: {why}; accept with --raq-update" if why else ""
 
     def speed_probe(self, model: str) -> SpeedProbe:
         """Return what times a model."""
@@ -208,7 +211,12 @@ class SuiteRun:
         return is_failure(verdict, self.suite.gate)
 
     def _verdict(self, model: str) -> Verdict:
-        return verdict_of(model, self._gathered(), self.suite.gate)
+        verdict = verdict_of(model, self._gathered(), self.suite.gate)
+        outcomes = self._answers[model].in_hand().values()
+        why = next((item.reason for item in outcomes if isinstance(item, Failure)), "")
+        if verdict.decision is Decision.NOT_MEASURED and why:
+            return replace(verdict, reasons=(*verdict.reasons, f"the first failure: {why}"))
+        return verdict
 
     def _gathered(self) -> Evidence:
         if self._evidence is None:
@@ -247,7 +255,11 @@ class SuiteRun:
             suite=self.suite.name,
             models={name: self._summary(name, evidence) for name in self._answers},
             tests=evidence.tests,
-            verdicts={name: self._verdict(name) for name in self._answers},
+            verdicts={
+                name: verdict
+                for name in self._answers
+                if not self._is_settled(verdict := self._verdict(name))
+            },
             questions=tuple(self._question_result(question) for question in self.questions),
             provenance=self.provenance,
             passages=len({question.cluster for question in self.questions}),
@@ -257,6 +269,10 @@ class SuiteRun:
             speeds=self._speeds,
             notes=self._notes(comparable),
         )
+
+    def _is_settled(self, verdict: Verdict) -> bool:
+        """Whether the lack of a baseline was mended by accepting this run."""
+        return self._was_accepted and verdict.decision is Decision.NO_BASELINE
 
     def _summary(self, model: str, evidence: Evidence) -> ModelSummary:
         tests = evidence.tests
@@ -319,27 +335,27 @@ class SuiteRun:
                 for item in result.questions
             },
         )
-        path = save_baseline(self._baselines_folder, baseline)
+        save_baseline(self._baselines_folder, baseline)
+        self._was_accepted = True
         changed = self._count_changed()
         return (
-            f"accepted as {path}: {len(self.models)} models, {len(self.questions)} questions,"
+            f"accepted as {self._path}: {len(self.models)} models, {len(self.questions)} questions,"
             f" {changed} answers changed"
         )
 
     def _refuse_unmeasured(self) -> None:
-        path = baseline_path(self._baselines_folder, self.suite.name)
         for model, answers in self._answers.items():
             known = answers.in_hand().values()
             answered = sum(isinstance(outcome, Answer) for outcome in known)
             if answered < len(self.questions):
                 raise MeasurementError(
-                    f"{path} is not updated: {model} answered {answered} of"
+                    f"{self._path} is not updated: {model} answered {answered} of"
                     f" {len(self.questions)} questions; a baseline needs them all"
                 )
         missing = [q.id for q in self.questions if self._joint_ranking(q.id).missing]
         if missing:
             raise MeasurementError(
-                f"{path} is not updated: {len(missing)} questions have no ranking,"
+                f"{self._path} is not updated: {len(missing)} questions have no ranking,"
                 f" the first is {missing[0]}"
             )
 
@@ -356,31 +372,14 @@ class SuiteRun:
 
     def export(self) -> str:
         """Return what this process found out, for another process of the same run."""
-        outcomes = [
-            asdict(outcome)
-            for answers in self._answers.values()
-            for outcome in answers.in_hand().values()
-        ]
-        return json.dumps({"outcomes": outcomes, "speeds": self._speeds})
+        outcomes = [o for answers in self._answers.values() for o in answers.in_hand().values()]
+        return export_text(outcomes, self._speeds)
 
     def absorb(self, text: str) -> None:
         """Take over what another process exported."""
-        table = json.loads(text)
-        by_model: dict[str, list[Outcome]] = {}
-        for row in table["outcomes"]:
-            by_model.setdefault(row["model"], []).append(_outcome(row))
-        for model, outcomes in by_model.items():
-            self._answers[model].absorb(outcomes)
-        for model, samples in table["speeds"].items():
-            self._speeds[model] = {measure: tuple(values) for measure, values in samples.items()}
+        outcomes, speeds = read_export(text)
+        for model, answers in self._answers.items():
+            answers.absorb(outcome for outcome in outcomes if outcome.model == model)
+        self._speeds |= speeds
         self._rankings.clear()
         self._evidence = None
-
-
-def _outcome(row: dict[str, object]) -> Outcome:
-    table = dict(row)
-    if "reason" in table:
-        return Failure(**table)  # type: ignore[arg-type]
-    table["timing"] = Timing(**table["timing"])  # type: ignore[arg-type]
-    table["finish_reason"] = FinishReason(str(table["finish_reason"]))
-    return Answer(**table)  # type: ignore[arg-type]

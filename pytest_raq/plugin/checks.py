@@ -86,12 +86,15 @@ class SpeedCheck:
         if benchmark.disabled:
             pytest.skip("speed is not measured: pytest-benchmark is disabled in this run")
         probe = self.run.speed_probe(self.model)
+        problem = ""
         try:
             benchmark.pedantic(
                 probe.measure, rounds=probe.rounds, iterations=1, warmup_rounds=probe.warmup_rounds
             )
         except RaqError as exc:
-            _fail(f"{self.model}: speed is not measured: {exc}")
+            problem = str(exc)
+        if problem:
+            _fail(f"{self.model}: speed is not measured: {problem}")
         samples = probe.samples()
         self.run.keep_speed(self.model, samples)
         benchmark.extra_info.update(self.run.speed_medians(self.model))

@@ -136,7 +136,8 @@ class PluginState:
             self._config.workeroutput["raq"] = output  # type: ignore[attr-defined]
         elif not self._config.option.collectonly:
             self._conclude(session)
-        self._close_engines()
+        for raq in self._sessions.values():
+            raq.close_engines()
 
     def _conclude(self, session: pytest.Session) -> None:
         for raq in self._sessions.values():
@@ -166,13 +167,10 @@ class PluginState:
         for text in self._problems:
             reporter.write_line(f"ERROR: {text}", red=True)
 
-    def _close_engines(self) -> None:
-        for session in self._sessions.values():
-            session.close()
-
     def close(self) -> None:
         """Close everything, however the run ended."""
-        self._close_engines()
+        for session in self._sessions.values():
+            session.close()
 
 
 def _answer_cases(run: SuiteRun) -> list[tuple[str, ...]]:

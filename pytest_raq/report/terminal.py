@@ -113,9 +113,10 @@ def _half_width(interval: Interval | None) -> str:
 
 
 def _rank_change(model: ModelSummary, result: SuiteResult) -> str:
-    before = result.baseline.models.get(model.model) if result.baseline else None
-    if before is None or result.baseline_problem:
+    """Return the change of the mean rank, which means something among the same models alone."""
+    if result.baseline is None or result.baseline.models.keys() != result.models.keys():
         return "–"
+    before = result.baseline.models[model.model]
     if before.mean_rank is None or model.mean_rank is None:
         return "–"
     return number(model.mean_rank - before.mean_rank, sign=True)

@@ -174,9 +174,13 @@ class Session:
         table = {"format": JSON_FORMAT, "suites": suites}
         write_atomically(path, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
 
+    def close_engines(self) -> None:
+        """End every engine; safe to call twice. What was found out can still be read."""
+        self._pool.close()
+
     def close(self) -> None:
         """Close engines and the store; safe to call twice."""
-        self._pool.close()
+        self.close_engines()
         if self._store is not None:
             self._store.close()
             self._store = None

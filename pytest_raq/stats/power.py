@@ -52,7 +52,7 @@ def spread(preferences: Mapping[str, int], clusters: Mapping[str, str]) -> Sprea
     ten changed questions it is `DEFAULT_CORRELATION`.
     """
     values = np.array(list(preferences.values()), dtype=np.float64)
-    changed = np.count_nonzero(values)
+    changed = int(np.count_nonzero(values))
     if changed < ENOUGH_CHANGES:
         return Spread(changed / max(1, values.size))
     table = sum_by_passage(list(preferences), values[:, None], clusters)
@@ -159,9 +159,9 @@ def questions_needed(
     high = 2
     while not enough(high):
         high *= 2
-        if high > MOST_QUESTIONS:
+        if high * per_passage > MOST_QUESTIONS:
             raise UsageError(
-                f"a loss of {effect:g} needs more than {MOST_QUESTIONS:,} passages:"
+                f"a loss of {effect:g} needs more than {MOST_QUESTIONS:,} questions:"
                 " give a larger one"
             )
     low = high // 2

@@ -211,8 +211,8 @@ class _Tests:
         if not self._testable:
             return None
         with _undefined_is_nan():
-            table = scikit_posthocs.posthoc_dunn(self.ranks.T.tolist(), p_adjust="holm")
-        return np.asarray(table.to_numpy(), dtype=np.float64)
+            table = scikit_posthocs.posthoc_dunn(self.ranks.T.tolist())
+        return _holm_matrix(np.asarray(table.to_numpy(), dtype=np.float64))
 
     def _conover(self, notes: list[str]) -> Floats | None:
         import scikit_posthocs
@@ -226,8 +226,8 @@ class _Tests:
             )
             return np.asarray(np.equal.outer(self.ranks[0], self.ranks[0]), dtype=np.float64)
         with _undefined_is_nan():
-            table = scikit_posthocs.posthoc_conover_friedman(self.ranks, p_adjust="holm")
-        return np.asarray(table.to_numpy(), dtype=np.float64)
+            table = scikit_posthocs.posthoc_conover_friedman(self.ranks)
+        return _holm_matrix(np.asarray(table.to_numpy(), dtype=np.float64))
 
     def _permutation(self) -> Floats | None:
         """Return p of flipping, per passage, the difference of rank sums; Holm over pairs."""
@@ -236,16 +236,13 @@ class _Tests:
         pairs = list(combinations(range(len(self.models)), 2))
         # Mid-ranks are multiples of one half: doubled they are integers.
         doubled = np.rint(2 * self.sums.sums).astype(np.int64)
-        p_values = [
-            sign_flip(
-                doubled[:, a] - doubled[:, b], seed=self.seed, resamples=self.resamples
-            ).two_sided
-            for a, b in pairs
-        ]
         matrix = np.eye(len(self.models))
-        for (a, b), p_value in zip(pairs, holm(p_values), strict=True):
-            matrix[a, b] = matrix[b, a] = p_value
-        return matrix
+        for a, b in pairs:
+            test = sign_flip(
+                doubled[:, a] - doubled[:, b], seed=self.seed, resamples=self.resamples
+            )
+            matrix[a, b] = test.two_sided
+        return _holm_matrix(matrix)
 
     def _matrix(self, asked: tuple[str, ...], values: Floats | None) -> PairwiseP:
         """Return p by name; NaN off the diagonal where there is none."""
@@ -261,6 +258,19 @@ class _Tests:
             }
             for first in asked
         }
+
+
+def _holm_matrix(raw: Floats) -> Floats:
+    """Return a symmetric matrix of p adjusted over the pairs above the diagonal.
+
+    The posthoc tests would adjust themselves to the same figures, at the cost
+    of a full garbage collection each.
+    """
+    adjusted = np.eye(len(raw))
+    above = np.triu_indices(len(raw), 1)
+    adjusted[above] = holm(raw[above].tolist())
+    adjusted.T[above] = adjusted[above]
+    return adjusted
 
 
 def _chi_square(statistic: float, degrees: int) -> OmnibusTest:

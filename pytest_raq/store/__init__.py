@@ -2,7 +2,7 @@
 
 from pytest_raq.store.answers import AnswerStore, answer_key
 from pytest_raq.store.baselines import baseline_path, load_baseline, save_baseline
-from pytest_raq.store.files import write_atomically
+from pytest_raq.store.files import show_path, write_atomically
 from pytest_raq.store.machine import describe_machine, describe_versions
 
 __all__ = [
@@ -13,5 +13,6 @@ __all__ = [
     "describe_versions",
     "load_baseline",
     "save_baseline",
+    "show_path",
     "write_atomically",
 ]

@@ -31,6 +31,14 @@ def write_atomically(path: Path, text: str) -> None:
         raise StoreError(f"{path}: cannot be written: {exc.strerror or exc}") from exc
 
 
+def show_path(path: Path) -> str:
+    """Return a path as a reader would type it: from the working folder where it lies below."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -42,7 +42,7 @@ class WorkerProcess:
 
     def __init__(self, command: Sequence[str]) -> None:
         # Appending, so that the log can be emptied while the worker writes.
-        self._log: IO[bytes] = tempfile.TemporaryFile("a+b", buffering=0)  # noqa: SIM115 - until _end
+        self._log: IO[bytes] = tempfile.TemporaryFile("a+b", buffering=0)  # noqa: SIM115
         try:
             self._process = _start(command, self._log)
         except OSError as exc:
@@ -52,8 +52,8 @@ class WorkerProcess:
                 "name the python of an environment with llama-cpp-python"
             ) from exc
         self._finalizer = weakref.finalize(self, _end, self._process, self._log, os.getpid())
-        assert self._process.stdin is not None  # noqa: S101 - for mypy: both are pipes
-        assert self._process.stdout is not None  # noqa: S101
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
         self._requests = self._process.stdin.fileno()
         self._replies = self._process.stdout.fileno()
         os.set_blocking(self._requests, False)
@@ -171,8 +171,8 @@ def _start(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
 def _end(process: subprocess.Popen[bytes], log: IO[bytes], owner: int) -> None:
     if os.getpid() != owner:
         return  # a fork of the parent must not end the worker of the parent
-    assert process.stdin is not None  # noqa: S101 - for mypy: both are pipes
-    assert process.stdout is not None  # noqa: S101
+    assert process.stdin is not None
+    assert process.stdout is not None
     process.stdin.close()
     try:
         with contextlib.suppress(subprocess.TimeoutExpired):

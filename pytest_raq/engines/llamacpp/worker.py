@@ -117,7 +117,7 @@ def protect_process() -> None:
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_DIES_FIRST, encoding="ascii")
     with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource  # noqa: PLC0415 - not on every platform
+        import resource
 
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
@@ -131,7 +131,7 @@ def die_with_parent() -> None:
 def import_llama() -> ModuleType:
     """Return the module llama_cpp; LoadError when this Python does not have it."""
     try:
-        import llama_cpp  # noqa: PLC0415 - when nothing it prints can reach the pipe
+        import llama_cpp
     except (ImportError, OSError, RuntimeError) as exc:
         raise LoadError("not installed", f"{sys.executable}: {exc}") from exc
     llama_cpp.llama_backend_init()

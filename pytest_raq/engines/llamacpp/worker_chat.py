@@ -48,7 +48,7 @@ class ChatTemplate:
         rendered = self._render(message)
         spans = message_spans(rendered, self._marked, message)
         cuts = sorted(_cuts(rendered, spans, special))
-        return [rendered[start:end] for start, end in zip([0, *cuts], [*cuts, None])]  # noqa: B905 - newer than some interpreters this runs under
+        return [rendered[start:end] for start, end in zip([0, *cuts], [*cuts, None], strict=True)]
 
 
 def message_spans(rendered: str, marked: str, message: str) -> list[tuple[int, int]]:
@@ -69,7 +69,7 @@ def message_spans(rendered: str, marked: str, message: str) -> list[tuple[int, i
 
 def _shared(first: str, second: str) -> int:
     """Return how many characters two texts have in common from their starts."""
-    pairs = enumerate(zip(first, second))  # noqa: B905 - of different lengths
+    pairs = enumerate(zip(first, second, strict=False))
     return next((i for i, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 

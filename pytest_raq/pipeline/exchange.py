@@ -1,0 +1,36 @@
+"""What one process of a run tells another, as text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from pytest_raq.records import Answer, Failure, FinishReason, Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_raq.records import Outcome, SpeedSamples
+
+
+def export_text(outcomes: Iterable[Outcome], speeds: Mapping[str, SpeedSamples]) -> str:
+    """Return outcomes and speed samples as text."""
+    return json.dumps({"outcomes": [asdict(item) for item in outcomes], "speeds": dict(speeds)})
+
+
+def read_export(text: str) -> tuple[list[Outcome], dict[str, SpeedSamples]]:
+    """Return what `export_text` wrote."""
+    table = json.loads(text)
+    speeds = {
+        model: {measure: tuple(values) for measure, values in samples.items()}
+        for model, samples in table["speeds"].items()
+    }
+    return [_outcome(row) for row in table["outcomes"]], speeds
+
+
+def _outcome(row: dict[str, Any]) -> Outcome:
+    if "reason" in row:
+        return Failure(**row)
+    timing, reason = Timing(**row.pop("timing")), FinishReason(row.pop("finish_reason"))
+    return Answer(timing=timing, finish_reason=reason, **row)

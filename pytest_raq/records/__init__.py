@@ -1,0 +1,83 @@
+"""The nouns of pytest-raq as frozen records: no I/O, no numpy.
+
+Everything between the layers is told in these. A *contestant* is whatever
+stands in a ranking: a model's answer of today, or its accepted answer.
+"""
+
+from pytest_raq.records.answers import (
+    Answer,
+    EngineInfo,
+    Failure,
+    FinishReason,
+    Outcome,
+    Prompt,
+    Timing,
+    count_words,
+    count_words_and_numbers,
+)
+from pytest_raq.records.questions import (
+    UNANSWERABLE,
+    Question,
+    QuestionSet,
+)
+from pytest_raq.records.rankings import (
+    Interval,
+    OmnibusTest,
+    PairwiseP,
+    Ranking,
+    RankTests,
+    Score,
+    StandingChange,
+)
+from pytest_raq.records.results import (
+    Baseline,
+    BaselineQuestion,
+    JudgeIdentity,
+    ModelProvenance,
+    ModelSummary,
+    Provenance,
+    QuestionResult,
+    SpeedSamples,
+    SuiteResult,
+)
+from pytest_raq.records.verdicts import (
+    Decision,
+    QualityEvidence,
+    SpeedEvidence,
+    Verdict,
+)
+
+__all__ = [
+    "UNANSWERABLE",
+    "Answer",
+    "Baseline",
+    "BaselineQuestion",
+    "Decision",
+    "EngineInfo",
+    "Failure",
+    "FinishReason",
+    "Interval",
+    "JudgeIdentity",
+    "ModelProvenance",
+    "ModelSummary",
+    "OmnibusTest",
+    "Outcome",
+    "PairwiseP",
+    "Prompt",
+    "Provenance",
+    "QualityEvidence",
+    "Question",
+    "QuestionResult",
+    "QuestionSet",
+    "RankTests",
+    "Ranking",
+    "Score",
+    "SpeedEvidence",
+    "SpeedSamples",
+    "StandingChange",
+    "SuiteResult",
+    "Timing",
+    "Verdict",
+    "count_words",
+    "count_words_and_numbers",
+]

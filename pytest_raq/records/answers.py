@@ -1,0 +1,127 @@
+"""What is asked of an engine, and what it says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+_WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’])*")
+_WORD_OR_NUMBER = re.compile(r"\w+(?:['’.,]\w+)*")
+
+
+def count_words(text: str) -> int:
+    """Words of letters and apostrophes only, as Roque and Guedes (2024) count them."""
+    return len(_WORD.findall(text))
+
+
+def count_words_and_numbers(text: str) -> int:
+    """Words and numbers: ``"in 1,066"`` counts two."""
+    return len(_WORD_OR_NUMBER.findall(text))
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Measurements of one answer; seconds and tokens.
+
+    ``prompt_tokens`` is the length of the prompt, ``prefilled_tokens`` how many
+    of them were evaluated for this answer (fewer when a prefix was shared).
+    ``decode_seconds`` spans the generated tokens after the first.
+    """
+
+    prompt_tokens: int = 0
+    prefilled_tokens: int = 0
+    generated_tokens: int = 0
+    time_to_first_token: float = 0.0
+    prefill_seconds: float = 0.0
+    decode_seconds: float = 0.0
+    total_seconds: float = 0.0
+
+    @property
+    def prefill_tokens_per_second(self) -> float | None:
+        """Prompt tokens evaluated a second; None when none were timed."""
+        return _ratio(self.prefilled_tokens, self.prefill_seconds)
+
+    @property
+    def decode_tokens_per_second(self) -> float | None:
+        """Tokens a second after the first one; None for answers of one token."""
+        return _ratio(self.generated_tokens - 1, self.decode_seconds)
+
+
+def _ratio(amount: float, seconds: float) -> float | None:
+    return amount / seconds if amount > 0 and seconds > 0 else None
+
+
+class FinishReason(StrEnum):
+    """Why generation ended: a stop string or end token, or the token limit."""
+
+    STOP = "stop"
+    LENGTH = "length"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a model said to a question."""
+
+    question_id: str
+    model: str
+    text: str
+    finish_reason: FinishReason
+    timing: Timing
+
+    @property
+    def words(self) -> int:
+        """Words of letters and apostrophes."""
+        return count_words(self.text)
+
+    @property
+    def words_and_numbers(self) -> int:
+        """Words and numbers."""
+        return count_words_and_numbers(self.text)
+
+    @property
+    def words_per_second(self) -> float | None:
+        """Words over the whole call, prompt and all; None when it was not timed."""
+        seconds = self.timing.total_seconds
+        return self.words / seconds if seconds > 0 else None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why there is no answer: an infrastructure failure, never a bad answer."""
+
+    question_id: str
+    model: str
+    reason: str
+
+
+Outcome = Answer | Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What an engine is asked for one question.
+
+    With ``chat`` the text is the user's message, to be rendered by the chat
+    template of the model; without, it is given to the model as it is.
+    """
+
+    question_id: str
+    text: str
+    chat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EngineInfo:
+    """What ran a model, for the provenance of its answers.
+
+    ``build`` is the version of the engine, ``template_sha256`` the SHA-256 of
+    the chat template or the plain prompt, ``quantization`` e.g. ``Q4_K_M``.
+    """
+
+    engine: str
+    build: str
+    quantization: str = ""
+    file_sha256: str = ""
+    template_sha256: str = ""
+    parameters: int = 0

@@ -1,0 +1,81 @@
+"""Ranks of one question, and what the ranks of a run say together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - read at run time when a baseline is parsed
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The mid-ranks of one question by contestant, 1 is best, ties share.
+
+    ``missing`` says why there are no ranks; a missing ranking is never a rank.
+    """
+
+    question_id: str
+    ranks: Mapping[str, float] = field(default_factory=dict)
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """SQuAD exact match (0 or 1) and F1 (0 to 1) of one answer."""
+
+    exact_match: float
+    f1: float
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A confidence interval; NaN bounds when it is not defined."""
+
+    low: float
+    high: float
+
+
+PairwiseP = dict[str, dict[str, float]]
+"""p-values, model name → model name → p; 1 on the diagonal; NaN when undefined."""
+
+
+@dataclass(frozen=True, slots=True)
+class OmnibusTest:
+    """A test over all models at once; NaN with a ``note`` when undefined."""
+
+    statistic: float
+    p_value: float
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RankTests:
+    """Aggregated ranks of one run: what `pytest_raq.stats` finds in its rankings.
+
+    ``dunn_holm`` is the test of RAQ, shown for comparison; decisions rest on
+    tests that respect questions and passages.
+    """
+
+    models: tuple[str, ...]
+    questions: int
+    passages: int
+    mean_ranks: Mapping[str, float]
+    intervals: Mapping[str, Interval]
+    friedman: OmnibusTest
+    kruskal: OmnibusTest
+    dunn_holm: PairwiseP
+    conover_holm: PairwiseP
+    permutation_holm: PairwiseP
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class StandingChange:
+    """A pair of models whose standing moved since the baseline, and who saw it."""
+
+    better_before: str
+    first: str
+    second: str
+    better_now: str
+    test: str
+    p_before: float
+    p_now: float

@@ -1,0 +1,143 @@
+"""Whole runs and accepted states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - read at run time when a baseline is parsed
+from dataclasses import dataclass, field
+
+from pytest_raq.records.questions import Question  # noqa: TC001 - read at run time
+from pytest_raq.records.rankings import (  # noqa: TC001 - read at run time
+    Interval,
+    RankTests,
+    StandingChange,
+)
+from pytest_raq.records.verdicts import Verdict  # noqa: TC001 - read at run time
+
+SpeedSamples = dict[str, tuple[float, ...]]
+"""Speed probe: measure → one value a round, e.g. ``decode_tokens_per_second``."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeIdentity:
+    """Who judged: what must be the same for two rankings to be compared."""
+
+    name: str
+    prompt_sha256: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelProvenance:
+    """What answered: enough to know why two answers differ.
+
+    ``prompt_sha256`` is the SHA-256 of the prompt that the definition asks
+    for, ``template_sha256`` that of the chat template in the model's file.
+    """
+
+    engine: str
+    build: str
+    file: str
+    file_sha256: str
+    quantization: str
+    prompt_sha256: str
+    template_sha256: str
+    options: Mapping[str, str | int | float | list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Where the figures of a run come from."""
+
+    source: str
+    revision: str
+    fingerprint: str
+    questions: int
+    judge: JudgeIdentity
+    models: Mapping[str, ModelProvenance]
+    versions: Mapping[str, str]
+    machine: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """The figures of one model over the questions it answered.
+
+    ``exact_match``, ``f1``, ``words`` and ``words_per_second`` are means over
+    answers, the other speeds (tokens a second; seconds for the time to first
+    token) medians. None where nothing was measured.
+    """
+
+    model: str
+    answered: int
+    failed: int
+    mean_rank: float | None
+    interval: Interval | None
+    exact_match: float | None
+    f1: float | None
+    words: float | None
+    words_and_numbers: float | None
+    words_per_second: float | None
+    decode_tokens_per_second: float | None
+    prefill_tokens_per_second: float | None
+    time_to_first_token: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionResult:
+    """One question with what was said to it, today and when accepted.
+
+    ``preferences`` holds s_i by model: −1 where today's answer ranks below the
+    accepted one, +1 above.
+    """
+
+    question: Question
+    answers: Mapping[str, str]
+    baseline_answers: Mapping[str, str]
+    failures: Mapping[str, str]
+    ranks: Mapping[str, float]
+    preferences: Mapping[str, int]
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineQuestion:
+    """The accepted answers to one question and their mid-ranks."""
+
+    answers: Mapping[str, str]
+    ranks: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The accepted state of a suite."""
+
+    suite: str
+    accepted_at: str
+    reason: str
+    provenance: Provenance
+    models: Mapping[str, ModelSummary]
+    tests: RankTests | None
+    speeds: Mapping[str, SpeedSamples]
+    questions: Mapping[str, BaselineQuestion]
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteResult:
+    """Everything that a run found out about one suite.
+
+    ``baseline_problem`` says why no baseline is compared with (empty when one
+    is), ``notes`` what a reader should know beside the verdicts.
+    """
+
+    suite: str
+    models: Mapping[str, ModelSummary]
+    tests: RankTests | None
+    verdicts: Mapping[str, Verdict]
+    questions: tuple[QuestionResult, ...]
+    provenance: Provenance
+    passages: int
+    baseline: Baseline | None = None
+    baseline_problem: str = ""
+    standing: tuple[StandingChange, ...] = ()
+    speeds: Mapping[str, SpeedSamples] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
