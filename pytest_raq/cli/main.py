@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import argparse
 import sys
-from enum import IntEnum
 from typing import TYPE_CHECKING
 
 from pytest_raq import __version__
+from pytest_raq.cli.baseline import add_baseline_command
+from pytest_raq.cli.exit_codes import ExitCode
 from pytest_raq.cli.models import add_models_command
+from pytest_raq.cli.power import add_power_command
+from pytest_raq.cli.rank import add_rank_command
 from pytest_raq.errors import MeasurementError, RaqError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-
-class ExitCode(IntEnum):
-    """What ``raq`` returns to the shell."""
-
-    FINE = 0
-    REGRESSION = 1
-    USAGE = 2
-    NOT_MEASURED = 3
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -53,4 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pytest-raq {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_models_command(commands)
+    add_rank_command(commands)
+    add_baseline_command(commands)
+    add_power_command(commands)
     return parser

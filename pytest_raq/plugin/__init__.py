@@ -58,13 +58,6 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
     return None
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_makereport(item: pytest.Item) -> None:
-    """Clear the progress display before pytest writes."""
-    if state := _used(item.config):
-        state.display.clear()
-
-
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: object, error: object) -> None:
     """Take over what a worker of pytest-xdist found out."""

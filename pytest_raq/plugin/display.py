@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from typing import TYPE_CHECKING
+
+import pytest
 
 from pytest_raq.report import ProgressText, format_seconds
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    import pytest
+    from collections.abc import Callable, Generator
 
 LOG_SECONDS = 30.0
 """Least time between two lines about one model where there is no terminal."""
@@ -22,19 +21,20 @@ _LIVE_SECONDS = 0.1
 class ProgressDisplay:
     """Writes where pytest writes, around its capture.
 
-    On a terminal the text stands right of pytest's own dots and is wiped
-    before pytest goes on; elsewhere a model gets a line at its start, one
-    every half minute, and one at its end.
+    On a terminal the text stands right of pytest's own dots, is wiped before
+    pytest writes and drawn again after; elsewhere a model gets a line at its
+    start, one every half minute, and one at its end.
     """
 
     def __init__(self, config: pytest.Config) -> None:
         self._config = config
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         quiet = config.get_verbosity() < -1
-        self._reporter = None if quiet else reporter
+        self._reporter: pytest.TerminalReporter | None = None if quiet else reporter
         self._live = bool(reporter and reporter.isatty and reporter.hasmarkup)
-        self._shown = False
+        self._text = ""
         self._started = self._last = 0.0
+        config.pluginmanager.register(self)
 
     def loading(self, model: str) -> None:
         """Say that a model is being loaded."""
@@ -46,45 +46,77 @@ class ProgressDisplay:
         now = time.monotonic()
         if done == 0:
             self._started, self._last = now, now
-        text = ProgressText(model, done, total, now - self._started)
+        text = str(ProgressText(model, done, total, now - self._started))
         if self._live:
             if done < total and (done == 0 or now - self._last >= _LIVE_SECONDS):
                 self._last = now
-                self._show(str(text))
+                self._show(text)
         elif done == 0:
             self._line(f"{model}: {total} question{'s' * (total != 1)}")
         elif done < total and now - self._last >= LOG_SECONDS:
             self._last = now
-            self._line(str(text))
+            self._line(text)
 
     def finished(self, model: str, done: int, seconds: float) -> None:
         """Say how long a model took."""
         self.clear()
         if not self._live:
-            answers = f"{done} question{'s' * (done != 1)}"
-            self._line(f"{model}: {answers} in {format_seconds(seconds)}")
+            self._line(f"{model}: {done} question{'s' * (done != 1)} in {format_seconds(seconds)}")
 
     def clear(self) -> None:
-        """Wipe the live text."""
-        if self._shown:
-            self._shown = False
-            self._uncaptured(lambda writer: writer.write("\x1b[K", flush=True))
+        """Wipe the live text for good."""
+        self._wipe()
+        self._text = ""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_logstart(self) -> Generator[None, object, object]:
+        """Make room while pytest names a test."""
+        return (yield from self._make_room())
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_logreport(self) -> Generator[None, object, object]:
+        """Make room while pytest tells how a test ended."""
+        return (yield from self._make_room())
+
+    def _make_room(self) -> Generator[None, object, object]:
+        self._wipe()
+        result = yield
+        self._draw()
+        return result
 
     def _show(self, text: str) -> None:
-        def write(writer: pytest.TerminalReporter) -> None:
-            terminal = writer._tw  # noqa: SLF001 - the column is known nowhere else
-            room = terminal.fullwidth - terminal.width_of_current_line - 3
-            if room >= len(text):
-                self._shown = True
-                # Save the cursor, wipe, write, go back: pytest's line is untouched.
-                writer.write(f"\x1b7\x1b[K  {text}\x1b8", flush=True)
+        self._text = text
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._reporter is None or not self._text:
+            return
+        terminal = self._reporter._tw  # noqa: SLF001 - the column is known nowhere else
+        room = terminal.fullwidth - terminal.width_of_current_line - 3
+        # Where the whole does not fit, its end says most: question i of n, time left.
+        text = self._text if room >= len(self._text) else self._text.rpartition(": ")[2]
+        if room >= len(text):
+            # Save the cursor, wipe, write, go back: pytest's line is untouched.
+            self._write_raw(f"\x1b7\x1b[K  {text}\x1b8")
+
+    def _wipe(self) -> None:
+        if self._text:
+            self._write_raw("\x1b[K")
+
+    def _write_raw(self, text: str) -> None:
+        """Write past pytest's writer, which would count the text into its line."""
+
+        def write(reporter: pytest.TerminalReporter) -> None:
+            file = reporter._tw._file  # noqa: SLF001
+            file.write(text)
+            file.flush()
 
         self._uncaptured(write)
 
     def _line(self, text: str) -> None:
-        def write(writer: pytest.TerminalReporter) -> None:
-            writer.ensure_newline()
-            writer.write_line(f"raq {text}")
+        def write(reporter: pytest.TerminalReporter) -> None:
+            reporter.ensure_newline()
+            reporter.write_line(f"raq {text}")
 
         self._uncaptured(write)
 
@@ -94,7 +126,6 @@ class ProgressDisplay:
         capture = self._config.pluginmanager.get_plugin("capturemanager")
         if capture is None:
             write(self._reporter)
-        else:
-            with capture.global_and_fixture_disabled():
-                write(self._reporter)
-        sys.stdout.flush()
+            return
+        with capture.global_and_fixture_disabled():
+            write(self._reporter)

@@ -59,6 +59,7 @@ class _Plan:
     clusters: Mapping[str, str]
     alpha: float
     min_effect: float
+    power: float | None
     models: int
     seed: int
     resamples: int
@@ -70,6 +71,7 @@ def quality_evidence(
     *,
     alpha: float = 0.05,
     min_effect: float = 0.0,
+    power: float | None = 0.8,
     seed: int = 0,
     resamples: int = 10_000,
 ) -> dict[str, QualityEvidence]:
@@ -78,11 +80,12 @@ def quality_evidence(
     ``preferences`` is model → question id → s_i ∈ {−1, 0, +1}, ``clusters``
     question id → passage. p is one-sided, by flipping the signs of the sums
     per passage, Holm-adjusted over the models; the interval covers the net
-    preference at 1 − ``alpha``, two-sided, by resampling passages. Without a
-    single question all figures are NaN. The result does not depend on the
+    preference at 1 − ``alpha``, two-sided, by resampling passages;
+    ``detectable`` is the loss beyond ``min_effect`` that is found with
+    ``power`` (None: not worked out, NaN). Without a single question all figures are NaN. The result does not depend on the
     order of models or questions.
     """
-    plan = _Plan(clusters, alpha, min_effect, len(preferences), seed, resamples)
+    plan = _Plan(clusters, alpha, min_effect, power, len(preferences), seed, resamples)
     tables = {
         model: sum_by_passage(list(signs), _column(signs), clusters)
         for model, signs in preferences.items()
@@ -146,11 +149,14 @@ def _evidence(
 
 
 def _detectable(signs: Mapping[str, int], passages: int, plan: _Plan) -> float:
+    if plan.power is None:
+        return NAN
     return detectable_effect(
         len(signs),
         passages,
         spread(signs, plan.clusters),
         alpha=plan.alpha,
+        power=plan.power,
         models=plan.models,
         min_effect=plan.min_effect,
     )

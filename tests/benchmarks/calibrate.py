@@ -53,7 +53,7 @@ def verdicts(world: World, rng: np.random.Generator) -> list[Verdict]:
         world.preferences(rng),
         world.clusters,
         alpha=ALPHA,
-        min_effect=SETTINGS.min_effect,
+        power=None,
         resamples=RESAMPLES,
     )
     count = world.questions
@@ -202,7 +202,8 @@ def report(runs: int, mapper: Mapper) -> str:
             table(
                 ("questions", "models", "ρ", "Dunn–Holm", "Conover–Holm", "permutation–Holm"),
                 mapper(
-                    partial(rank_row, runs), [(*size, rho) for size in DESIGNS for rho in (0.0, 0.3)]
+                    partial(rank_row, runs),
+                    [(*size, rho) for size in DESIGNS for rho in (0.0, 0.3)],
                 ),
             ),
             "**One model is worse by the loss that `raq power` names for 80 %: what the gate"

@@ -1,0 +1,14 @@
+"""What ``raq`` returns to the shell."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The same in every command."""
+
+    FINE = 0
+    REGRESSION = 1
+    USAGE = 2
+    NOT_MEASURED = 3

@@ -1,0 +1,149 @@
+"""``raq rank``: rank answers that any tool has made."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_raq.cli.exit_codes import ExitCode
+from pytest_raq.cli.output import add_json_option, write_result
+from pytest_raq.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pytest_raq.config import GateSettings
+    from pytest_raq.records import QuestionSet, SuiteResult
+
+GATE_OPTIONS = ("alpha", "margin", "min_effect", "max_f1_drop", "max_missing", "inconclusive")
+"""The settings of a suite's ``[gate]`` that answers without timings need."""
+
+
+def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``raq rank``."""
+    text = "judge, rank and test answers from JSON Lines files"
+    parser = commands.add_parser("rank", help=text, description=text)
+    parser.add_argument(
+        "files",
+        nargs="+",
+        type=Path,
+        metavar="FILE",
+        help="one object a line: id, model, answer, references, passage, question",
+    )
+    parser.add_argument(
+        "--dataset", metavar="SPEC", help="take references, passages and questions from there"
+    )
+    parser.add_argument("--split", help="the split of a hub or saved data set")
+    parser.add_argument("--revision", help="the revision of a hub data set")
+    parser.add_argument(
+        "--judge", default="reference", metavar="NAME", help="who ranks (default: reference)"
+    )
+    parser.add_argument(
+        "--models-folder",
+        type=Path,
+        default=Path("models"),
+        metavar="FOLDER",
+        help="folder of the definitions that a judge may name (default: models)",
+    )
+    parser.add_argument(
+        "--baseline", default="", metavar="MODEL", help="hold the other models against this one"
+    )
+    parser.add_argument(
+        "--seed", type=_seed, default=0, metavar="S", help="seed of all resampling (default: 0)"
+    )
+    add_json_option(parser)
+    add_gate_options(parser, GATE_OPTIONS)
+    parser.set_defaults(command=_rank)
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
+    return int(text)
+
+
+def add_gate_options(parser: argparse.ArgumentParser, names: tuple[str, ...]) -> None:
+    """Add the named settings of a suite's ``[gate]`` as options."""
+    group = parser.add_argument_group("gate", "as in the [gate] table of a suite")
+    for name in names:
+        option = "--" + name.replace("_", "-")
+        if name == "inconclusive":
+            group.add_argument(option, choices=("pass", "fail"), help="(default: pass)")
+        else:
+            default = _default_settings().model_dump()[name]
+            group.add_argument(option, type=float, metavar="X", help=f"(default: {default:g})")
+
+
+def _default_settings() -> GateSettings:
+    from pytest_raq.config import GateSettings
+
+    return GateSettings()
+
+
+def gate_settings(
+    options: argparse.Namespace, names: tuple[str, ...], start: GateSettings | None = None
+) -> GateSettings:
+    """Return ``start`` with the settings that were typed; ConfigError names a wrong one."""
+    from pydantic import ValidationError
+
+    from pytest_raq.config import GateSettings
+
+    typed = {name: getattr(options, name) for name in names}
+    given = {name: value for name, value in typed.items() if value is not None}
+    known = {} if start is None else start.model_dump()
+    try:
+        return GateSettings.model_validate({**known, **given})
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        message = first["msg"].replace("Input should", "should")
+        raise ConfigError(f"--{option} {first['input']}: {message}") from exc
+
+
+def _rank(options: argparse.Namespace) -> int:
+    from pytest_raq.judging import open_judge
+    from pytest_raq.pipeline.answers_file import read_answers
+    from pytest_raq.pipeline.elsewhere import rank_answers
+    from pytest_raq.report import suite_lines, suite_to_json
+    from pytest_raq.session.session import JSON_FORMAT
+
+    settings = gate_settings(options, GATE_OPTIONS)
+    judge = open_judge(options.judge, options.models_folder)
+    table = read_answers(options.files, _dataset(options))
+    result = rank_answers(table, judge, settings, baseline=options.baseline, seed=options.seed)
+    write_result(
+        [line.text for line in suite_lines(result)],
+        {"format": JSON_FORMAT, "suites": {result.suite: suite_to_json(result)}},
+        options.json,
+    )
+    return _exit_code(result, settings)
+
+
+def _dataset(options: argparse.Namespace) -> QuestionSet | None:
+    if options.dataset is None:
+        for name in ("split", "revision"):
+            if getattr(options, name) is not None:
+                raise ConfigError(f"--{name} says which part of --dataset: give both")
+        return None
+    from pytest_raq.config import DatasetSettings
+    from pytest_raq.datasets import load_questions
+
+    if not options.dataset.strip():
+        raise ConfigError("--dataset is empty: give a file, a folder or a hub id")
+    settings = DatasetSettings(
+        source=options.dataset, split=options.split, revision=options.revision
+    )
+    return load_questions(settings, Path.cwd())
+
+
+def _exit_code(result: SuiteResult, settings: GateSettings) -> ExitCode:
+    from pytest_raq.gate import is_failure
+    from pytest_raq.records import Decision
+
+    decisions = {verdict.decision for verdict in result.verdicts.values()}
+    nothing_ranked = not any(item.ranks for item in result.questions)
+    if Decision.REGRESSION in decisions:
+        return ExitCode.REGRESSION
+    if Decision.NOT_MEASURED in decisions or nothing_ranked:
+        return ExitCode.NOT_MEASURED
+    failed = any(is_failure(verdict, settings) for verdict in result.verdicts.values())
+    return ExitCode.REGRESSION if failed else ExitCode.FINE

@@ -1,0 +1,43 @@
+"""Baselines of another revision, read from git."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from pytest_raq.errors import BaselineError
+from pytest_raq.store.baselines import decode_baseline, parse_baseline
+
+if TYPE_CHECKING:
+    from pytest_raq.records import Baseline
+
+_SECONDS = 60.0
+
+
+def read_revision(spec: str) -> Baseline:
+    """Return the baseline that ``REV:PATH`` names, as ``git show`` finds it.
+
+    ``PATH`` starts at the top of the repository, or at the working folder when
+    it begins with ``./``. BaselineError when git does not know it.
+    """
+    return parse_baseline(spec, decode_baseline(spec, _show(spec)))
+
+
+def _show(spec: str) -> bytes:
+    # The colon keeps git from taking the text for an option or showing a commit.
+    revision, _, path = spec.partition(":")
+    if not path or revision.startswith("-"):
+        raise BaselineError(f"{spec}: is neither a file, a suite nor REVISION:PATH")
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell, and the spec is no option
+            ["git", "show", "--no-textconv", spec],  # noqa: S607 - the user's git
+            capture_output=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise BaselineError(f"{spec}: git cannot be run to read it: {exc}") from exc
+    if done.returncode:
+        said = done.stderr.decode("utf-8", errors="replace").strip().splitlines()
+        raise BaselineError(f"{spec}: git does not find it: {said[0] if said else 'no reason'}")
+    return done.stdout
