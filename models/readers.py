@@ -42,8 +42,8 @@ READERS = {
     "reader-mistral": Recipe(
         Shape("llama", width=256, layers=3, heads=8, kv_heads=4, feed_forward=512, window=256),
         seed=3,
-        steps=2200,
+        steps=3600,
         one_entity_steps=600,
-        mixed_steps=300,
+        mixed_steps=1200,
     ),
 }

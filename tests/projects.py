@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 # pytester forgets what was imported in a run; numpy cannot be imported twice.
-import pandas  # noqa: F401
+import pandas as pd  # noqa: F401
 import scikit_posthocs  # noqa: F401
 import scipy.stats  # noqa: F401
 

@@ -140,6 +140,13 @@ TOLERATED = "max_missing tolerates 2 %"
 UNCOMPARED = "no question has an accepted answer to compare with"
 
 
+def test_too_few_passages_are_told():
+    quality = replace(UNSURE, passages=4, detectable=NAN)
+    assert decide(given_input(quality=quality), SETTINGS).reasons[2] == (
+        "with 4 passages no loss can be significant: ask questions about more passages"
+    )
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [

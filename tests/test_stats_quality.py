@@ -28,7 +28,9 @@ def signs(values, per_passage=5):
 
 def evidence(values, per_passage=5, **options):
     questions, clusters = signs(values, per_passage)
-    return quality_evidence({"m": questions}, clusters, **{"resamples": 500, **options})["m"]
+    return quality_evidence(
+        {"m": questions}, clusters, **{"resamples": 500, "power": None, **options}
+    )["m"]
 
 
 def test_preferences_come_from_joint_rankings():
@@ -85,6 +87,14 @@ def test_an_unchanged_model_has_p_one_and_an_interval_of_zero():
         found = evidence([0] * questions, per_passage)
         assert (found.p_value, found.adjusted_p) == (1.0, 1.0)
         assert found.interval == Interval(0.0, 0.0)
+
+
+def test_the_detectable_loss_is_told_unless_it_is_not_wanted():
+    values = [-1, 0, 1, 0, 0] * 12
+    found = evidence(values, power=0.8)
+    assert 0.1 < found.detectable < 0.5
+    assert found.detectable < evidence(values, power=0.9).detectable
+    assert math.isnan(evidence(values).detectable)
 
 
 def test_one_passage_that_moved_has_no_interval():
@@ -148,6 +158,12 @@ def test_resamples_in_chunks_give_an_interval_as_well(monkeypatch):
     assert passage_intervals(sums, sizes, level=0.95, seed=0, resamples=1000) == whole
 
 
+def test_any_integer_is_a_seed():
+    values = [-1, 0, 1, 0, 0] * 12
+    assert evidence(values, seed=-1) == evidence(values, seed=-1)
+    assert evidence(values, seed=2**70).net_preference == 0
+
+
 def test_percentiles_are_moved_outwards_for_few_passages():
     assert expanded_tail(12, 0.95) == pytest.approx(0.0107, abs=1e-4)
     assert expanded_tail(100_000, 0.95) == pytest.approx(0.025, abs=1e-4)
@@ -165,8 +181,8 @@ def test_order_of_models_and_questions_does_not_matter(first, second, random):
     mixed = {
         name: dict(random.sample(list(table[name].items()), len(table[name]))) for name in "ba"
     }
-    found = quality_evidence(table, clusters, resamples=50)
-    again = quality_evidence(mixed, clusters, resamples=50)
+    found = quality_evidence(table, clusters, resamples=50, power=None)
+    again = quality_evidence(mixed, clusters, resamples=50, power=None)
     assert {name: str(found[name]) for name in "ab"} == {n: str(again[n]) for n in "ab"}
 
 

@@ -55,7 +55,12 @@ def undecided(evidence: QualityEvidence, settings: GateSettings) -> Iterator[str
         )
     else:
         yield f"a loss of {settings.margin:g} (margin) cannot be ruled out"
-    if not math.isnan(evidence.detectable):
+    if math.isnan(evidence.detectable):
+        yield (
+            f"with {_count(evidence.passages, 'passage')} no loss can be significant:"
+            " ask questions about more passages"
+        )
+    else:
         yield (
             f"a run like this finds a loss of {evidence.detectable:.2f} in 80 % of cases;"
             " more questions find smaller ones"

@@ -87,7 +87,7 @@ def _correlation(
 
 @dataclass(frozen=True, slots=True)
 class _Design:
-    """A run to come: ``level`` is the one-sided α that a single model must reach."""
+    """A run to come: ``level`` is the p, one-sided, that one model must reach."""
 
     questions: int
     passages: int
@@ -121,7 +121,7 @@ def _shares(loss: float, changed: float) -> tuple[float, float]:
     """Return the shares of questions worse and better at a loss.
 
     Davidson's model of comparisons with ties (1970): worse : level : better =
-    λ : ν : 1/λ, with ν from the share that is level without a loss.
+    λ : t : 1/λ, with t from the share that is level without a loss.
     """
     if loss >= 1:
         return 1.0, 0.0
@@ -156,7 +156,7 @@ class _Simulation:
         signs = (self._draws > 1 - better).astype(np.int64) - (self._draws < worse)
         sums = np.add.reduceat(signs, self._starts, axis=1)
         far = sums.sum(axis=1) <= 1e-9 - self._design.min_effect * self._design.questions
-        return float((far & (sign_flip_tails(sums) <= self._design.level)).mean())
+        return float((far & (sign_flip_tails(sums) <= self._design.level + 1e-12)).mean())
 
 
 def sign_flip_tails(sums: NDArray[np.int64]) -> NDArray[np.float64]:

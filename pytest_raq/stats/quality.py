@@ -81,9 +81,9 @@ def quality_evidence(
     question id → passage. p is one-sided, by flipping the signs of the sums
     per passage, Holm-adjusted over the models; the interval covers the net
     preference at 1 − ``alpha``, two-sided, by resampling passages;
-    ``detectable`` is the loss beyond ``min_effect`` that is found with
-    ``power`` (None: not worked out, NaN). Without a single question all figures are NaN. The result does not depend on the
-    order of models or questions.
+    ``detectable`` is the loss that is found with ``power`` and is beyond
+    ``min_effect`` (NaN where ``power`` is None). Without a single question all
+    figures are NaN. The order of models and questions does not matter.
     """
     plan = _Plan(clusters, alpha, min_effect, power, len(preferences), seed, resamples)
     tables = {

@@ -114,7 +114,7 @@ def _exact_tail(sizes: Integers, length: int) -> tuple[float, float]:
 
 
 def _sampled_tail(sizes: Integers, total: int, seed: int, resamples: int) -> tuple[float, float]:
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     below = level = 0
     for rows in _chunks(resamples, sizes.size):
         plus = rng.integers(0, 2, size=(rows, sizes.size), dtype=np.int8).astype(np.float64)
@@ -122,6 +122,11 @@ def _sampled_tail(sizes: Integers, total: int, seed: int, resamples: int) -> tup
         below += int((totals <= -abs(total)).sum())
         level += int((totals == -abs(total)).sum())
     return (1 + below) / (1 + resamples), (1 + level) / (1 + resamples)
+
+
+def generator(seed: int) -> np.random.Generator:
+    """Return a generator for any integer, also a negative one."""
+    return np.random.default_rng(seed % 2**64)
 
 
 def _chunks(rows: int, columns: int) -> Iterator[int]:
@@ -136,7 +141,6 @@ def passage_intervals(
     """Return an interval for the mean over questions of each column.
 
     ``sums`` is passages × columns, ``sizes`` the same or passages × 1.
-
     Passages are drawn with replacement and the ratio of sums to sizes is
     taken: a percentile bootstrap of
     ``resamples`` draws (common to all columns), with the percentiles moved outwards as far
@@ -155,7 +159,7 @@ def passage_intervals(
 
 
 def _resampled_means(sums: Floats, sizes: Floats, seed: int, resamples: int) -> Iterator[Floats]:
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     count = len(sums)
     for rows in _chunks(resamples, count):
         drawn = rng.integers(0, count, size=(rows, count))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_raq.records import Interval, SpeedEvidence
-from pytest_raq.stats.resampling import UNDEFINED
+from pytest_raq.stats.resampling import UNDEFINED, generator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,7 +66,7 @@ def _median(values: Floats) -> float:
 def _interval(above: Floats, below: Floats, seed: int, resamples: int) -> Interval:
     if min(above.size, below.size) < FEWEST_ROUNDS:
         return UNDEFINED
-    rng = np.random.default_rng(seed)
+    rng = generator(seed)
     ratios = _medians(above, rng, resamples) / _medians(below, rng, resamples)
     low, high = np.quantile(ratios, ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
     return Interval(float(low), float(high))

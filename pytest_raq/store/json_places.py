@@ -21,7 +21,7 @@ class _Step(NamedTuple):
 
     path: Path
     start: int
-    token: str
+    piece: str
     is_key: bool
 
 
@@ -58,7 +58,7 @@ def find_repeated_key(text: str) -> Path | None:
 
 def find_no_number(text: str) -> Path | None:
     """Return the first part that is NaN or infinite, which JSON does not know."""
-    return next((step.path for step in _walk(text) if step.token in _NO_JSON), None)
+    return next((step.path for step in _walk(text) if step.piece in _NO_JSON), None)
 
 
 class _Frame:
@@ -80,28 +80,28 @@ def _walk(text: str) -> Iterator[_Step]:
     """Yield each key and each value; text that is no JSON ends nothing."""
     frames: list[_Frame] = []
     for match in _TOKEN.finditer(text):
-        token, top = match[0], frames[-1] if frames else None
-        if token in "}]":
+        piece, top = match[0], frames[-1] if frames else None
+        if piece in "}]":
             del frames[-1:]
-        elif token == "," and top:
+        elif piece == "," and top:
             top.next()
-        elif token in ":,":
+        elif piece in ":,":
             continue
         elif top and top.awaits_key:
-            top.here, top.awaits_key = _key(token), False
-            yield _Step(_path(frames), match.start(), token, is_key=True)
+            top.here, top.awaits_key = _key(piece), False
+            yield _Step(_path(frames), match.start(), piece, is_key=True)
         else:
-            yield _Step(_path(frames), match.start(), token, is_key=False)
-            if token in "{[":
-                frames.append(_Frame(is_list=token == "["))
+            yield _Step(_path(frames), match.start(), piece, is_key=False)
+            if piece in "{[":
+                frames.append(_Frame(is_list=piece == "["))
 
 
 def _path(frames: Sequence[_Frame]) -> Path:
     return tuple(frame.here for frame in frames if frame.here is not None)
 
 
-def _key(token: str) -> str:
+def _key(piece: str) -> str:
     try:
-        return str(json.loads(token))
+        return str(json.loads(piece))
     except ValueError:
-        return token.strip('"')
+        return piece.strip('"')

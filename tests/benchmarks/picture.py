@@ -26,18 +26,14 @@ def draw(groups: Sequence[tuple[str, Sequence[Verdict]]], *, margin: float) -> s
     for name, verdicts in groups:
         blocks += list(_block(name, verdicts, top))
         top += STEP * len(verdicts) + 30
-    return "\n".join(
-        (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {top + 40}"'
-            ' font-family="sans-serif" font-size="12" role="img">',
-            "<title>Intervals of the net preference in simulated runs, by verdict</title>",
-            f'<rect width="{WIDTH}" height="{top + 40}" fill="#fff"/>',
-            *_legend(),
-            *_axis(top, margin),
-            *blocks,
-            "</svg>\n",
-        )
+    height = top + 40
+    head = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}"'
+        ' font-family="sans-serif" font-size="12" role="img">'
     )
+    title = "<title>Intervals of the net preference in simulated runs, by verdict</title>"
+    paper = f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>'
+    return "\n".join((head, title, paper, *_legend(), *_axis(top, margin), *blocks, "</svg>\n"))
 
 
 def _x(value: float) -> float:
@@ -65,19 +61,15 @@ def _legend() -> Iterator[str]:
 
 
 def _axis(bottom: int, margin: float) -> Iterator[str]:
-    for value, label, dash in ((0.0, "no change", ""), (-margin, "−margin", "4 3")):
-        x = _x(value)
-        yield (
-            f'<line x1="{x}" x2="{x}" y1="40" y2="{bottom}" stroke="#888"'
-            f' stroke-dasharray="{dash or "none"}"/>'
-        )
-        yield f'<text x="{x}" y="{bottom + 14}" text-anchor="middle" fill="#222">{label}</text>'
-    for value in (-0.3, -0.2, 0.1):
-        text = f"{value:.1f}".replace("-", "−")
-        yield (
-            f'<text x="{_x(value)}" y="{bottom + 14}" text-anchor="middle" fill="#666">{text}</text>'
-        )
-    yield (
-        f'<text x="{WIDTH - RIGHT}" y="{bottom + 32}" text-anchor="end" fill="#222">'
-        "net preference: better answers minus worse ones, per question →</text>"
-    )
+    for value, dash in ((0.0, "none"), (-margin, "4 3")):
+        ends = f'x1="{_x(value)}" x2="{_x(value)}" y1="40" y2="{bottom}"'
+        yield f'<line {ends} stroke="#888" stroke-dasharray="{dash}"/>'
+    labels = {0.0: "no change", -margin: "−margin"} | {
+        value: f"{value:.1f}".replace("-", "−") for value in (-0.3, -0.2, 0.1)
+    }
+    for value, label in labels.items():
+        place = f'x="{_x(value)}" y="{bottom + 14}" text-anchor="middle"'
+        yield f'<text {place} fill="#222">{label}</text>'
+    place = f'x="{WIDTH - RIGHT}" y="{bottom + 32}" text-anchor="end"'
+    told = "net preference: better answers minus worse ones, per question →"
+    yield f'<text {place} fill="#222">{told}</text>'

@@ -1,9 +1,9 @@
 """Simulated answers: what the gate is calibrated on.
 
-The latent quality of an answer is √ρ · (what the passage does to the model) +
-√(1 − ρ) · (what the question does), both standard normal. It is cut into
-grades, so that answers of one grade are level, and a share of today's answers
-is the accepted answer again.
+The latent quality of an answer is √r · (what the passage does to the model) +
+√(1 − r) · (what the question does), both standard normal, r the correlation
+within passages. It is cut into grades, so that answers of one grade are level,
+and a share of today's answers is the accepted answer again.
 """
 
 from __future__ import annotations

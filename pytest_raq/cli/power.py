@@ -1,0 +1,2 @@
+"""``raq power``."""
+def add_power_command(commands): pass

@@ -1,0 +1,296 @@
+"""Two baselines beside each other: what changed, as Markdown for a pull request and as JSON."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_raq.report.json_report import Json, plain
+from pytest_raq.report.markdown import cell, code, folded, html_code, table
+from pytest_raq.report.text import number, p_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pytest_raq.records import SpeedEvidence, StandingChange
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two: where it was read, and what it says of itself."""
+
+    name: str
+    suite: str
+    accepted_at: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One figure before and now; None where it is not known."""
+
+    before: float | None
+    now: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerChange:
+    """An answer that is another one now, with its mid-ranks; None where there is none."""
+
+    question_id: str
+    before: str
+    now: str
+    rank: Change
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChange:
+    """What changed for one model that both sides hold.
+
+    ``compared`` counts the questions that both sides hold, ``reranked`` those
+    of them whose rank is another one now, answer changed or not.
+    """
+
+    compared: int
+    answers: tuple[AnswerChange, ...]
+    reranked: int
+    figures: Mapping[str, Change]
+
+
+@dataclass(frozen=True, slots=True)
+class PairChange:
+    """The p-values of a pair of models, one a test."""
+
+    first: str
+    second: str
+    p_values: Mapping[str, Change]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A field of the provenance by its path, with both values as text; empty where absent."""
+
+    field: str
+    before: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineDiff:
+    """All that differs between two baselines.
+
+    ``unfair`` says why their figures do not compare, naming the field.
+    """
+
+    old: Side
+    new: Side
+    unfair: str
+    models: Mapping[str, ModelChange]
+    models_added: tuple[str, ...]
+    models_removed: tuple[str, ...]
+    questions_added: tuple[str, ...]
+    questions_removed: tuple[str, ...]
+    pairs: tuple[PairChange, ...]
+    standing: tuple[StandingChange, ...]
+    speeds: Mapping[str, tuple[SpeedEvidence, ...]]
+    same_machine: bool
+    provenance: tuple[FieldChange, ...]
+
+
+def diff_to_json(diff: BaselineDiff) -> Json:
+    """Return a diff as plain data; undefined numbers are None."""
+    return {
+        "old": plain(diff.old),
+        "new": plain(diff.new),
+        "unfair": diff.unfair,
+        "models": {
+            name: {
+                "compared": model.compared,
+                "answers_changed": len(model.answers),
+                "ranks_changed": model.reranked,
+                "figures": plain(dict(model.figures)),
+                "answers": {item.question_id: _answer(item) for item in model.answers},
+            }
+            for name, model in diff.models.items()
+        },
+        "models_added": list(diff.models_added),
+        "models_removed": list(diff.models_removed),
+        "questions_added": list(diff.questions_added),
+        "questions_removed": list(diff.questions_removed),
+        "p_values": plain(diff.pairs),
+        "standing": plain(diff.standing),
+        "speeds": plain(dict(diff.speeds)),
+        "same_machine": diff.same_machine,
+        "provenance": plain(diff.provenance),
+    }
+
+
+def _answer(change: AnswerChange) -> Json:
+    return {"before": change.before, "now": change.now, "rank": plain(change.rank)}
+
+
+def diff_lines(diff: BaselineDiff, *, limit: int) -> list[str]:
+    """Return a diff as Markdown; at most ``limit`` answers of each model are listed.
+
+    Answers, names and reasons are in code spans: they cannot become markup.
+    """
+    return [
+        *_heading(diff),
+        *_models(diff),
+        *_answers(diff, limit),
+        *_standing(diff),
+        *_speed(diff),
+        *_provenance(diff),
+    ]
+
+
+def _heading(diff: BaselineDiff) -> Iterator[str]:
+    suites = dict.fromkeys(code(side.suite) for side in (diff.old, diff.new))
+    yield f"## Baseline {' → '.join(suites)}"
+    yield ""
+    for label, side in (("old", diff.old), ("new", diff.new)):
+        reason = f": {code(side.reason)}" if side.reason.strip() else ""
+        yield f"- {label}: {code(side.name)}, accepted {code(side.accepted_at)}{reason}"
+    if diff.unfair:
+        yield ""
+        yield f"**The figures of the two do not compare:** {code(diff.unfair, 600)}"
+    for what, names in (
+        ("models added", diff.models_added),
+        ("models removed", diff.models_removed),
+        ("questions added", diff.questions_added),
+        ("questions removed", diff.questions_removed),
+    ):
+        if names:
+            yield f"- {what}: {len(names)} ({_some(names)})"
+    yield ""
+
+
+def _some(names: Sequence[str], most: int = 10) -> str:
+    more = f", and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(code(name) for name in names[:most]) + more
+
+
+_DECIMALS = {
+    "mean_rank": 2,
+    "exact_match": 3,
+    "f1": 3,
+    "words": 1,
+    "words_per_second": 1,
+    "decode_tokens_per_second": 0,
+    "prefill_tokens_per_second": 0,
+    "time_to_first_token": 3,
+}
+_COLUMNS = ("mean_rank", "exact_match", "f1", "words", "words_per_second")
+
+
+def _models(diff: BaselineDiff) -> list[str]:
+    if not diff.models:
+        return ["No model is in both.", ""]
+    header = ("model", "answers changed", "ranks changed", "mean rank", "EM", "F1", "words",
+              "words/s")  # fmt: skip
+    rows = [
+        (
+            cell(name),
+            f"{len(model.answers)} of {model.compared}",
+            f"{model.reranked} of {model.compared}",
+            *(_arrow(model.figures[key], _DECIMALS[key]) for key in _COLUMNS),
+        )
+        for name, model in diff.models.items()
+    ]
+    return [*table(header, rows), ""]
+
+
+def _arrow(change: Change, decimals: int) -> str:
+    before, now = number(change.before, decimals), number(change.now, decimals)
+    return now if before == now else f"{before} → {now}"
+
+
+def _answers(diff: BaselineDiff, limit: int) -> Iterator[str]:
+    yield "### Answers"
+    yield ""
+    changed = {name: model for name, model in diff.models.items() if model.answers}
+    if not changed:
+        yield "No answer changed."
+        yield ""
+    for name, model in changed.items():
+        summary = f"{html_code(name)}: {len(model.answers)} of {model.compared} answers changed"
+        yield from folded(summary, _answer_list(model.answers, limit))
+
+
+def _answer_list(answers: Sequence[AnswerChange], limit: int) -> Iterator[str]:
+    for item in answers[:limit]:
+        yield f"- {code(item.question_id, 80)}, rank {_arrow(item.rank, 1)}"
+        yield f"  - old: {code(item.before)}"
+        yield f"  - new: {code(item.now)}"
+    if len(answers) > limit:
+        yield f"- and {len(answers) - limit} more"
+
+
+def _standing(diff: BaselineDiff) -> Iterator[str]:
+    if not diff.pairs:
+        return
+    yield "### Standing between models"
+    yield ""
+    for change in diff.standing:
+        before, now = _better(change.better_before), _better(change.better_now)
+        yield (
+            f"- {code(change.first)} – {code(change.second)}: {before} → {now}"
+            f" ({change.test}, p = {p_text(change.p_before)} → {p_text(change.p_now)})"
+        )
+    if not diff.standing:
+        yield "No pair stands otherwise than before."
+    yield ""
+    tests = list(diff.pairs[0].p_values)
+    rows = [
+        (f"{cell(pair.first)} – {cell(pair.second)}", *map(_p_arrow, pair.p_values.values()))
+        for pair in diff.pairs
+    ]
+    yield from folded("p-values, corrected by Holm", table(("pair", *tests), rows))
+
+
+def _better(model: str) -> str:
+    return f"{code(model)} better" if model else "not separable"
+
+
+def _p_arrow(change: Change) -> str:
+    before, now = (
+        p_text(math.nan if value is None else value) for value in (change.before, change.now)
+    )
+    return now if before == now else f"{before} → {now}"
+
+
+def _speed(diff: BaselineDiff) -> Iterator[str]:
+    if not diff.speeds:
+        return
+    yield "### Speed"
+    yield ""
+    if not diff.same_machine:
+        yield "The two were measured on different machines: the ratios say nothing of the models."
+        yield ""
+    rows = [
+        (
+            cell(model),
+            item.measure.replace("_", " "),
+            number(item.before, _DECIMALS[item.measure]),
+            number(item.now, _DECIMALS[item.measure]),
+            f"×{number(item.ratio)} ({number(item.interval.low)} to {number(item.interval.high)})",
+        )
+        for model, items in diff.speeds.items()
+        for item in items
+    ]
+    yield from table(("model", "measure", "old", "new", "speed (95 % interval)"), rows)
+    yield ""
+
+
+def _provenance(diff: BaselineDiff) -> Iterator[str]:
+    yield "### Provenance"
+    yield ""
+    if not diff.provenance:
+        yield "Nothing changed."
+    for change in diff.provenance:
+        yield f"- {code(change.field)}: {_value(change.before)} → {_value(change.now)}"
+
+
+def _value(text: str) -> str:
+    return code(text, 120) if text else "absent"

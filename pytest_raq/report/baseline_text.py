@@ -1,0 +1,81 @@
+"""One baseline as lines of a terminal."""
+
+from __future__ import annotations
+
+from statistics import median
+from typing import TYPE_CHECKING
+
+from pytest_raq.records import Question, QuestionResult, SuiteResult
+from pytest_raq.report.terminal import suite_lines
+from pytest_raq.report.text import columns, number, safe_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_raq.records import Baseline, ModelProvenance
+
+
+def baseline_lines(baseline: Baseline) -> list[str]:
+    """Return what was accepted: when and why, figures, tests, speed, provenance."""
+    return [
+        *_acceptance(baseline),
+        *(line.text for line in suite_lines(_as_result(baseline))),
+        *_speeds(baseline),
+        *_provenance(baseline),
+    ]
+
+
+def _acceptance(baseline: Baseline) -> Iterator[str]:
+    reason = f": {safe_text(baseline.reason, 400)}" if baseline.reason.strip() else ""
+    yield f"accepted {safe_text(baseline.accepted_at)}{reason}"
+
+
+def _as_result(baseline: Baseline) -> SuiteResult:
+    """Return a baseline as the run that it was; the texts of its questions are not in it."""
+    return SuiteResult(
+        suite=safe_text(baseline.suite),
+        models=baseline.models,
+        tests=baseline.tests,
+        verdicts={},
+        questions=tuple(
+            QuestionResult(Question(name, "", "", "", ()), item.answers, {}, {}, item.ranks, {})
+            for name, item in baseline.questions.items()
+        ),
+        provenance=baseline.provenance,
+        passages=baseline.tests.passages if baseline.tests else 0,
+        speeds=baseline.speeds,
+    )
+
+
+def _speeds(baseline: Baseline) -> Iterator[str]:
+    rows = [
+        (safe_text(model), measure.replace("_", " "), number(median(values), 3), f"{len(values)}")
+        for model, samples in baseline.speeds.items()
+        for measure, values in samples.items()
+        if values
+    ]
+    if rows:
+        yield ""
+        yield from columns([("speed probe", "measure", "median", "rounds"), *rows], left=2)
+
+
+def _provenance(baseline: Baseline) -> Iterator[str]:
+    given = baseline.provenance
+    revision = f" at {safe_text(given.revision)}" if given.revision else ""
+    yield ""
+    yield f"questions: {safe_text(given.source)}{revision}, fingerprint {given.fingerprint[:12]}"
+    for name, model in given.models.items():
+        yield f"{safe_text(name)}: {safe_text(_model(model))}"
+    for what, table in (("versions", given.versions), ("machine", given.machine)):
+        told = ", ".join(f"{key} {value}" for key, value in table.items())
+        yield f"{what}: {safe_text(told, 400)}"
+
+
+def _model(model: ModelProvenance) -> str:
+    parts = (
+        model.file,
+        model.quantization,
+        f"SHA-256 {model.file_sha256[:12]}" if model.file_sha256 else "",
+        f"{model.engine} {model.build}".strip(),
+    )
+    return ", ".join(part for part in parts if part)
