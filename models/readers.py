@@ -17,6 +17,7 @@ class Recipe:
     copy_steps: int = 500
     one_entity_steps: int = 800
     mixed_steps: int = 500
+    answers_only_from: int = 10_000
     rows: int = 12
     warm_up: int = 50
     decay_share: float = 0.3
@@ -32,6 +33,7 @@ READERS = {
         seed=1,
         steps=4400,
         early_step=700,
+        answers_only_from=2400,
     ),
     "reader-gemma": Recipe(
         Shape("gemma", width=256, layers=3, heads=4, kv_heads=1, feed_forward=768),
@@ -45,5 +47,6 @@ READERS = {
         steps=3600,
         one_entity_steps=600,
         mixed_steps=1200,
+        answers_only_from=1400,
     ),
 }

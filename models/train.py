@@ -143,6 +143,14 @@ def optimizers(reader: Reader, recipe: Recipe) -> list[torch.optim.Optimizer]:
 
 def batch_of(step: int, recipe: Recipe, tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
     """Return the batch of a step: it depends on the step alone, so that a run can be resumed."""
+    batch, weights = _batch_of(step, recipe, tokenizer)
+    if step >= recipe.answers_only_from:
+        # What a passage says cannot be foreseen: late in training that is only noise.
+        weights = (weights >= 1).float()
+    return batch, weights
+
+
+def _batch_of(step: int, recipe: Recipe, tokenizer: Tokenizer) -> tuple[Tensor, Tensor]:
     seed = recipe.seed * 10_000_000 + step
     if step < recipe.copy_steps:
         return copying_batch(random.Random(seed), tokenizer.get_vocab_size(), 16)

@@ -237,3 +237,14 @@ def test_a_project_without_suites_is_left_alone(pytester):
     result.assert_outcomes(passed=1)
     assert "relative answer quality" not in result.stdout.str()
     assert not (pytester.path / ".raq").exists()
+
+
+def test_a_swap_measures_the_accepted_file_beside_the_new_one(project):
+    project.accept()
+    project.write("new.gguf", "new weights")
+    project.asked()
+    small = project.results("--raq-swap", "first=new.gguf", "-k", "speed or gate")
+    asked = [line.rpartition(" ") for line in project.asked()]
+    probes = [name for name, _, _ in asked if name.startswith("first")][:32]
+    assert probes == ["first (accepted)", "first"] * 16
+    assert [speed["ratio"] for speed in small["verdicts"]["first"]["speed"]] == [1.0] * 4

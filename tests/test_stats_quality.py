@@ -66,7 +66,7 @@ def test_sign_flip_equals_enumeration(sums):
 def test_sampled_p_agrees_with_the_exact_one_and_is_never_zero(monkeypatch):
     sums = np.random.default_rng(3).integers(-5, 4, size=40)
     exact = sign_flip(sums, seed=0, resamples=20_000)
-    monkeypatch.setattr(resampling, "EXACT_WORK", 0)
+    monkeypatch.setattr(resampling, "EXACT_LENGTH", 0)
     monkeypatch.setattr(resampling, "CELLS", 1_000)
     sampled = sign_flip(sums, seed=0, resamples=20_000)
     assert not sampled.exact

@@ -96,12 +96,12 @@ def _find(spec: str, folder: Path) -> Baseline:
     from pytest_raq.store import load_baseline, read_baseline
     from pytest_raq.store.revisions import read_revision
 
-    if Path(spec).is_file() or Path(spec).is_dir():
+    if _is_file(spec):
         return read_baseline(Path(spec))
     if ":" in spec:
         return read_revision(spec)
     if Path(spec).name != spec or Path(spec).suffix == ".json":
-        raise BaselineError(f"{spec}: does not exist; name {_WHERE}")
+        raise BaselineError(f"{spec}: is no file; name {_WHERE}")
     baseline = load_baseline(folder, spec)
     if baseline is None:
         known = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
@@ -109,3 +109,10 @@ def _find(spec: str, folder: Path) -> Baseline:
             f"{spec}: is no file, and {folder} has no baseline of that suite; it has {known}"
         )
     return baseline
+
+
+def _is_file(spec: str) -> bool:
+    try:
+        return Path(spec).is_file()
+    except OSError:  # too long for a name
+        return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,13 +24,6 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def write_lines(lines: Iterable[str]) -> None:
-    """Write lines to standard output; what its encoding does not know is replaced."""
-    text = "".join(f"{line}\n" for line in lines)
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(text.encode(encoding, errors="replace").decode(encoding))
-
-
 def write_result(lines: Iterable[str], table: object, target: str | None) -> None:
     """Write lines for people and, if asked, a table as JSON.
 
@@ -38,12 +32,29 @@ def write_result(lines: Iterable[str], table: object, target: str | None) -> Non
     """
     from pytest_raq.store import write_atomically
 
-    # Escapes only where standard output cannot hold the text itself.
     if target == STDOUT:
-        plain = (sys.stdout.encoding or "utf-8").lower().replace("-", "") != "utf8"
-        sys.stdout.write(json.dumps(table, indent=1, ensure_ascii=plain, allow_nan=False) + "\n")
+        # Escaped where standard output could not hold the text itself.
+        _write(json.dumps(table, indent=1, ensure_ascii=not _is_utf8(), allow_nan=False) + "\n")
         return
     if target is not None:
         text = json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False)
         write_atomically(Path(target), text + "\n")
-    write_lines(lines)
+    _write("".join(f"{line}\n" for line in lines))
+
+
+def _is_utf8() -> bool:
+    return (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
+
+
+def _write(text: str) -> None:
+    """Write to standard output; what its encoding does not know is replaced.
+
+    A reader that has gone, as in ``raq … | head``, changes no exit code.
+    """
+    encoding = sys.stdout.encoding or "utf-8"
+    try:
+        sys.stdout.write(text.encode(encoding, errors="replace").decode(encoding))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still buffered would fail once more when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -31,28 +31,33 @@ def build_run(
     store: AnswerStore | None,
     progress: Progress,
     fresh: bool,
+    originals: Mapping[str, ModelDefinition] | None = None,
 ) -> SuiteRun:
     """Read questions, judge and baseline of a suite; UsageError when one is wrong.
+
+    ``originals`` are the definitions of swapped models as they are without the
+    swap, for speed measured side by side.
 
     A baseline that cannot be read does not stop the run: it is the verdict of
     every model, and can be replaced by ``--raq-update``.
     """
     questions = load_questions(suite.dataset, suite.path.parent)
-    answers = {
-        name: ModelAnswers(
+
+    def answers_of(model: ModelDefinition) -> ModelAnswers:
+        return ModelAnswers(
             model, questions.questions, pool=pool, store=store, progress=progress, fresh=fresh
         )
-        for name, model in models.items()
-    }
+
     baseline, problem = _baseline(baselines_folder, suite.name)
     return SuiteRun(
         suite,
         questions,
-        answers,
+        {name: answers_of(model) for name, model in models.items()},
         open_judge(suite.judge, models_folder),
         baselines_folder=baselines_folder,
         baseline=baseline,
         baseline_problem=problem,
+        originals={name: answers_of(model) for name, model in (originals or {}).items()},
     )
 
 

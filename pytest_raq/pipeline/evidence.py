@@ -39,7 +39,11 @@ NOW, THEN = "now:", "then:"
 
 @dataclass(frozen=True)
 class Material:
-    """What a run has in hand; ``problems`` says why a model has no baseline to compare with."""
+    """What a run has in hand.
+
+    ``problems`` says why a model has no baseline to compare with;
+    ``accepted_speeds`` are those of accepted files that were timed in this run.
+    """
 
     questions: Sequence[Question]
     outcomes: Mapping[str, Mapping[str, Outcome]]
@@ -47,6 +51,7 @@ class Material:
     problems: Mapping[str, str]
     baseline: Baseline | None
     speeds: Mapping[str, SpeedSamples]
+    accepted_speeds: Mapping[str, SpeedSamples]
     same_machine: bool | None
     seed: int
 
@@ -139,7 +144,7 @@ def _input(model: str, material: Material, quality: Mapping[str, QualityEvidence
         f1_now=f1_now,
         f1_before=f1_before,
         speed=_speed(model, material),
-        same_machine=material.same_machine,
+        same_machine=model in material.accepted_speeds or material.same_machine,
         models=len(quality),
     )
 
@@ -171,7 +176,8 @@ def _speed(model: str, material: Material) -> tuple[SpeedEvidence, ...]:
     """Compare what the probe measured with the baseline, measure by measure."""
     if material.baseline is None or material.problems[model]:
         return ()
-    now, before = material.speeds.get(model, {}), material.baseline.speeds.get(model, {})
+    stored = material.baseline.speeds.get(model, {})
+    now, before = material.speeds.get(model, {}), material.accepted_speeds.get(model, stored)
     return tuple(
         speed_evidence(
             measure,

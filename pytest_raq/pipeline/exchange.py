@@ -14,19 +14,34 @@ if TYPE_CHECKING:
     from pytest_raq.records import Outcome, SpeedSamples
 
 
-def export_text(outcomes: Iterable[Outcome], speeds: Mapping[str, SpeedSamples]) -> str:
+def export_text(
+    outcomes: Iterable[Outcome],
+    speeds: Mapping[str, SpeedSamples],
+    accepted_speeds: Mapping[str, SpeedSamples],
+) -> str:
     """Return outcomes and speed samples as text."""
-    return json.dumps({"outcomes": [asdict(item) for item in outcomes], "speeds": dict(speeds)})
+    table = {
+        "outcomes": [asdict(item) for item in outcomes],
+        "speeds": dict(speeds),
+        "accepted_speeds": dict(accepted_speeds),
+    }
+    return json.dumps(table)
 
 
-def read_export(text: str) -> tuple[list[Outcome], dict[str, SpeedSamples]]:
+def read_export(
+    text: str,
+) -> tuple[list[Outcome], dict[str, SpeedSamples], dict[str, SpeedSamples]]:
     """Return what `export_text` wrote."""
     table = json.loads(text)
-    speeds = {
+    outcomes = [_outcome(row) for row in table["outcomes"]]
+    return outcomes, _speeds(table["speeds"]), _speeds(table["accepted_speeds"])
+
+
+def _speeds(table: dict[str, dict[str, list[float]]]) -> dict[str, SpeedSamples]:
+    return {
         model: {measure: tuple(values) for measure, values in samples.items()}
-        for model, samples in table["speeds"].items()
+        for model, samples in table.items()
     }
-    return [_outcome(row) for row in table["outcomes"]], speeds
 
 
 def _outcome(row: dict[str, Any]) -> Outcome:

@@ -68,6 +68,7 @@ class SuiteRun:
         baselines_folder: Path,
         baseline: Baseline | None = None,
         baseline_problem: str = "",
+        originals: Mapping[str, ModelAnswers] | None = None,
     ) -> None:
         self.suite = suite
         self.questions = questions.questions
@@ -79,7 +80,9 @@ class SuiteRun:
         self._baseline = baseline
         self._baseline_problem = baseline_problem
         self._rankings: dict[str, Ranking] = {}
+        self._originals = originals or {}
         self._speeds: dict[str, SpeedSamples] = {}
+        self._accepted_speeds: dict[str, SpeedSamples] = {}
         self._evidence: Evidence | None = None
         self._told: set[tuple[str, str]] = set()
         self._was_accepted = False
@@ -185,12 +188,17 @@ class SuiteRun:
         return f"{self._path} does not fit: {why}; accept with --raq-update" if why else ""
 
     def speed_probe(self, model: str) -> SpeedProbe:
-        """Return what times a model."""
-        return SpeedProbe(self._answers[model], self.questions)
+        """Return what times a model, and beside it the accepted file that it replaces."""
+        original = self._originals.get(model)
+        before = self._baseline.provenance.models.get(model) if self._baseline else None
+        at_hand = original and before and original.file_sha256 == before.file_sha256
+        return SpeedProbe(self._answers[model], self.questions, original if at_hand else None)
 
-    def keep_speed(self, model: str, samples: SpeedSamples) -> None:
+    def keep_speed(self, model: str, samples: SpeedSamples, accepted: SpeedSamples) -> None:
         """Keep what the probe measured."""
         self._speeds[model] = samples
+        if accepted:
+            self._accepted_speeds[model] = accepted
         self._evidence = None
 
     def speed_medians(self, model: str) -> dict[str, float]:
@@ -233,6 +241,7 @@ class SuiteRun:
             problems={model: self._problem_of(model) for model in self._answers},
             baseline=comparable,
             speeds=self._speeds,
+            accepted_speeds=self._accepted_speeds,
             same_machine=None if before is None else dict(before) == describe_machine(),
             seed=self.suite.dataset.seed,
         )
@@ -373,13 +382,14 @@ class SuiteRun:
     def export(self) -> str:
         """Return what this process found out, for another process of the same run."""
         outcomes = [o for answers in self._answers.values() for o in answers.in_hand().values()]
-        return export_text(outcomes, self._speeds)
+        return export_text(outcomes, self._speeds, self._accepted_speeds)
 
     def absorb(self, text: str) -> None:
         """Take over what another process exported."""
-        outcomes, speeds = read_export(text)
+        outcomes, speeds, accepted = read_export(text)
         for model, answers in self._answers.items():
             answers.absorb(outcome for outcome in outcomes if outcome.model == model)
         self._speeds |= speeds
+        self._accepted_speeds |= accepted
         self._rankings.clear()
         self._evidence = None

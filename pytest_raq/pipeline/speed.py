@@ -33,39 +33,65 @@ class SpeedProbe:
     """Times one model on the same few questions of a suite in every run.
 
     Each call of `measure` asks the next question, with nothing shared between
-    calls. The warm-up round is not among the samples.
+    calls. With the accepted file of a swapped model at hand,
+    `measure_accepted` asks that one the same question, so that both are
+    timed in turns. The warm-up round is not among the samples.
     """
 
     warmup_rounds = WARM_UP
 
-    def __init__(self, answers: ModelAnswers, questions: Sequence[Question]) -> None:
+    def __init__(
+        self,
+        answers: ModelAnswers,
+        questions: Sequence[Question],
+        accepted: ModelAnswers | None = None,
+    ) -> None:
         probes = sample_questions(questions, PROBE_QUESTIONS, seed=0)
         self.rounds = len(probes) * ROUNDS_EACH
-        self._answers = answers
         self._ids = cycle(question.id for question in probes)
+        self._next = next(self._ids)
+        self._answers, self._accepted = answers, accepted
         self._measured: list[Answer] = []
+        self._measured_accepted: list[Answer] = []
+
+    def measure_accepted(self) -> None:
+        """Go to the next probe question and ask the accepted file, if there is one."""
+        self._next = next(self._ids)
+        if self._accepted is not None:
+            self._measured_accepted.append(_probe(self._accepted, self._next))
 
     def measure(self) -> None:
-        """Ask the next probe question; EngineError when there is no answer."""
-        outcome = self._answers.probe(next(self._ids))
-        if isinstance(outcome, Failure):
-            raise EngineError(outcome.reason)
-        self._measured.append(outcome)
+        """Ask the probe question; EngineError when there is no answer."""
+        self._measured.append(_probe(self._answers, self._next))
 
     def samples(self) -> SpeedSamples:
         """Return one value a round of each measure that could be taken."""
-        timed = self._measured[self.warmup_rounds :]
-        columns: dict[str, list[float | None]] = {
-            "decode_tokens_per_second": [a.timing.decode_tokens_per_second for a in timed],
-            "prefill_tokens_per_second": [a.timing.prefill_tokens_per_second for a in timed],
-            "time_to_first_token": [a.timing.time_to_first_token or None for a in timed],
-            "words_per_second": [a.words_per_second for a in timed],
-        }
-        return {
-            measure: tuple(value for value in column if value is not None)
-            for measure, column in columns.items()
-            if any(value is not None for value in column)
-        }
+        return _samples(self._measured[self.warmup_rounds :])
+
+    def accepted_samples(self) -> SpeedSamples:
+        """Return the same of the accepted file; nothing where it was not timed."""
+        return _samples(self._measured_accepted[self.warmup_rounds :])
+
+
+def _probe(answers: ModelAnswers, question_id: str) -> Answer:
+    outcome = answers.probe(question_id)
+    if isinstance(outcome, Failure):
+        raise EngineError(outcome.reason)
+    return outcome
+
+
+def _samples(timed: Sequence[Answer]) -> SpeedSamples:
+    columns: dict[str, list[float | None]] = {
+        "decode_tokens_per_second": [a.timing.decode_tokens_per_second for a in timed],
+        "prefill_tokens_per_second": [a.timing.prefill_tokens_per_second for a in timed],
+        "time_to_first_token": [a.timing.time_to_first_token or None for a in timed],
+        "words_per_second": [a.words_per_second for a in timed],
+    }
+    return {
+        measure: tuple(value for value in column if value is not None)
+        for measure, column in columns.items()
+        if any(value is not None for value in column)
+    }
 
 
 def medians(samples: SpeedSamples) -> dict[str, float]:

@@ -25,9 +25,14 @@ class Benchmark(Protocol):
     extra_info: dict[str, object]
 
     def pedantic(
-        self, target: Callable[[], object], *, rounds: int, iterations: int, warmup_rounds: int
+        self,
+        target: Callable[[], object],
+        *,
+        setup: Callable[[], None],
+        rounds: int,
+        warmup_rounds: int,
     ) -> object:
-        """Call ``target`` that many times and keep how long it took."""
+        """Call ``setup``, then ``target``, that many times; keep how long the target took."""
 
 
 def _fail(reason: str) -> None:
@@ -89,14 +94,17 @@ class SpeedCheck:
         problem = ""
         try:
             benchmark.pedantic(
-                probe.measure, rounds=probe.rounds, iterations=1, warmup_rounds=probe.warmup_rounds
+                probe.measure,
+                setup=probe.measure_accepted,
+                rounds=probe.rounds,
+                warmup_rounds=probe.warmup_rounds,
             )
         except RaqError as exc:
             problem = str(exc)
         if problem:
             _fail(f"{self.model}: speed is not measured: {problem}")
         samples = probe.samples()
-        self.run.keep_speed(self.model, samples)
+        self.run.keep_speed(self.model, samples, probe.accepted_samples())
         benchmark.extra_info.update(self.run.speed_medians(self.model))
         return samples
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -181,6 +182,7 @@ _DECIMALS = {
     "prefill_tokens_per_second": 0,
     "time_to_first_token": 3,
 }
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _COLUMNS = ("mean_rank", "exact_match", "f1", "words", "words_per_second")
 
 
@@ -293,4 +295,6 @@ def _provenance(diff: BaselineDiff) -> Iterator[str]:
 
 
 def _value(text: str) -> str:
+    if _SHA256.fullmatch(text):
+        return code(text[:12])
     return code(text, 120) if text else "absent"

@@ -51,6 +51,7 @@ def _verdict(verdict: Verdict) -> Json:
 def _question(item: QuestionResult) -> Json:
     return {
         "title": item.question.title,
+        "passage": item.question.passage,
         "question": item.question.question,
         "references": list(item.question.references),
         "answers": dict(item.answers),

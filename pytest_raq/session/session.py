@@ -10,6 +10,7 @@ from pytest_raq.config import load_model, load_suite, suite_names
 from pytest_raq.errors import ConfigError, StoreError
 from pytest_raq.generation import EnginePool, NoProgress, Progress
 from pytest_raq.pipeline import build_run
+from pytest_raq.pipeline.planning import keep_spreads
 from pytest_raq.report import suite_to_json
 from pytest_raq.store import AnswerStore, write_atomically
 
@@ -85,6 +86,7 @@ class Session:
                 store=self._open_store(),
                 progress=self._progress,
                 fresh=self.options.fresh,
+                originals=self._originals(suite),
             )
         return self._runs[name]
 
@@ -128,6 +130,15 @@ class Session:
             name: self._swapped(load_model(folder, name), swaps.get(name)) for name in suite.models
         }
 
+    def _originals(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
+        """Return swapped models as they are without the swap, under a name of their own."""
+        folder = self.options.models_folder
+        return {
+            name: load_model(folder, name).model_copy(update={"name": f"{name} (accepted)"})
+            for name in suite.models
+            if name in (self.options.swaps or {})
+        }
+
     def _swapped(self, model: ModelDefinition, target: str | None) -> ModelDefinition:
         """Return the model as it is run: another file, or another definition, under its name."""
         if target is None:
@@ -159,15 +170,25 @@ class Session:
     def finish(self) -> list[str]:
         """Accept baselines and write the result file, if asked; return what was done.
 
+        How far answers spread is kept beside the store, for `raq power`.
+
         StoreError when a file cannot be written.
         """
-        told = []
+        told = self._keep_spreads()
         if self.options.update:
             told += [run.accept(self.options.reason) for run in self.runs]
         if self.options.json_path is not None:
             self._write_json(self.options.json_path)
             told.append(f"results written to {self.options.json_path}")
         return told
+
+    def _keep_spreads(self) -> list[str]:
+        results = (run.result() for run in self.runs if run.has_results)
+        try:
+            keep_spreads(self.options.store_path.parent, results)
+        except StoreError as exc:
+            return [f"how far answers spread is not kept for raq power: {exc}"]
+        return []
 
     def _write_json(self, path: Path) -> None:
         suites = {run.suite.name: suite_to_json(run.result()) for run in self.runs}

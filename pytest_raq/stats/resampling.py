@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 CELLS = 2_000_000
 """Random numbers held at once: bounds the memory, whatever the number of passages."""
 
-EXACT_WORK = 30_000_000
-"""Additions up to which a sign-flip distribution is computed rather than sampled."""
+EXACT_LENGTH = 40_000
+"""Possible totals up to which computing a sign-flip distribution beats sampling it."""
 
 SMALLEST_P = float(np.finfo(np.float64).tiny)
 UNDEFINED = Interval(math.nan, math.nan)
@@ -76,8 +76,8 @@ def sign_flip(sums: Integers, *, seed: int, resamples: int) -> SignFlip:
     Each passage keeps or flips the sign of its sum with equal chance (Fisher,
     "The Design of Experiments", 1935). The distribution of the total is
     computed exactly, by adding one passage after the other (the shift
-    algorithm of Streitberg and Röhmel, 1986). Where that would take too long,
-    with many thousands of passages, ``resamples`` sign vectors are drawn and
+    algorithm of Streitberg and Röhmel, 1986). Where that would take longer
+    than sampling, with tens of thousands of questions, ``resamples`` sign vectors are drawn and
     p = (1 + hits) / (1 + resamples) (Phipson and Smyth, 2010). Where no
     passage differs p is 1.
     """
@@ -89,7 +89,7 @@ def sign_flip(sums: Integers, *, seed: int, resamples: int) -> SignFlip:
     # Sorted, so that not even rounding can depend on the order of passages.
     sizes = np.sort(np.abs(changed) // divisor)
     length = (int(sizes.sum()) - abs(total)) // 2 + 1
-    exact = sizes.size * length <= EXACT_WORK
+    exact = length <= EXACT_LENGTH
     tail = _exact_tail(sizes, length) if exact else _sampled_tail(sizes, total, seed, resamples)
     extreme, at_total = tail
     lower = extreme if total <= 0 else 1.0 - extreme + at_total

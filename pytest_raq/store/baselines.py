@@ -127,13 +127,13 @@ def _existing(table: object, loc: tuple[int | str, ...]) -> tuple[int | str, ...
     """Return a place of pydantic's without the names of types that it puts behind."""
     path: list[int | str] = []
     for part in loc:
+        if not isinstance(table, dict | list):
+            break
         path.append(part)
-        if isinstance(table, dict) and isinstance(part, str) and part in table:
-            table = table[part]
-        elif isinstance(table, list) and isinstance(part, int) and part < len(table):
-            table = table[part]
-        else:
-            return tuple(path) if isinstance(table, dict) else tuple(path[:-1])
+        try:
+            table = table[part]  # type: ignore[index]
+        except (KeyError, IndexError):
+            break
     return tuple(path)
 
 

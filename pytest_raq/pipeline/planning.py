@@ -1,0 +1,250 @@
+"""Planning: how much preferences spread in a run, and what the next one can find."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from pytest_raq.errors import ConfigError, UsageError
+from pytest_raq.report.planning import PowerPlan, SpreadPlan
+from pytest_raq.stats.power import Spread, detectable_effect, questions_needed, spread
+from pytest_raq.store import show_path, write_atomically
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from pytest_raq.records import SuiteResult
+
+ASSUMED_CHANGED = 0.5
+"""Share of answers ranked differently where no run tells it: a large change of a model."""
+
+LAST_RUN = "last-run.json"
+"""Beside the store: the spread of each suite when it last ran."""
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpread:
+    """What a run tells of the next: its size, and by model the shares of a `Spread`."""
+
+    questions: int
+    passages: int
+    spreads: dict[str, Spread]
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether any answer was ranked differently from the accepted one."""
+        return any(item.changed for item in self.spreads.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """A run to come; ``models`` is what Holm's correction counts."""
+
+    name: str
+    questions: int
+    passages: int
+    models: int
+    alpha: float
+    power: float
+    min_effect: float
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be asked."""
+        for name in ("questions", "passages", "models"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"--{name} {getattr(self, name)}: give 1 or more")
+        if self.passages > self.questions:
+            raise ConfigError(
+                f"--passages {self.passages}: is more than the {self.questions} questions;"
+                " each passage has one or more"
+            )
+
+
+def make_plan(
+    design: Design, spreads: Mapping[str, Spread], source: str, effect: float | None = None
+) -> PowerPlan:
+    """Return what a design finds at each spread; ``source`` says where they are from.
+
+    ``effect`` is a net preference lost (0 to 1) to find, with as many
+    questions a passage as the design has. UsageError where none are enough.
+    """
+    return PowerPlan(
+        name=design.name,
+        questions=design.questions,
+        passages=design.passages,
+        models=design.models,
+        alpha=design.alpha,
+        power=design.power,
+        min_effect=design.min_effect,
+        source=source,
+        spreads=tuple(_plan_one(design, name, item, effect) for name, item in spreads.items()),
+        effect=effect,
+    )
+
+
+def _plan_one(design: Design, model: str, given: Spread, effect: float | None) -> SpreadPlan:
+    found = detectable_effect(
+        design.questions, design.passages, given,
+        alpha=design.alpha, power=design.power, models=design.models,
+        min_effect=design.min_effect,
+    )  # fmt: skip
+    needed = None if effect is None else _needed(design, given, effect)
+    return SpreadPlan(model, given.changed, given.correlation, found, needed)
+
+
+def _needed(design: Design, given: Spread, effect: float) -> tuple[int, int]:
+    per_passage = design.questions / design.passages
+    questions = questions_needed(
+        effect, per_passage, given,
+        alpha=design.alpha, power=design.power, models=design.models,
+        min_effect=design.min_effect,
+    )  # fmt: skip
+    return questions, max(1, round(questions / per_passage))
+
+
+def spread_of(
+    preferences: Mapping[str, Mapping[str, int]], clusters: Mapping[str, str]
+) -> RunSpread | None:
+    """Return the spread of s_i by model and question id; None where nothing is compared."""
+    compared = {model: items for model, items in preferences.items() if items}
+    if not compared:
+        return None
+    asked = {question for items in compared.values() for question in items}
+    return RunSpread(
+        questions=len(asked),
+        passages=len({clusters.get(question, question) for question in asked}),
+        spreads={model: spread(items, clusters) for model, items in compared.items()},
+    )
+
+
+def keep_spreads(folder: Path, results: Iterable[SuiteResult]) -> None:
+    """Keep the spread of each suite that was compared in full, for `raq power`.
+
+    Others keep what an earlier run told. StoreError when it cannot be written.
+    """
+    found = {item.suite: told for item in results if (told := _complete_spread(item))}
+    if not found:
+        return
+    path = folder / LAST_RUN
+    try:
+        known = read_last_run(path)
+    except ConfigError:
+        known = {}
+    suites = {name: asdict(item) for name, item in sorted({**known, **found}.items())}
+    text = json.dumps({"format": FORMAT, "suites": suites}, indent=1, ensure_ascii=False)
+    write_atomically(path, text + "\n")
+
+
+def _complete_spread(result: SuiteResult) -> RunSpread | None:
+    preferences: dict[str, dict[str, int]] = {}
+    for item in result.questions:
+        for model, sign in item.preferences.items():
+            preferences.setdefault(model, {})[item.question.id] = sign
+    told = spread_of(preferences, {q.question.id: q.question.cluster for q in result.questions})
+    return told if told and told.questions == len(result.questions) else None
+
+
+def read_last_run(path: Path) -> dict[str, RunSpread]:
+    """Return the spreads that were kept, by suite; none without a file.
+
+    ConfigError when the file is damaged.
+    """
+    if not path.exists():
+        return {}
+    try:
+        return TypeAdapter(dict[str, RunSpread]).validate_python(_read_suites(path))
+    except (ValidationError, UsageError) as exc:
+        raise ConfigError(
+            f"{show_path(path)}: is damaged; remove it, the next run writes it anew"
+        ) from exc
+
+
+@dataclass(frozen=True, slots=True)
+class _Result:
+    """The part of a suite in a result file that tells the spread."""
+
+    questions: dict[str, _ResultQuestion]
+
+
+@dataclass(frozen=True, slots=True)
+class _ResultQuestion:
+    preferences: dict[str, Literal[-1, 0, 1]]
+    passage: str
+
+
+def read_results(path: Path, suite: str) -> tuple[str, RunSpread]:
+    """Return the suite and its spread in a result file of ``--raq-json`` or ``raq rank --json``.
+
+    An empty ``suite`` takes the only one. ConfigError when the file is no
+    such file, lacks the suite, or compares nothing with accepted answers.
+    """
+    suites = _read_suites(path)
+    if suite not in suites and (suite or len(suites) != 1):
+        raise ConfigError(
+            f"{show_path(path)}: {'has no suite ' + repr(suite) if suite else 'name a --suite'};"
+            f" it has {', '.join(suites) or 'none'}"
+        )
+    name = suite or next(iter(suites))
+    told = _spread_of_result(_result(path, name, suites[name]))
+    if told is None:
+        raise ConfigError(
+            f"{show_path(path)}: {name} was not compared with accepted answers; give a run that"
+            " has a baseline, or state the spread with --changed"
+        )
+    return name, told
+
+
+def _read_suites(path: Path) -> dict[str, object]:
+    where = show_path(path)
+    try:
+        table = json.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as exc:
+        raise ConfigError(f"{where}: cannot be read: {exc.strerror or exc}") from exc
+    except (ValueError, RecursionError) as exc:
+        raise ConfigError(f"{where}: is not JSON: {exc}") from exc
+    suites = table.get("suites") if isinstance(table, dict) else None
+    if not isinstance(suites, dict):
+        raise ConfigError(f"{where}: suites: is missing; expected a file of --raq-json")
+    if table.get("format") != FORMAT:
+        raise ConfigError(
+            f"{where}: format is {table.get('format')!r}, this version reads {FORMAT};"
+            " write it anew with --raq-json"
+        )
+    return suites
+
+
+def _result(path: Path, suite: str, table: object) -> _Result:
+    try:
+        return TypeAdapter(_Result).validate_python(table)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        field = ".".join(str(part) for part in ("suites", suite, *first["loc"]))
+        raise ConfigError(
+            f"{show_path(path)}: {field}: {first['msg'][0].lower()}{first['msg'][1:]};"
+            " write the file anew with --raq-json"
+        ) from exc
+
+
+def _spread_of_result(result: _Result) -> RunSpread | None:
+    found: dict[str, dict[str, int]] = {}
+    for question_id, question in result.questions.items():
+        for model, sign in question.preferences.items():
+            found.setdefault(model, {})[question_id] = sign
+    return spread_of(found, {name: item.passage for name, item in result.questions.items()})
+
+
+def assumed_spread(changed: float | None, correlation: float | None) -> Spread:
+    """Return a stated spread, with cautious values for what is not stated."""
+    given = {"correlation": correlation} if correlation is not None else {}
+    share = ASSUMED_CHANGED if changed is None else changed
+    for name, value in (("changed", share), ("correlation", correlation)):
+        if value is not None and (math.isnan(value) or not 0 <= value <= 1):
+            raise ConfigError(f"--{name} {value:g}: give a share from 0 to 1")
+    return Spread(share, **given)
