@@ -64,5 +64,9 @@ class JudgeError(MeasurementError):
     """The judge gave no complete ranking."""
 
 
+class InconclusiveWarning(UserWarning):
+    """A gate could not decide, and its suite lets that pass."""
+
+
 class StoreError(RaqError):
     """The store or a result file cannot be read or written."""

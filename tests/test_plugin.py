@@ -248,3 +248,16 @@ def test_a_swap_measures_the_accepted_file_beside_the_new_one(project):
     probes = [name for name, _, _ in asked if name.startswith("first")][:32]
     assert probes == ["first (accepted)", "first"] * 16
     assert [speed["ratio"] for speed in small["verdicts"]["first"]["speed"]] == [1.0] * 4
+
+
+def test_an_inconclusive_verdict_passes_with_a_warning_or_fails(project):
+    project.accept()
+    project.replies({"first": {"q0": "wrong", "q4": "wrong", "q7": "wrong"}})
+    result = project.run("-W", "default")
+    result.stdout.fnmatch_lines(
+        ["*InconclusiveWarning: INCONCLUSIVE first: *", "first*inconclusive"]
+    )
+    assert result.ret == 0
+    path = project.root / "suites/small.toml"
+    project.write("suites/small.toml", path.read_text() + '[gate]\ninconclusive = "fail"\n')
+    assert project.run().ret == 1

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import pytest
 
-from pytest_raq.errors import RaqError
-from pytest_raq.records import Failure
+from pytest_raq.errors import InconclusiveWarning, RaqError
+from pytest_raq.records import Decision, Failure
 from pytest_raq.report import verdict_lines
 
 if TYPE_CHECKING:
@@ -123,6 +124,9 @@ class GateCheck:
         While a baseline is being accepted only what was not measured fails.
         """
         verdict = self.run.verdict(self.model)
+        text = "\n".join(line.text for line in verdict_lines(verdict))
         if self.run.fails(verdict, updating=self.updating):
-            _fail("\n".join(line.text for line in verdict_lines(verdict)))
+            _fail(text)
+        if verdict.decision is Decision.INCONCLUSIVE:
+            warnings.warn(text, InconclusiveWarning, stacklevel=2)
         return verdict

@@ -35,6 +35,7 @@ class World:
     questions: int = 60
     correlation: float = 0.3
     kept: float = 0.0
+    grade: float = 1.0
     loss: float = 0.0
 
     @property
@@ -50,7 +51,9 @@ class World:
         today, before = self._latent(rng), self._latent(rng)
         today[0] -= self.loss
         same = rng.random(today.shape) < self.kept
-        return np.floor(np.where(same, before, today)), np.floor(before)
+        today = np.where(same, before, today)
+        # Half a grade up, so that the middle of the distribution is the middle of a grade.
+        return np.floor(today / self.grade + 0.5), np.floor(before / self.grade + 0.5)
 
     def _latent(self, rng: np.random.Generator) -> Floats:
         shape = (self.models, self.passages)

@@ -1,0 +1,149 @@
+"""The bundled suite as a stranger runs it: real models under llama.cpp, the committed baseline."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from pytest_raq.cli import main
+
+ROOT = Path(__file__).parent.parent
+MODELS = ROOT / "models"
+
+
+@pytest.fixture
+def suite(tmp_path):
+    """Run the bundled suite with a store and results of its own."""
+
+    def run(*options, **settings):
+        command = [sys.executable, "-m", "pytest", "suites", "-p", "no:cacheprovider"]
+        command += ["-k", "not speed", "--raq-store", str(tmp_path / "store.db"), *options]
+        return subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, check=False, **settings
+        )
+
+    return run
+
+
+def test_every_definition_names_the_file_it_has(capsys):
+    assert main(["models", "verify", "--folder", str(MODELS)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "reader-gemma: fine",
+        "reader-llama: fine",
+        "reader-mistral: fine",
+    ]
+
+
+def test_the_committed_state_passes_twice_with_the_same_answers(suite, tmp_path):
+    answers = []
+    for name in ("one.json", "two.json"):
+        path = tmp_path / name
+        result = suite("--raq-fresh", "--raq-json", str(path))
+        assert result.returncode == 0, result.stdout
+        mini = json.loads(path.read_text(encoding="utf-8"))["suites"]["mini"]
+        answers.append({name: item["answers"] for name, item in mini["questions"].items()})
+    assert answers[0] == answers[1]
+    verdicts = {name: verdict["verdict"] for name, verdict in mini["verdicts"].items()}
+    assert verdicts == dict.fromkeys(("reader-gemma", "reader-llama", "reader-mistral"), "pass")
+    figures = [model["exact_match"] for model in mini["models"].values()]
+    assert max(figures) >= 0.9
+    assert min(figures) >= 0.6
+    for model in mini["models"].values():
+        assert model["prefill_tokens_per_second"] > 0
+        assert model["decode_tokens_per_second"] > 0
+        assert 0 < model["time_to_first_token"] < 60
+
+
+def test_an_earlier_checkpoint_fails_the_build_with_examples(suite):
+    early = MODELS / "reader-llama-early-q8_0.gguf"
+    result = suite("--raq-swap", f"reader-llama={early}")
+    assert result.returncode == 1
+    assert "REGRESSION reader-llama: answers worse than the accepted ones on " in result.stdout
+    assert "net preference −" in result.stdout
+    assert "    baseline   " in result.stdout
+    assert "PASS reader-gemma: " in result.stdout
+    assert "PASS reader-mistral: " in result.stdout
+
+
+def test_eight_bits_do_not_cry_wolf(suite, tmp_path):
+    target = tmp_path / "q8.gguf"
+    script = MODELS / "quantize.py"
+    full = MODELS / "reader-llama-f16.gguf"
+    command = [sys.executable, str(script), str(full), str(target), "Q8_0"]
+    subprocess.run(command, check=True, capture_output=True)
+    result = suite("--raq-swap", f"reader-llama={target}")
+    assert result.returncode == 0, result.stdout
+    assert "reader-llama-f16.gguf (F16) → q8.gguf (Q8_0)" in result.stdout
+
+
+def test_noise_in_the_weights_fails_the_build(suite, tmp_path):
+    target = tmp_path / "damaged.gguf"
+    script = MODELS / "damage.py"
+    command = [sys.executable, str(script), str(MODELS / "reader-llama-f16.gguf"), str(target)]
+    subprocess.run([*command, "--noise", "0.6"], check=True)
+    result = suite("--raq-swap", f"reader-llama={target}")
+    assert result.returncode == 1
+    assert "REGRESSION reader-llama" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "is empty"),
+        (b"only a text", "GGUF"),
+        (None, "llama.cpp cannot load the model"),
+    ],
+)
+def test_a_broken_file_is_told_and_the_other_models_run(suite, tmp_path, content, message):
+    broken = tmp_path / "broken.gguf"
+    whole = (MODELS / "reader-gemma-q8_0.gguf").read_bytes()
+    broken.write_bytes(whole[: len(whole) // 2] if content is None else content)
+    result = suite("--raq-swap", f"reader-gemma={broken}")
+    assert result.returncode == 1
+    assert "NOT MEASURED reader-gemma: none of 120 questions has an answer" in result.stdout
+    assert message in result.stdout
+    assert "PASS reader-llama: " in result.stdout
+    assert "Traceback" not in result.stdout
+
+
+def workers_of(pid):
+    """Return the worker processes that a process started."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            command = (entry / "cmdline").read_bytes()
+        except (OSError, ValueError, IndexError):
+            continue
+        if parent == pid and b"worker.py" in command:
+            found.append(int(entry.name))
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc of Linux")
+@pytest.mark.parametrize("victim", ["worker", "pytest"])
+def test_a_kill_in_the_middle_leaves_reasons_and_no_orphans(tmp_path, victim):
+    command = [sys.executable, "-m", "pytest", "suites", "-p", "no:cacheprovider", "-k", "llama"]
+    command += ["--raq-store", str(tmp_path / "store.db"), "--raq-models", "reader-llama"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not (workers := workers_of(process.pid)):
+        assert time.monotonic() < deadline
+        assert process.poll() is None
+        time.sleep(0.005)
+    os.kill(workers[0] if victim == "worker" else process.pid, signal.SIGKILL)
+    output, _ = process.communicate(timeout=60)
+    if victim == "worker":
+        assert process.returncode == 1
+        assert "was killed by SIGKILL" in output
+        assert "NOT MEASURED reader-llama: " in output
+    while any(Path(f"/proc/{worker}/cmdline").exists() for worker in workers):
+        assert time.monotonic() < deadline, "the worker outlived its parent"
+        time.sleep(0.02)
