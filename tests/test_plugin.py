@@ -261,3 +261,21 @@ def test_an_inconclusive_verdict_passes_with_a_warning_or_fails(project):
     path = project.root / "suites/small.toml"
     project.write("suites/small.toml", path.read_text() + '[gate]\ninconclusive = "fail"\n')
     assert project.run().ret == 1
+
+
+def test_a_store_that_cannot_be_used_is_told_and_the_run_goes_on(project):
+    (project.root / "file").write_text("")
+    project.accept()
+    result = project.run("--raq-store", "file/store.db")
+    result.stdout.fnmatch_lines(["answers are not kept from here on: *store.db: cannot be used*"])
+    assert result.ret == 0
+
+
+def test_a_damaged_store_is_set_aside_and_named(project):
+    project.accept()
+    (project.root / ".raq" / "store.db").write_bytes(b"nonsense" * 1000)
+    for suffix in ("-wal", "-shm"):
+        (project.root / ".raq" / f"store.db{suffix}").unlink(missing_ok=True)
+    result = project.run()
+    result.stdout.fnmatch_lines(["the store *store.db could not be read*store.db.damaged-1"])
+    assert result.ret == 0

@@ -169,6 +169,27 @@ def test_percentiles_are_moved_outwards_for_few_passages():
     assert expanded_tail(100_000, 0.95) == pytest.approx(0.025, abs=1e-4)
 
 
+def latent(rng, models=3, passages=12, correlation=0.3):
+    passage, question = (
+        rng.normal(size=(models, passages, 1)),
+        rng.normal(size=(models, passages, 5)),
+    )
+    mixed = math.sqrt(correlation) * passage + math.sqrt(1 - correlation) * question
+    return np.floor(mixed).reshape(models, -1)
+
+
+@pytest.mark.parametrize(("loss", "least", "most"), [(0.0, 0.0, 0.09), (1.3, 0.75, 1.0)])
+def test_false_alarms_are_rare_and_large_losses_are_found(loss, least, most):
+    rng, alarms = np.random.default_rng(0), 0
+    for _ in range(200):
+        signs_now = np.sign(latent(rng) - loss * np.array([[1], [0], [0]]) - latent(rng))
+        table = {f"m{i}": signs(row)[0] for i, row in enumerate(signs_now)}
+        clusters = signs(signs_now[0])[1]
+        found = quality_evidence(table, clusters, resamples=2, power=None)
+        alarms += any(item.adjusted_p <= 0.05 for item in found.values())
+    assert least <= alarms / 200 <= most
+
+
 values = st.lists(st.sampled_from([-1, 0, 1]), min_size=2, max_size=40)
 
 

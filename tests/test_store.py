@@ -10,7 +10,7 @@ import pytest
 
 from pytest_raq.errors import StoreError
 from pytest_raq.records import Answer, EngineInfo, FinishReason, Timing
-from pytest_raq.store import AnswerStore, answer_key, write_atomically
+from pytest_raq.store import AnswerStore, ForgivingStore, answer_key, write_atomically
 
 TIMING = Timing(10, 10, 3, 0.5, 0.4, 0.2, 0.7)
 ANSWER = Answer("q1", "m", "Zürich \u0000 \U0001f600", FinishReason.LENGTH, TIMING)
@@ -116,3 +116,18 @@ def test_a_file_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch):
         write_atomically(path, "two\n")
     assert path.read_bytes() == b"one\n"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_first_error_ends_the_use_of_a_store_and_is_told_once(path):
+    store = ForgivingStore(path)
+    store.put_answer("k", ANSWER)
+    other = sqlite3.connect(path)
+    other.execute("DROP TABLE entries")
+    other.close()
+    store.put_answer("l", ANSWER)
+    assert store.get_answer("k", "q1", "m") is None
+    assert store.get_engine("k") is None
+    store.put_engine("k", EngineInfo("e", "1"))
+    assert len(store.notices) == 1
+    assert store.notices[0].startswith("answers are not kept from here on: ")
+    store.close()

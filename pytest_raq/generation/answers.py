@@ -18,10 +18,12 @@ if TYPE_CHECKING:
     from pytest_raq.generation.pool import EnginePool
     from pytest_raq.generation.progress import Progress
     from pytest_raq.records import Outcome, Question
-    from pytest_raq.store import AnswerStore
+    from pytest_raq.store import AnswerStore, ForgivingStore
 
 UNREADABLE = "unreadable"
 """Stands for the SHA-256 of a model file that cannot be read."""
+
+_FORGOTTEN = "the engine ended without an answer to this question"
 
 
 class ModelAnswers:
@@ -38,7 +40,7 @@ class ModelAnswers:
         questions: Sequence[Question],
         *,
         pool: EnginePool,
-        store: AnswerStore | None,
+        store: AnswerStore | ForgivingStore | None,
         progress: Progress,
         fresh: bool = False,
     ) -> None:
@@ -94,8 +96,7 @@ class ModelAnswers:
             self._stream = self._open_stream(question_id)
             self._advance_to(question_id)
         if question_id not in self._outcomes:
-            reason = "the engine ended without an answer to this question"
-            self._keep(Failure(question_id, self.model.name, reason))
+            self._keep(Failure(question_id, self.model.name, _FORGOTTEN))
         if self._generated >= self._asked:
             self.end_stream()
 
@@ -142,7 +143,8 @@ class ModelAnswers:
         except RaqError as exc:
             return Failure(question_id, self.model.name, str(exc))
         self._remember(engine.info)
-        return next(iter(engine.answers([self._prompt(self._questions[question_id])])))
+        missing = Failure(question_id, self.model.name, _FORGOTTEN)
+        return next(iter(engine.answers([self._prompt(self._questions[question_id])])), missing)
 
     def _prompt(self, question: Question) -> Prompt:
         text = self.model.render(question.passage, question.question)

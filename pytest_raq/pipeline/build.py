@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_raq.config import ModelDefinition, SuiteDefinition
     from pytest_raq.generation import EnginePool, Progress
     from pytest_raq.records import Baseline
-    from pytest_raq.store import AnswerStore
+    from pytest_raq.store import ForgivingStore
 
 
 def build_run(
@@ -28,7 +28,7 @@ def build_run(
     models_folder: Path,
     baselines_folder: Path,
     pool: EnginePool,
-    store: AnswerStore | None,
+    store: ForgivingStore,
     progress: Progress,
     fresh: bool,
     originals: Mapping[str, ModelDefinition] | None = None,

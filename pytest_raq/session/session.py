@@ -12,7 +12,7 @@ from pytest_raq.generation import EnginePool, NoProgress, Progress
 from pytest_raq.pipeline import build_run
 from pytest_raq.pipeline.planning import keep_spreads
 from pytest_raq.report import suite_to_json
-from pytest_raq.store import AnswerStore, write_atomically
+from pytest_raq.store import ForgivingStore, write_atomically
 
 if TYPE_CHECKING:
     from pytest_raq.config import ModelDefinition, SuiteDefinition
@@ -40,11 +40,9 @@ class Session:
         self.options = options
         self._progress = progress or NoProgress()
         self._pool = pool or EnginePool()
-        self._store: AnswerStore | None = None
-        self._store_failed = False
+        self._store: ForgivingStore | None = None
         self._names: list[str] | None = None
         self._runs: dict[str, SuiteRun] = {}
-        self.notices: list[str] = []
 
     @property
     def names(self) -> list[str]:
@@ -154,18 +152,15 @@ class Session:
             )
         return model.model_copy(update={"file": str(path), "sha256": None})
 
-    def _open_store(self) -> AnswerStore | None:
-        """Return the store; a run without one goes on, and says so."""
-        if self._store is None and not self._store_failed:
-            try:
-                self._store = AnswerStore(self.options.store_path)
-            except StoreError as exc:
-                self._store_failed = True
-                self.notices.append(f"answers are not kept: {exc}")
-            else:
-                if self._store.notice:
-                    self.notices.append(self._store.notice)
+    def _open_store(self) -> ForgivingStore:
+        if self._store is None:
+            self._store = ForgivingStore(self.options.store_path)
         return self._store
+
+    @property
+    def notices(self) -> list[str]:
+        """What a reader should know beside the results."""
+        return self._store.notices if self._store else []
 
     def finish(self) -> list[str]:
         """Accept baselines and write the result file, if asked; return what was done.
@@ -204,4 +199,3 @@ class Session:
         self.close_engines()
         if self._store is not None:
             self._store.close()
-            self._store = None

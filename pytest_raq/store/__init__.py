@@ -9,10 +9,12 @@ from pytest_raq.store.baselines import (
     save_baseline,
 )
 from pytest_raq.store.files import show_path, write_atomically
+from pytest_raq.store.forgiving import ForgivingStore
 from pytest_raq.store.machine import describe_machine, describe_versions
 
 __all__ = [
     "AnswerStore",
+    "ForgivingStore",
     "answer_key",
     "baseline_path",
     "describe_machine",
