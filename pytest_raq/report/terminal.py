@@ -161,8 +161,15 @@ def _verdicts(result: SuiteResult) -> Iterator[Line]:
     yield Line("")
     for model, verdict in result.verdicts.items():
         yield from verdict_lines(verdict)
+        yield from _detectable(verdict)
         if verdict.decision is Decision.REGRESSION:
             yield from example_lines(model, result.questions)
+
+
+def _detectable(verdict: Verdict) -> Iterator[Line]:
+    quality = verdict.quality
+    if verdict.decision is Decision.PASS and quality and not math.isnan(quality.detectable):
+        yield Line(f"  a net loss of {quality.detectable:.2f} would be found in 80 % of such runs")
 
 
 def verdict_lines(verdict: Verdict) -> list[Line]:
