@@ -31,7 +31,8 @@ READERS = {
     "reader-llama": Recipe(
         Shape("llama", width=256, layers=4, heads=4, kv_heads=2, feed_forward=768),
         seed=1,
-        steps=4400,
+        steps=4000,
+        decay_share=0.25,
         early_step=700,
         answers_only_from=2400,
     ),
@@ -44,7 +45,7 @@ READERS = {
     "reader-mistral": Recipe(
         Shape("llama", width=256, layers=3, heads=8, kv_heads=4, feed_forward=512, window=256),
         seed=3,
-        steps=3600,
+        steps=3200,
         one_entity_steps=600,
         mixed_steps=1200,
         answers_only_from=1400,

@@ -101,7 +101,7 @@ def test_a_diff_tells_answers_ranks_p_values_speed_and_provenance(capsys, old, n
     )
     assert "<summary><code>second</code>: 10 of 20 answers changed</summary>" in out
     assert "- `q7`, rank 1.5 → 2.0\n  - old: `right 7`\n  - new: `wrong`\n" in out
-    assert "`first` – `second`: not separable → `first` better (Dunn–Holm, p = " in out
+    assert "`first` – `second`: not separable → `first` better (Conover–Holm, p = " in out
     assert "| pair | Dunn | Conover | permutation |" in out
     assert re.search(r"\| decode tokens per second \| 51 \| 31 \| ×0\.61 \(0\.5\d to ", out)
     assert "- `models.second.file_sha256`: `" in out
@@ -233,7 +233,7 @@ def test_a_revision_of_git_is_read(capsys, old, new, tmp_path):
         ),
         ("some/where", "some/where: is no file; name a file"),
         ("smal", "smal: is no file, and baselines has no baseline of that suite; it has small"),
-        ("x" * 5000, ": is no file"),
+        ("x" * 5000, ".json: cannot be read: File name too long"),
     ],
 )
 @pytest.mark.usefixtures("old")

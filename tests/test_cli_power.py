@@ -201,7 +201,12 @@ RUNS = [
     ('{"format": 1, "suites": {"a": {}, "b": {}}}', "run.json: name a --suite; it has a, b"),
     ('{"format": 1, "suites": {"a": {}}}', "run.json: suites.a.questions: field required"),
     (
-        '{"format": 1, "suites": {"a": {"questions": {"q": {"preferences": {"m": 3}, "passage": ""}}}}}',
+        json.dumps(
+            {
+                "format": 1,
+                "suites": {"a": {"questions": {"q": {"preferences": {"m": 3}, "passage": ""}}}},
+            }
+        ),
         "run.json: suites.a.questions.q.preferences.m: input should be -1, 0 or 1",
     ),
     (
@@ -241,10 +246,22 @@ def test_the_last_run_of_a_suite_is_remembered(capsys, pytester, monkeypatch):
     assert [item["changed"] for item in table["spread"]["by_model"]] == pytest.approx([0.0, 0.6])
 
 
+DAMAGED = [
+    "x",
+    '{"format": 1, "suites": {"small": {"questions": 3}}}',
+    json.dumps(
+        {
+            "format": 1,
+            "suites": {
+                "small": {"questions": 3, "passages": 1, "spreads": {"m": {"changed": 7}}},
+            },
+        }
+    ),
+]
+
+
 @pytest.mark.usefixtures("suite")
-@pytest.mark.parametrize("text", ["x", '{"format": 1, "suites": {"small": {"questions": 3}}}',
-    '{"format": 1, "suites": {"small": {"questions": 3, "passages": 1, "spreads":'
-    ' {"m": {"changed": 7}}}}}'])  # fmt: skip
+@pytest.mark.parametrize("text", DAMAGED)
 def test_a_damaged_memory_is_told(capsys, text):
     Path(".raq").mkdir()
     Path(".raq/last-run.json").write_text(text, encoding="utf-8")

@@ -40,7 +40,7 @@ class GateSettings(Settings):
     min_effect: Share = 0.05
     """Net preference below which a significant loss is not called a regression."""
     max_f1_drop: Share = 0.02
-    """Guard rail: loss of SQuAD F1 that is told beside the verdict."""
+    """Guard rail: a larger loss of SQuAD F1 makes a pass inconclusive."""
     max_slowdown: Share = 0.10
     """Loss of speed that is tolerated."""
     max_missing: Share = 0.02
