@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from importlib.metadata import PackageNotFoundError, version
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import RaqError
@@ -12,7 +13,7 @@ from pytest_raq.records import Answer, EngineInfo, Failure, ModelProvenance, Pro
 from pytest_raq.store import answer_key
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_raq.config import ModelDefinition
     from pytest_raq.generation.pool import EnginePool
@@ -76,9 +77,9 @@ class ModelAnswers:
         self._plan = list(self._questions)
         return {question_id: self.get(question_id) for question_id in self._questions}
 
-    def in_hand(self) -> dict[str, Outcome]:
-        """Return what is known without generating anything."""
-        return dict(self._outcomes)
+    def in_hand(self) -> Mapping[str, Outcome]:
+        """Return what is known without generating anything: a view, not a copy."""
+        return MappingProxyType(self._outcomes)
 
     def absorb(self, outcomes: Iterable[Outcome]) -> None:
         """Take over what another process found out; an answer beats a failure."""

@@ -135,10 +135,15 @@ def _significance(tests: RankTests | None) -> Iterator[Line]:
         yield from map(Line, columns(rows))
         for name, test in (("Friedman", tests.friedman), ("Kruskal–Wallis", tests.kruskal)):
             note = f" ({test.note})" if test.note else ""
-            figures = f"χ² = {number(test.statistic)}, p = {p_text(test.p_value)}"
+            figures = f"χ² = {number(test.statistic)}, {_p(test.p_value)}"
             yield Line(f"{name}: {figures}{note}")
     for note in tests.notes:
         yield Line(f"note: {note}")
+
+
+def _p(value: float) -> str:
+    text = p_text(value)
+    return f"p {text}" if text.startswith("<") else f"p = {text}"
 
 
 def _standing(result: SuiteResult) -> Iterator[Line]:
@@ -150,8 +155,8 @@ def _standing(result: SuiteResult) -> Iterator[Line]:
         before = f"{change.better_before} better" if change.better_before else "not separable"
         now = f"{change.better_now} better" if change.better_now else "not separable"
         yield Line(
-            f"  {change.first} – {change.second}: {before} (p = {p_text(change.p_before)})"
-            f" → {now} (p = {p_text(change.p_now)}), {change.test}"
+            f"  {change.first} – {change.second}: {before} ({_p(change.p_before)})"
+            f" → {now} ({_p(change.p_now)}), {change.test}"
         )
 
 
