@@ -3,9 +3,10 @@
 Four phases, each a number of steps: copy random token strings (so that
 induction heads form), read passages about one entity, read passages about one
 and two, read passages about two entities that are mostly of one domain, where
-an answer is found by both its entity and its fact. Muon trains the matrices, AdamW the embeddings and norms; the learning
-rate warms up, stays, and falls linearly to zero. A run that was stopped goes on
-from its last checkpoint in ``models/work``.
+an answer is found by both its entity and its fact. Muon trains the matrices,
+AdamW the embeddings and norms; the learning rate warms up, stays, and falls
+linearly to zero. A run that was stopped goes on from its last checkpoint in
+``models/work``.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def encode(
 def reading_batch(
     tokenizer: Tokenizer, generator: Generator, rows: int, entity_counts: list[int]
 ) -> tuple[Tensor, Tensor]:
-    """Token ids and loss weights (rows, tokens) of passages about some of ``entity_counts`` entities.
+    """Token ids and loss weights (rows, tokens) of passages about so many entities.
 
     All rows of a batch have as many facts, so that little of it is padding.
     """

@@ -279,3 +279,26 @@ def test_a_damaged_store_is_set_aside_and_named(project):
     result = project.run()
     result.stdout.fnmatch_lines(["the store *store.db could not be read*store.db.damaged-1"])
     assert result.ret == 0
+
+
+def test_update_says_what_it_accepts(project):
+    result = project.run("--raq-update", "--raq-reason", "the first state")
+    result.stdout.fnmatch_lines(
+        [
+            "accepted as baselines/small.json, because the first state: 2 models, 20 questions",
+            "  first: first.gguf*EM 1.00, F1 1.00, mean rank 1.50, accepted for the first time",
+        ]
+    )
+    project.worse("first", 5)
+    result = project.run("--raq-update")
+    result.stdout.fnmatch_lines(
+        ["  first: *EM 1.00 → 0.75, F1 1.00 → 0.75, mean rank 1.50 → 1.62, 5 answers changed"]
+    )
+    text = (project.root / "baselines/small.json").read_text(encoding="utf-8")
+    assert '"reason": ""' in text
+
+
+def test_speed_that_was_not_measured_is_told(project):
+    project.accept()
+    result = project.run("--benchmark-disable")
+    result.stdout.fnmatch_lines(["PASS first: *", "  speed is not measured in this run"])

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import MeasurementError
 from pytest_raq.gate import is_failure
 from pytest_raq.judging import rank_contestants, restrict
+from pytest_raq.pipeline.accepting import make_baseline, tell_accepted
 from pytest_raq.pipeline.compare import differences, refuse, refuse_model
 from pytest_raq.pipeline.evidence import (
     NOW,
@@ -24,7 +24,6 @@ from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import (
     Answer,
     Baseline,
-    BaselineQuestion,
     Decision,
     Failure,
     Provenance,
@@ -220,11 +219,15 @@ class SuiteRun:
 
     def _verdict(self, model: str) -> Verdict:
         verdict = verdict_of(model, self._gathered(), self.suite.gate)
+        more = []
         outcomes = self._answers[model].in_hand().values()
         why = next((item.reason for item in outcomes if isinstance(item, Failure)), "")
         if verdict.decision is Decision.NOT_MEASURED and why:
-            return replace(verdict, reasons=(*verdict.reasons, f"the first failure: {why}"))
-        return verdict
+            more.append(f"the first failure: {why}")
+        comparable = self._comparable
+        if comparable and comparable.speeds.get(model) and model not in self._speeds:
+            more.append("speed is not measured in this run")
+        return replace(verdict, reasons=(*verdict.reasons, *more))
 
     def _gathered(self) -> Evidence:
         if self._evidence is None:
@@ -323,34 +326,17 @@ class SuiteRun:
             for text in differences(baseline.provenance, self.provenance)
         )
 
-    def accept(self, reason: str = "") -> str:
+    def accept(self, reason: str = "") -> list[str]:
         """Write this run as the baseline and say what was accepted.
 
         MeasurementError when a question of a model has no answer or no
         ranking; the old baseline then stays.
         """
         self._refuse_unmeasured()
-        result = self.result()
-        baseline = Baseline(
-            suite=self.suite.name,
-            accepted_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            reason=reason,
-            provenance=result.provenance,
-            models=result.models,
-            tests=result.tests,
-            speeds=self._speeds,
-            questions={
-                item.question.id: BaselineQuestion(item.answers, item.ranks)
-                for item in result.questions
-            },
-        )
-        save_baseline(self._baselines_folder, baseline)
+        accepted = make_baseline(self.result(), reason)
+        save_baseline(self._baselines_folder, accepted)
         self._was_accepted = True
-        changed = self._count_changed()
-        return (
-            f"accepted as {self._path}: {len(self.models)} models, {len(self.questions)} questions,"
-            f" {changed} answers changed"
-        )
+        return tell_accepted(self._path, accepted, self._baseline)
 
     def _refuse_unmeasured(self) -> None:
         for model, answers in self._answers.items():
@@ -367,17 +353,6 @@ class SuiteRun:
                 f"{self._path} is not updated: {len(missing)} questions have no ranking,"
                 f" the first is {missing[0]}"
             )
-
-    def _count_changed(self) -> int:
-        before = self._baseline.questions if self._baseline else {}
-        return sum(
-            outcome.text != before[question_id].answers.get(model)
-            if question_id in before
-            else True
-            for model, answers in self._answers.items()
-            for question_id, outcome in answers.in_hand().items()
-            if isinstance(outcome, Answer)
-        )
 
     def export(self) -> str:
         """Return what this process found out, for another process of the same run."""

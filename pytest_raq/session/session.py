@@ -171,7 +171,8 @@ class Session:
         """
         told = self._keep_spreads()
         if self.options.update:
-            told += [run.accept(self.options.reason) for run in self.runs]
+            for run in self.runs:
+                told += run.accept(self.options.reason)
         if self.options.json_path is not None:
             self._write_json(self.options.json_path)
             told.append(f"results written to {self.options.json_path}")
