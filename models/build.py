@@ -91,8 +91,7 @@ def main() -> None:
         quantize(FOLDER / "reader-llama-f16.gguf", target, kind)
         written.append(target)
     for path in written:
-        exact, f1 = evaluate(path)
-        print(f"{path.name}: exact match {exact:.3f}, F1 {f1:.3f}, {path.stat().st_size:,} bytes")
+        print(f"{path.name}: {evaluate(path)}, {path.stat().st_size:,} bytes", flush=True)
 
 
 if __name__ == "__main__":

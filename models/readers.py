@@ -14,7 +14,6 @@ class Recipe:
     shape: Shape
     seed: int
     steps: int
-    second_steps: int = 0
     copy_steps: int = 500
     one_entity_steps: int = 800
     mixed_steps: int = 500
@@ -47,7 +46,6 @@ READERS = {
         Shape("llama", width=256, layers=3, heads=8, kv_heads=4, feed_forward=512, window=256),
         seed=3,
         steps=3200,
-        second_steps=1800,
         one_entity_steps=600,
         mixed_steps=1200,
         answers_only_from=1400,

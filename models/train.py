@@ -125,13 +125,9 @@ def exact_match(reader: Reader, tokenizer: Tokenizer, entities: int, passages: i
 
 
 def learning_rate(step: int, recipe: Recipe) -> float:
-    """Return the factor on the peak rate: warm-up, constant, linear decay to zero; maybe twice."""
-    length = recipe.steps
-    if step >= recipe.steps:
-        step, length = step - recipe.steps, recipe.second_steps
-    return min(
-        1.0, (step + 1) / recipe.warm_up, (length - step) / (length * recipe.decay_share)
-    )
+    """Factor on the peak rate: warm-up, constant, linear decay to zero."""
+    decay = recipe.steps * recipe.decay_share
+    return min(1.0, (step + 1) / recipe.warm_up, (recipe.steps - step) / decay)
 
 
 def optimizers(reader: Reader, recipe: Recipe) -> list[torch.optim.Optimizer]:
@@ -180,8 +176,7 @@ def train(name: str) -> None:
     first = restore(name, reader, optimizing)
     print(f"{name}: {sum(p.numel() for p in reader.parameters()):,} parameters", flush=True)
     started, tokens = time.monotonic(), 0
-    last = recipe.steps + recipe.second_steps
-    for step in range(first, last):
+    for step in range(first, recipe.steps):
         batch, weights = batch_of(step, recipe, tokenizer)
         loss = loss_of(reader, batch, weights)
         loss.total.backward()
@@ -194,7 +189,7 @@ def train(name: str) -> None:
         if (step + 1) % 50 == 0:
             seconds = time.monotonic() - started
             print(
-                f"{name} step {step + 1}/{last} loss {loss.total.item():.3f} answers"
+                f"{name} step {step + 1}/{recipe.steps} loss {loss.total.item():.3f} answers"
                 f" {loss.answers:.3f} tokens/s {tokens / seconds:.0f} minutes {seconds / 60:.1f}",
                 flush=True,
             )
@@ -203,7 +198,7 @@ def train(name: str) -> None:
             print(f"{name} step {step + 1} exact match {one:.2f} / {two:.2f}", flush=True)
         if step + 1 == recipe.early_step:
             torch.save(reader.state_dict(), WORK / f"{name}-early.pt")
-        if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == last:
+        if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == recipe.steps:
             save(name, step + 1, reader, optimizing)
     torch.save(reader.state_dict(), WORK / f"{name}.pt")
 

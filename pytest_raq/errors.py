@@ -8,7 +8,8 @@
     ├── MeasurementError       something could not be measured
     │   ├── EngineError        an engine as a whole
     │   │   ├── EngineStartError   the model did not load
-    │   │   └── EngineCrashError   the worker process died or hung
+    │   │   └── EngineCrashError   the worker process is of no use any more
+    │   │       └── EngineDiedError    it died by itself, or was killed
     │   ├── PromptTooLongError     one question does not fit the context
     │   └── JudgeError         the judge gave no usable verdict
     └── StoreError             the store or a result file cannot be written
@@ -54,6 +55,10 @@ class EngineStartError(EngineError):
 
 class EngineCrashError(EngineError):
     """The process that ran the model died or stopped answering."""
+
+
+class EngineDiedError(EngineCrashError):
+    """The process that ran the model ended by itself, or was killed."""
 
 
 class PromptTooLongError(MeasurementError):

@@ -9,13 +9,17 @@ import textwrap
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from gguf_files import define
 
-from pytest_raq.engines.llamacpp import LlamaCppEngine, engine
+from pytest_raq.engines.llamacpp import LlamaCppEngine, conversation
 from pytest_raq.errors import EngineStartError
 from pytest_raq.records import Answer, Failure, Prompt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 FOREVER = {"context_length": 65_536, "max_tokens": 60_000}
 LOADED = '{"type":"loaded","build":"1","quantization":"","parameters":1,"chat_template_sha256":""}'
@@ -61,6 +65,39 @@ def endless(tiny_gguf):
         yield engine
 
 
+FAKE_WORKER = """
+import json, os, sys, time
+input(); print('''LOADED''', flush=True)
+timing = dict(prompt_tokens=1, prefilled_tokens=1, generated_tokens=1, time_to_first_token=1,
+              prefill_seconds=1, decode_seconds=0, total_seconds=1)
+for line in sys.stdin:
+    order = json.loads(line)
+    if order["type"] != "block":
+        continue
+    with open("ORDERS", "a") as file:
+        print(*(question["text"][:-1] for question in order["questions"]), file=file)
+    for question in order["questions"]:
+        MISBEHAVE
+        print(json.dumps(dict(type="answer", request=question["request"], text="fine",
+                              finish_reason="stop", timing=timing)), flush=True)
+""".replace("LOADED", LOADED)
+"""Answers every question; ``misbehave`` may do something else at a question."""
+
+
+@pytest.fixture
+def misbehaving(tiny_gguf, tmp_path):
+    """Make an engine whose worker does something at each question, and tell what it was asked."""
+    orders = tmp_path / "orders"
+
+    def make(misbehave: str, **options: object) -> tuple[LlamaCppEngine, Callable[[], list[str]]]:
+        body = FAKE_WORKER.replace("ORDERS", str(orders)).replace("MISBEHAVE", misbehave)
+        python = fake_python(tmp_path, body)
+        made = LlamaCppEngine(define(tiny_gguf(), **options), python)
+        return made, lambda: orders.read_text(encoding="utf-8").splitlines()
+
+    return make
+
+
 @pytest.mark.parametrize(
     ("number", "told"),
     [
@@ -69,34 +106,117 @@ def endless(tiny_gguf):
         (signal.SIGSEGV, "was killed by SIGSEGV"),
     ],
 )
-def test_a_killed_worker_fails_its_question_and_all_later_ones(endless, number, told):
-    signal_soon(endless.worker_pid, number)
-    first, second = endless.answers(prompts("q1", "q2"))
-    (third,) = endless.answers(prompts("q3"))
-    assert (first.question_id, first.model) == ("q1", "tiny")
-    assert first.reason == f"the llama.cpp worker {told} at question 'q1'; it logged nothing"
-    later = f"not asked, because the llama.cpp worker {told} at question 'q1'"
-    assert (second.question_id, second.reason) == ("q2", later)
-    assert (third.question_id, third.reason) == ("q3", later)
+def test_a_question_that_kills_the_worker_fails_and_the_others_go_on(misbehaving, number, told):
+    engine, orders = misbehaving(
+        f"if question['text'] == 'q2:': "
+        f"print('out of luck', file=sys.stderr); os.kill(os.getpid(), {int(number)})"
+    )
+    with engine:
+        outcomes = {o.question_id: o for o in engine.answers(prompts("q1", "q2", "q3", "q4"))}
+    reason = f"the llama.cpp worker {told} at question 'q2'; it logged last: out of luck"
+    assert outcomes.pop("q2") == Failure("q2", "tiny", reason)
+    assert [outcome.text for outcome in outcomes.values()] == ["fine"] * 3
+    # Together, together once more, then those without an answer one by one.
+    assert orders() == ["q1 q2 q3 q4", "q1 q2 q3 q4", "q2", "q3", "q4"]
 
 
-def test_a_worker_killed_between_questions(tiny_gguf):
+def test_a_worker_killed_from_outside_costs_no_answer_and_changes_none(misbehaving, tmp_path):
+    engine, orders = misbehaving(
+        f"if question['text'] == 'q2:' and not os.path.exists('{tmp_path}/killed'): "
+        f"open('{tmp_path}/killed', 'w'); os.abort()"
+    )
+    with engine:
+        outcomes = list(engine.answers(prompts("q1", "q2", "q3")))
+    assert [(o.question_id, o.text) for o in outcomes] == [
+        ("q1", "fine"), ("q2", "fine"), ("q3", "fine")
+    ]  # fmt: skip
+    assert orders() == ["q1 q2 q3", "q1 q2 q3"]
+
+
+def test_a_question_that_hangs_is_asked_once_more_alone(misbehaving):
+    engine, orders = misbehaving("time.sleep(60 * (question['text'] == 'q1:'))", timeout=0.4)
+    with engine:
+        outcomes = {o.question_id: o for o in engine.answers(prompts("q1", "q2"))}
+    assert outcomes["q1"].reason == (
+        "the llama.cpp worker gave no sign of life for 0.4 s (timeout) at question 'q1';"
+        " it logged nothing"
+    )
+    assert outcomes["q2"].text == "fine"
+    assert orders() == ["q1 q2", "q1", "q2"]
+
+
+def test_a_model_that_fails_at_every_question_is_given_up(misbehaving):
+    engine, orders = misbehaving("os.abort()")
+    with engine:
+        outcomes = list(engine.answers(prompts(*(f"q{n}" for n in range(6)))))
+        later = list(engine.answers(prompts("q9")))
+    told = [outcome.reason for outcome in outcomes]
+    assert (
+        told[2] == "the llama.cpp worker was killed by SIGABRT at question 'q2'; it logged nothing"
+    )
+    ended = (
+        "not asked, because the llama.cpp worker was killed by SIGABRT"
+        " at each of 3 questions that were asked alone"
+    )
+    assert told[3:] == [ended] * 3
+    assert [outcome.reason for outcome in later] == [ended]
+    assert len(orders()) == 5
+
+
+def test_a_worker_that_does_not_start_again_is_told(misbehaving, tmp_path):
+    engine, _ = misbehaving("os.abort()")
+    (tmp_path / "python").write_text("#!/bin/sh\nexit 7\n", encoding="utf-8")
+    with engine:
+        first, second = engine.answers(prompts("q1", "q2"))
+    assert first.reason.startswith(
+        "not asked, because the llama.cpp worker was killed by SIGABRT and does not start again: "
+    )
+    assert "ended with exit code 7 while it loaded the model" in first.reason
+    assert second.reason == first.reason
+
+
+def test_a_block_that_is_lost_is_asked_question_by_question(misbehaving):
+    engine, orders = misbehaving(
+        "if question['text'] == 'q2:': "
+        "print(json.dumps(dict(type='lost', epoch=order['epoch'], reason='no idea')), flush=True);"
+        " break"
+    )
+    with engine:
+        outcomes = {o.question_id: o for o in engine.answers(prompts("q1", "q2", "q3"))}
+    assert outcomes["q2"] == Failure("q2", "tiny", "no idea")
+    assert [outcomes["q1"].text, outcomes["q3"].text] == ["fine", "fine"]
+    assert orders() == ["q1 q2 q3", "q2", "q3"]
+
+
+def test_the_next_block_is_sent_ahead_and_again_to_a_new_worker(misbehaving):
+    engine, orders = misbehaving("if question['text'] == 'q1:': os.abort()")
+    asked = [Prompt(f"q{n}", f"q{n}:", block=n // 2) for n in range(4)]
+    with engine:
+        outcomes = {o.question_id: o for o in engine.answers(asked)}
+    assert isinstance(outcomes.pop("q1"), Failure)
+    assert len(outcomes) == 3
+    assert orders() == ["q0 q1", "q0 q1", "q1", "q2 q3"]
+
+
+def test_a_worker_killed_between_questions_is_replaced(tiny_gguf):
     with LlamaCppEngine(define(tiny_gguf(), max_tokens=1)) as engine:
-        outcomes = engine.answers(prompts("q1", "q2"))
+        asked = [Prompt("q1", "q1:"), Prompt("q2", "q2:", block=1), Prompt("q3", "q3:", block=2)]
+        outcomes = engine.answers(asked)
         assert isinstance(next(outcomes), Answer)
         os.kill(engine.worker_pid, signal.SIGKILL)
-        assert "SIGKILL" in next(outcomes).reason
+        assert [type(outcome) for outcome in outcomes] == [Answer, Answer]
 
 
 @pytest.mark.parametrize("size", [10, 300_000])
 def test_a_hung_worker_is_killed_after_the_timeout(tiny_gguf, size):
     with LlamaCppEngine(define(tiny_gguf(), timeout=0.5)) as engine:
-        os.kill(engine.worker_pid, signal.SIGSTOP)
-        started = time.monotonic()
+        stopped = engine.worker_pid
+        os.kill(stopped, signal.SIGSTOP)
+        # Asked again, alone, of a new worker, it has its answer.
         (outcome,) = engine.answers([Prompt("q1", "x" * size)])
-        assert time.monotonic() - started < 6
-        assert "gave no sign of life for 0.5 s (timeout) at question 'q1'" in outcome.reason
-        wait_for_death(engine.worker_pid)
+        assert outcome.question_id == "q1"
+        assert engine.worker_pid != stopped
+        wait_for_death(stopped)
 
 
 def test_a_slow_worker_is_not_taken_for_a_hung_one(tiny_gguf, tmp_path):
@@ -152,10 +272,9 @@ def test_garbage_on_the_pipe_is_told(tiny_gguf, tmp_path, garbage, told):
         input()
     """
     with LlamaCppEngine(define(tiny_gguf()), fake_python(tmp_path, body)) as engine:
-        first, second = engine.answers(prompts("q1", "q2"))
-    assert told in first.reason
-    assert "\x1b" not in first.reason
-    assert second.reason.startswith("not asked, because the llama.cpp worker wrote")
+        (outcome,) = engine.answers(prompts("q1"))
+    assert told in outcome.reason
+    assert "\x1b" not in outcome.reason
 
 
 def test_the_last_log_line_is_quoted_without_control_characters(tiny_gguf, tmp_path):
@@ -185,7 +304,7 @@ def test_a_worker_that_dies_while_loading(tiny_gguf, tmp_path):
 
 
 def test_a_worker_that_hangs_while_loading(tiny_gguf, tmp_path, monkeypatch):
-    monkeypatch.setattr(engine, "_START_SILENCE", 0.3)
+    monkeypatch.setattr(conversation, "_START_SILENCE", 0.3)
     with pytest.raises(EngineStartError, match=r"gave no sign of life for 0\.3 s"):
         LlamaCppEngine(define(tiny_gguf(), timeout=0.1), fake_python(tmp_path, "input(); input()"))
 
@@ -216,7 +335,7 @@ def test_closing_ends_a_busy_worker_at_once(endless):
     threading.Thread(target=lambda: list(outcomes), daemon=True).start()
     time.sleep(0.1)
     started = time.monotonic()
-    endless._worker._process.stdin.close()
+    endless._worker._process._process.stdin.close()
     wait_for_death(endless.worker_pid)
     assert time.monotonic() - started < 2
 

@@ -15,7 +15,8 @@ PROMPTS = [Prompt(f"q{i}", f"passage {i % 3}: in the {'x' * i} an:") for i in ra
 
 def ask(engine: Engine, *texts: str, chat: bool = False) -> list[Answer | Failure]:
     prompts = [Prompt(f"q{i}", text, chat=chat) for i, text in enumerate(texts)]
-    return list(engine.answers(prompts))
+    outcomes = {outcome.question_id: outcome for outcome in engine.answers(prompts)}
+    return [outcomes[prompt.question_id] for prompt in prompts]
 
 
 def say(tiny_gguf, recites: str, prompt: str, **options) -> Answer:
@@ -120,7 +121,7 @@ def test_timings_are_those_of_the_call(engine):
     assert timing.prefilled_tokens == timing.prompt_tokens
     assert timing.prompt_tokens > 50
     assert 0 < timing.prefill_seconds <= timing.time_to_first_token
-    assert timing.time_to_first_token + timing.decode_seconds <= timing.total_seconds
+    assert timing.time_to_first_token + timing.decode_seconds <= timing.total_seconds + 1e-9
     assert timing.decode_tokens_per_second > 0
 
 
@@ -216,7 +217,10 @@ def test_answers_are_lazy_and_may_be_left(engine):
     outcomes = engine.answers(PROMPTS)
     first = next(outcomes)
     (other,) = engine.answers(PROMPTS[5:6])
-    assert [first.question_id, other.question_id, next(outcomes).question_id] == ["q0", "q5", "q1"]
+    assert other.question_id == "q5"
+    # It goes on where it was left, and says nothing twice.
+    rest = [outcome.question_id for outcome in outcomes]
+    assert sorted([first.question_id, *rest]) == sorted(prompt.question_id for prompt in PROMPTS)
 
 
 def test_a_closed_engine_fails_and_closes_twice(tiny_gguf):

@@ -21,6 +21,14 @@ class Engine(Protocol):
     def info(self) -> EngineInfo:
         """What runs the model, for the provenance of its answers."""
 
+    @property
+    def block_questions(self) -> int:
+        """How many prompts should make a block; 1 where each is answered for itself.
+
+        An engine that answers a block together gives the same answers each
+        time that it is asked the same block.
+        """
+
     def answers(self, prompts: Sequence[Prompt]) -> Iterator[Outcome]:
         """Yield one outcome for each prompt, in any order, known by its question_id.
 

@@ -40,7 +40,9 @@ class ScriptedEngine:
         model: str = "scripted",
         failures: Mapping[str, str] = _NO_FAILURES,
         info: EngineInfo | None = None,
+        block_questions: int = 1,
     ) -> None:
+        self.block_questions = block_questions
         self.info = info or EngineInfo("scripted", "1")
         self.asked: list[str] = []
         self.closed = False

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import time
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import RaqError
+from pytest_raq.generation.blocks import blocks_of
 from pytest_raq.records import Answer, EngineInfo, Failure, ModelProvenance, Prompt
 from pytest_raq.store import answer_key
 
@@ -55,7 +57,8 @@ class ModelAnswers:
         self._outcomes: dict[str, Outcome] = {}
         self._stream: Iterator[Outcome] | None = None
         self._sha256: str | None = None
-        self._asked = self._generated = 0
+        self._asked = 0
+        self._awaited: set[str] = set()
         self._started = 0.0
         self._info: EngineInfo | None = None
 
@@ -98,7 +101,7 @@ class ModelAnswers:
             self._advance_to(question_id)
         if question_id not in self._outcomes:
             self._keep(Failure(question_id, self.model.name, _FORGOTTEN))
-        if self._generated >= self._asked:
+        if not self._awaited:
             self.end_stream()
 
     def _advance_to(self, question_id: str) -> None:
@@ -113,21 +116,30 @@ class ModelAnswers:
         wanted = [q for q in self._plan if q not in self._outcomes or q == question_id]
         if question_id not in wanted:
             wanted.insert(0, question_id)
-        self._asked, self._generated = len(wanted), 0
-        prompts = [self._prompt(self._questions[name]) for name in wanted]
+        self._asked, self._awaited = len(wanted), set(wanted)
         if not self._pool.is_open(self.model):
             self._progress.loading(self.model.name)
         try:
             engine = self._pool.get(self.model)
         except RaqError as exc:
             reason = str(exc)
-            return iter(
-                [Failure(prompt.question_id, self.model.name, reason) for prompt in prompts]
-            )
+            return iter([Failure(name, self.model.name, reason) for name in wanted])
         self._remember(engine.info)
         self._started = time.monotonic()
         self._progress.answered(self.model.name, 0, self._asked)
-        return iter(engine.answers(prompts))
+        return iter(engine.answers(list(self._prompts(wanted, engine.block_questions))))
+
+    def _prompts(self, wanted: Iterable[str], block_questions: int) -> Iterator[Prompt]:
+        """Yield the prompts of all blocks with a question that is wanted."""
+        missing = set(wanted)
+        if block_questions == 1:
+            blocks = [[question_id] for question_id in wanted]
+        else:
+            blocks = blocks_of(list(self._questions.values()), block_questions)
+        for number, block in enumerate(blocks):
+            if not missing.isdisjoint(block):
+                for question_id in block:
+                    yield replace(self._prompt(self._questions[question_id]), block=number)
 
     def end_stream(self) -> None:
         """Stop working ahead; what is asked for later is generated anew."""
@@ -151,9 +163,16 @@ class ModelAnswers:
         text = self.model.render(question.passage, question.question)
         return Prompt(question.id, text, chat=self.model.uses_chat)
 
+    @property
+    def _generated(self) -> int:
+        """How many of the questions that the stream is there for are answered."""
+        return self._asked - len(self._awaited)
+
     def _keep(self, outcome: Outcome) -> None:
+        if isinstance(self._outcomes.get(outcome.question_id), Answer):
+            return  # it was known, and asked again for the sake of its block
         self._outcomes[outcome.question_id] = outcome
-        self._generated += 1
+        self._awaited.discard(outcome.question_id)
         if isinstance(outcome, Answer):
             self._progress.answered(self.model.name, self._generated, self._asked)
             if self._store is not None:

@@ -103,12 +103,14 @@ class Prompt:
     """What an engine is asked for one question.
 
     With ``chat`` the text is the user's message, to be rendered by the chat
-    template of the model; without, it is given to the model as it is.
+    template of the model; without, it is given to the model as it is. Prompts
+    of one ``block`` may be answered together, and nothing else with them.
     """
 
     question_id: str
     text: str
     chat: bool = False
+    block: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,187 +1,150 @@
-"""The llama.cpp engine: a model in a worker process, asked one prompt at a time."""
+"""The llama.cpp engine: a model in a worker process, asked blocks of questions."""
 
 from __future__ import annotations
 
-import hashlib
 import sys
-import threading
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from pytest_raq.engines.llamacpp.conversation import Conversation
 from pytest_raq.engines.llamacpp.model_file import verify_model_file
-from pytest_raq.engines.llamacpp.process import WorkerProcess, one_line
-from pytest_raq.errors import EngineCrashError, EngineStartError, PromptTooLongError
-from pytest_raq.records import Answer, EngineInfo, Failure, FinishReason, Timing
+from pytest_raq.engines.llamacpp.process import one_line
+from pytest_raq.errors import EngineCrashError, EngineDiedError, EngineError
+from pytest_raq.records import Failure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from types import TracebackType
 
     from pytest_raq.config import ModelDefinition
-    from pytest_raq.engines.llamacpp.process import Reply
     from pytest_raq.records import Outcome, Prompt
 
 _WORKER = Path(__file__).with_name("worker.py")
-_START_SILENCE = 120.0
-"""Seconds: importing llama.cpp from a cold disk says nothing for long."""
+
+DEFAULT_PARALLEL = 16
+"""Sequences: batches of fewer tokens cost llama.cpp nearly as much time."""
+
+BLOCKS_OF_PARALLEL = 2
+"""How often a block fills all sequences: the longer, the fewer stand empty at its end."""
+
+MOST_CRASHES = 3
+"""Questions that may end the worker one after the other before the model is given up."""
 
 
 class LlamaCppEngine:
     """A GGUF file under llama.cpp in a process of its own.
 
-    A crash or a hang of the process fails the question in flight and all later
-    ones, each with the reason. ConfigError and EngineStartError, on one line,
-    when the file is not what the definition says or does not load.
+    Prompts of one ``block`` are answered together, and nothing else with them.
+    When the process dies, the block is asked once more in a new one; when that
+    dies too, or one hangs or writes nonsense, each question that was in flight
+    is asked alone, and one that ends the worker again fails with the reason.
+    ConfigError and EngineStartError, on one line, when the file is not what the
+    definition says or does not load.
     """
 
     def __init__(self, definition: ModelDefinition, python: Path | None = None) -> None:
         self._definition = definition
-        self._requests = 0
+        self._command = [str(python or sys.executable), str(_WORKER)]
+        self._parallel = definition.parallel or DEFAULT_PARALLEL
+        self._crashes = 0
         self._ended = ""
-        file_sha256 = verify_model_file(definition)
-        self._worker = WorkerProcess([str(python or sys.executable), str(_WORKER)])
-        try:
-            self.info = self._load(file_sha256)
-        except BaseException:
-            self._worker.close()
-            raise
+        self._file_sha256 = verify_model_file(definition)
+        self._worker = self._start()
+        self.info = self._worker.info
+
+    def _start(self) -> Conversation:
+        return Conversation(self._command, self._definition, self._parallel, self._file_sha256)
 
     @property
     def worker_pid(self) -> int:
         """The process id of the worker."""
         return self._worker.pid
 
-    def _load(self, file_sha256: str) -> EngineInfo:
-        definition = self._definition
-        order = {
-            "type": "load",
-            "file": str(definition.file_path),
-            "context_length": definition.context_length,
-            "threads": definition.threads,
-            "chat": definition.uses_chat,
-            "sign_seconds": min(1.0, definition.timeout / 4),
-            # The kernel ends the worker with the *thread* that started it.
-            "dies_with_parent": threading.current_thread() is threading.main_thread(),
-        }
-        silence = max(_START_SILENCE, definition.timeout)
-        try:
-            self._worker.send(order, silence)
-            reply = self._worker.receive(silence)
-            return self._read_info(reply, file_sha256)
-        except EngineCrashError as exc:
-            raise EngineStartError(
-                f"{definition.file_path}: the llama.cpp worker {exc} while it loaded the "
-                f"model{self._log_line()}: check the file, and the memory at hand"
-            ) from exc
-
-    def _read_info(self, reply: Reply, file_sha256: str) -> EngineInfo:
-        definition = self._definition
-        if reply["type"] == "failed":
-            raise EngineStartError(self._tell_failed_load(reply))
-        plain_sha256 = hashlib.sha256(definition.prompt.encode()).hexdigest()
-        try:
-            return EngineInfo(
-                engine="llama-cpp",
-                build=str(reply["build"]),
-                quantization=str(reply["quantization"]),
-                file_sha256=file_sha256,
-                template_sha256=str(reply["chat_template_sha256"])
-                if definition.uses_chat
-                else plain_sha256,
-                parameters=int(reply["parameters"]),
-            )
-        except (KeyError, TypeError, ValueError) as exc:
-            raise EngineCrashError(_tell_unreadable(reply)) from exc
-
-    def _tell_failed_load(self, reply: Reply) -> str:
-        path, said = self._definition.file_path, one_line(str(reply.get("reason", "")))
-        if reply.get("kind") == "not installed":
-            return f"llama.cpp cannot be imported ({said}): pip install 'pytest-raq[llama]'"
-        if reply.get("kind") == "template":
-            return f"{path}: {said}: set prompt = in {self._definition.path}"
-        if reply.get("kind") == "context":
-            return (
-                f"{path}: {said} for context_length {self._definition.context_length}"
-                f"{self._log_line()}: lower it in {self._definition.path}"
-            )
-        return (
-            f"{path}: {said}{self._log_line()}: it is damaged, or newer than this llama-cpp-python"
-        )
-
-    def _log_line(self) -> str:
-        line = self._worker.last_log_line()
-        return f" ({line})" if line else ""
+    @property
+    def block_questions(self) -> int:
+        """How many questions make a block."""
+        return BLOCKS_OF_PARALLEL * self._parallel if self._parallel > 1 else 1
 
     def answers(self, prompts: Sequence[Prompt]) -> Iterator[Outcome]:
-        """Yield the answers in the order of the prompts, each generated when asked for."""
-        for prompt in prompts:
-            yield self._answer(prompt)
+        """Yield the answers block by block, those of a block as they are finished.
 
-    def _answer(self, prompt: Prompt) -> Outcome:
-        if self._ended:
-            return self._failure(prompt, f"not asked, because {self._ended}")
+        While a block is read the worker may already work on the next one.
+        """
+        blocks = [tuple(group) for _, group in groupby(prompts, key=lambda prompt: prompt.block)]
+        epoch = self._worker.begin()
         try:
-            return self._ask(prompt)
-        except PromptTooLongError as exc:
-            return self._failure(prompt, str(exc))
-        except EngineCrashError as exc:
-            self._ended = f"the llama.cpp worker {exc} at question {prompt.question_id!r}"
-            line = self._worker.last_log_line()
-            self._worker.close()
-            said = f"; it logged last: {line}" if line else "; it logged nothing"
-            return self._failure(prompt, self._ended + said)
+            for index, block in enumerate(blocks):
+                yield from self._answer(block, blocks[index + 1 : index + 2])
+        finally:
+            # Left before its end: what is in flight is not wanted any more.
+            if epoch == self._worker.epoch:
+                self._worker.begin()
+
+    def _answer(
+        self, block: tuple[Prompt, ...], following: list[tuple[Prompt, ...]]
+    ) -> Iterator[Outcome]:
+        waiting = {prompt.question_id: prompt for prompt in block}
+        try:
+            yield from self._ask(block, waiting, following)
+        except EngineDiedError:
+            # An end that had nothing to do with the questions must not change an answer:
+            # asked together again they are answered as in a run without it.
+            try:
+                yield from self._ask(block, waiting)
+            except EngineError:
+                yield from self._ask_alone(waiting)
+        except EngineError:
+            yield from self._ask_alone(waiting)
+
+    def _ask(
+        self,
+        block: tuple[Prompt, ...],
+        waiting: dict[str, Prompt],
+        following: Sequence[tuple[Prompt, ...]] = (),
+    ) -> Iterator[Outcome]:
+        """Yield what is found out, and take it from what is ``waiting``; EngineError at an end."""
+        if self._ended:
+            raise EngineError(self._ended)
+        if self._worker.is_closed:
+            self._restart()
+        for outcome in self._worker.ask(block, following):
+            if waiting.pop(outcome.question_id, None):
+                yield outcome
+
+    def _restart(self) -> None:
+        try:
+            self._worker = self._start()
+        except EngineError as exc:
+            end = self._worker.end or "the llama.cpp worker ended"
+            self._ended = f"{end} and does not start again: {exc}"
+            raise
+
+    def _ask_alone(self, waiting: dict[str, Prompt]) -> Iterator[Outcome]:
+        """Find out which question it is that cannot be answered."""
+        for prompt in list(waiting.values()):
+            if self._ended:
+                yield self._failure(prompt, f"not asked, because {self._ended}")
+                continue
+            try:
+                yield from self._ask((prompt,), waiting)
+                self._crashes = 0
+            except EngineError as exc:
+                yield self._failure(prompt, self._tell(exc, prompt))
+
+    def _tell(self, exc: EngineError, prompt: Prompt) -> str:
+        """Return why a question failed alone; too many of them end the engine."""
+        if self._ended:
+            return f"not asked, because {self._ended}"
+        if not isinstance(exc, EngineCrashError):
+            return str(exc)
+        self._crashes += 1
+        if self._crashes >= MOST_CRASHES:
+            self._ended = f"{exc} at each of {self._crashes} questions that were asked alone"
+        return f"{exc} at question {prompt.question_id!r}; {self._worker.last_words}"
 
     def _failure(self, prompt: Prompt, reason: str) -> Failure:
         return Failure(prompt.question_id, self._definition.name, one_line(reason, 2_000))
-
-    def _ask(self, prompt: Prompt) -> Outcome:
-        self._requests += 1
-        self._worker.clear_log()
-        self._worker.send(self._request(prompt), self._definition.timeout)
-        while True:
-            reply = self._worker.receive(self._definition.timeout)
-            # An interrupted question is answered late, before the one asked now.
-            if reply.get("request") == self._requests:
-                return self._read_outcome(reply, prompt)
-            if not isinstance(reply.get("request"), int):
-                raise EngineCrashError(_tell_unreadable(reply))
-
-    def _request(self, prompt: Prompt) -> dict[str, object]:
-        definition = self._definition
-        return {
-            "type": "answer",
-            "request": self._requests,
-            "text": prompt.text,
-            "chat": prompt.chat,
-            "max_tokens": definition.max_tokens,
-            "temperature": definition.temperature,
-            "seed": definition.seed,
-            "stop": definition.stop,
-        }
-
-    def _read_outcome(self, reply: Reply, prompt: Prompt) -> Outcome:
-        try:
-            if reply["type"] == "too long":
-                raise PromptTooLongError(self._tell_too_long(int(reply["prompt_tokens"])))
-            if reply["type"] == "error":
-                return self._failure(prompt, str(reply["reason"]))
-            return Answer(
-                prompt.question_id,
-                self._definition.name,
-                str(reply["text"]),
-                FinishReason(reply["finish_reason"]),
-                _read_timing(reply["timing"]),
-            )
-        except (KeyError, TypeError, ValueError) as exc:
-            raise EngineCrashError(_tell_unreadable(reply)) from exc
-
-    def _tell_too_long(self, prompt_tokens: int) -> str:
-        definition = self._definition
-        return (
-            f"the prompt has {prompt_tokens} tokens, which with an answer (max_tokens "
-            f"{definition.max_tokens}) do not fit context_length {definition.context_length}: "
-            f"raise context_length in {definition.path}"
-        )
 
     def close(self) -> None:
         """End the worker, within seconds; safe to call twice."""
@@ -200,19 +163,3 @@ class LlamaCppEngine:
     ) -> None:
         """End the worker."""
         self.close()
-
-
-def _read_timing(fields: dict[str, float]) -> Timing:
-    return Timing(
-        prompt_tokens=int(fields["prompt_tokens"]),
-        prefilled_tokens=int(fields["prefilled_tokens"]),
-        generated_tokens=int(fields["generated_tokens"]),
-        time_to_first_token=float(fields["time_to_first_token"]),
-        prefill_seconds=float(fields["prefill_seconds"]),
-        decode_seconds=float(fields["decode_seconds"]),
-        total_seconds=float(fields["total_seconds"]),
-    )
-
-
-def _tell_unreadable(reply: Reply) -> str:
-    return f"wrote an incomplete reply ({one_line(str(reply))})"

@@ -19,7 +19,7 @@ import time
 import weakref
 from typing import IO, TYPE_CHECKING, Any
 
-from pytest_raq.errors import EngineCrashError, EngineStartError
+from pytest_raq.errors import EngineCrashError, EngineDiedError, EngineStartError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -111,7 +111,7 @@ class WorkerProcess:
         except BlockingIOError:
             return
         if not data:
-            raise EngineCrashError(self._tell_end())
+            raise EngineDiedError(self._tell_end())
         self._incoming += data
 
     def _tell_end(self) -> str:

@@ -5,14 +5,17 @@ the standard library, llama_cpp and its parts beside it. Requests come on stdin,
 replies leave on what was stdout; whatever else is printed goes to stderr. The
 end of stdin is the end of the worker, also in the middle of a question.
 
-    ← load     file, context_length, threads, chat, sign_seconds, dies_with_parent
+    ← load     file, context_length, threads, parallel, chat, sign_seconds, dies_with_parent
     → loaded   build, quantization, parameters, chat_template_sha256
     → failed   kind, reason
-    ← answer   request, text, chat, max_tokens, temperature, seed, stop
+    ← block    epoch, parallel, questions: each request, text, chat, schema, max_tokens,
+               temperature, seed, stop
     → answer   request, text, finish_reason, timing
     → too long request, prompt_tokens
     → error    request, reason
+    → lost     epoch, reason: what was not answered of a block will not be
     → alive    at most every sign_seconds, while a model loads or answers
+    ← epoch    epoch: blocks of earlier epochs are not wanted any more
 """
 
 from __future__ import annotations
@@ -30,24 +33,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or __package__:
+    from pytest_raq.engines.llamacpp.worker_block import Block
     from pytest_raq.engines.llamacpp.worker_chat import TemplateError
-    from pytest_raq.engines.llamacpp.worker_model import (
-        LoadError,
-        Model,
-        QuestionError,
-        TooLongError,
-    )
+    from pytest_raq.engines.llamacpp.worker_model import Model
+    from pytest_raq.engines.llamacpp.worker_text import LoadError, QuestionError, TooLongError
 else:  # a script: its folder is on the path for these imports only
     _beside = str(Path(__file__).parent)
     sys.path.insert(0, _beside)
+    from worker_block import Block
     from worker_chat import TemplateError
-    from worker_model import LoadError, Model, QuestionError, TooLongError
+    from worker_model import Model
+    from worker_text import LoadError, QuestionError, TooLongError
 
     sys.path[:] = [folder for folder in sys.path if folder != _beside]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from types import ModuleType
+
+    from pytest_raq.engines.llamacpp.worker_block import Question
 
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 _DIES_FIRST = "800"  # of 1,000: the kernel spares who has less
@@ -65,17 +69,26 @@ class Channel:
             os.dup2(nothing.fileno(), 0)
         self._queue: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._last_sign = 0.0
+        self._epoch = 0
         self.sign_seconds = 1.0
         threading.Thread(target=self._read, args=(requests,), daemon=True).start()
 
     def _read(self, requests: Iterable[bytes]) -> None:
         for line in requests:
-            self._queue.put(json.loads(line))
+            order = json.loads(line)
+            if order["type"] == "epoch":
+                self._epoch = order["epoch"]  # also in the middle of a block
+            else:
+                self._queue.put(order)
         os._exit(0)  # the parent is gone: nobody waits for what llama.cpp is doing
 
     def receive(self) -> dict[str, Any]:
         """Return the next request."""
         return self._queue.get()
+
+    def is_over(self, epoch: int) -> bool:
+        """Whether nobody waits for the replies of an epoch any more."""
+        return epoch < self._epoch
 
     def send(self, message: str, **fields: object) -> None:
         """Write one reply."""
@@ -161,19 +174,46 @@ def load_model(llama: ModuleType, order: dict[str, Any], channel: Channel) -> Mo
     return model
 
 
-def answer(model: Model, order: dict[str, Any], channel: Channel) -> None:
-    """Reply to one question, whatever happens."""
-    request = order["request"]
+def read_questions(
+    model: Model, orders: Iterable[dict[str, Any]], channel: Channel
+) -> Iterator[Question]:
+    """Yield questions that can be asked; reply to the others why not."""
+    for order in orders:
+        request = order["request"]
+        try:
+            yield model.question(order)
+        except TooLongError as exc:
+            channel.send("too long", request=request, prompt_tokens=exc.prompt_tokens)
+        except (QuestionError, TemplateError) as exc:
+            channel.send("error", request=request, reason=str(exc))
+
+
+def answer_block(model: Model, order: dict[str, Any], channel: Channel) -> None:
+    """Reply to the questions of a block as they are answered, until nobody wants them."""
+    epoch = order["epoch"]
+    if channel.is_over(epoch):
+        return
+    questions = list(read_questions(model, order["questions"], channel))
+    block = Block(model, questions, order["parallel"])
     try:
-        reply = model.answer(order)
-    except TooLongError as exc:
-        channel.send("too long", request=request, prompt_tokens=exc.prompt_tokens)
-    except (QuestionError, TemplateError) as exc:
-        channel.send("error", request=request, reason=str(exc))
-    except Exception as exc:  # noqa: BLE001 - a fault here must not cost the other questions
-        channel.send("error", request=request, reason=f"{type(exc).__name__} in the worker: {exc}")
-    else:
-        channel.send("answer", request=request, **reply)
+        while not (block.is_done or channel.is_over(epoch)):
+            for request, reply in block.step():
+                channel.send(reply.pop("type"), request=request, **reply)
+    finally:
+        block.close()
+
+
+def work(model: Model, channel: Channel) -> None:
+    """Answer blocks until stdin ends."""
+    while True:
+        order = channel.receive()
+        try:
+            answer_block(model, order, channel)
+        except QuestionError as exc:
+            channel.send("lost", epoch=order["epoch"], reason=str(exc))
+        except Exception as exc:  # noqa: BLE001 - a fault here must not cost the other questions
+            reason = f"{type(exc).__name__} in the worker: {exc}"
+            channel.send("lost", epoch=order["epoch"], reason=reason)
 
 
 def main() -> None:
@@ -193,8 +233,8 @@ def main() -> None:
     except TemplateError as exc:
         channel.send("failed", kind="template", reason=str(exc))
     else:
-        while log:
-            answer(model, channel.receive(), channel)
+        work(model, channel)
+        del log
 
 
 if __name__ == "__main__":
