@@ -14,7 +14,7 @@ from pytest_raq.errors import EngineCrashError, EngineStartError, PromptTooLongE
 from pytest_raq.records import Answer, EngineInfo, Failure, FinishReason, Timing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from pytest_raq.config import ModelDefinition
@@ -34,11 +34,16 @@ class LlamaCppEngine:
     when the file is not what the definition says or does not load.
     """
 
-    def __init__(self, definition: ModelDefinition, python: Path | None = None) -> None:
+    def __init__(
+        self,
+        definition: ModelDefinition,
+        python: Path | None = None,
+        digest: Callable[[Path], str] | None = None,
+    ) -> None:
         self._definition = definition
         self._requests = 0
         self._ended = ""
-        file_sha256 = verify_model_file(definition)
+        file_sha256 = verify_model_file(definition, digest)
         self._worker = WorkerProcess([str(python or sys.executable), str(_WORKER)])
         try:
             self.info = self._load(file_sha256)
