@@ -134,6 +134,7 @@ def _prune(options: argparse.Namespace) -> int:
 
 
 def _refuse_unknown(path: Path, selection: Selection) -> None:
+    from pytest_raq.report.text import safe_text
     from pytest_raq.store.upkeep import describe_store
 
     known = describe_store(path).labels["answers"] if selection.models else {}
@@ -141,7 +142,7 @@ def _refuse_unknown(path: Path, selection: Selection) -> None:
         if name not in known:
             raise ConfigError(
                 f"--model {name}: {path} keeps no answers of it;"
-                f" it has {', '.join(known) or 'answers of no model'}"
+                f" it has {safe_text(', '.join(known)) or 'answers of no model'}"
             )
 
 

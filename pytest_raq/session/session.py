@@ -194,7 +194,7 @@ class Session:
         if not done:
             return []
         store, run_id = self._open_store(), new_run_id()
-        before = len(store.notices)
+        before = store.notices
         commit = describe_commit(self.options.suites_folder)
         for run in done:
             record = make_record(
@@ -207,7 +207,7 @@ class Session:
                 reason=self.options.reason,
             )
             store.put_run(record)
-        return store.notices[before:]
+        return [notice for notice in store.notices if notice not in before]
 
     def _write_json(self, path: Path) -> None:
         suites = {run.suite.name: suite_to_json(run.result()) for run in self.runs}

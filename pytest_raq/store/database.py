@@ -20,6 +20,9 @@ BUSY_SECONDS = 30.0
 
 _SUFFIXES = ("", "-wal", "-shm")
 _ATTEMPTS = 3
+_MAGIC = b"SQLite format 3\0"
+_LEAST_SIZE = 512
+"""Bytes of the smallest page; SQLite takes a shorter file for an empty one."""
 _READ_ONLY = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 T = TypeVar("T")
@@ -103,7 +106,7 @@ class Database:
         return connection
 
     def _open(self) -> sqlite3.Connection:
-        self._refuse_orphaned_log()
+        self._inspect()
         try:
             return self._open_at(str(self.path.absolute()))
         except sqlite3.OperationalError as exc:
@@ -127,10 +130,17 @@ class Database:
         self._identity = self._identify()
         return connection
 
-    def _refuse_orphaned_log(self) -> None:
-        """DamagedError where SQLite would throw away the log of a file that was emptied."""
+    def _inspect(self) -> None:
+        """DamagedError where SQLite would write over what it takes for an empty file."""
+        try:
+            with self.path.open("rb") as file:
+                head = file.read(_LEAST_SIZE)
+        except OSError:  # SQLite will say why
+            return
+        if head and (len(head) < _LEAST_SIZE or not head.startswith(_MAGIC)):
+            raise DamagedError("file is not a database")
         with suppress(OSError):
-            if self.path.stat().st_size == 0 < self._named("-wal").stat().st_size:
+            if not head and self._named("-wal").stat().st_size:
                 raise DamagedError("it is empty, and its log is not")
 
     def _is_still(self) -> bool:

@@ -25,6 +25,8 @@ def salvage(damaged: Path, store: sqlite3.Connection) -> int:
     of files. Never raises for what is wrong with the damaged file.
     """
     saved = 0
+    if not damaged.stat().st_size:  # SQLite would remove its log
+        return saved
     with suppress(sqlite3.Error):
         uri = f"{damaged.absolute().as_uri()}?mode=ro"
         with closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as source:
