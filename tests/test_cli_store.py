@@ -138,7 +138,7 @@ def test_a_file_that_is_being_read_is_pruned_and_shrinks_later(capsys):
     reader = sqlite3.connect(PATH, isolation_level=None)
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM answers").fetchone()
-    import pytest_raq.store.database as database
+    from pytest_raq.store import database
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
@@ -154,10 +154,9 @@ def test_a_file_that_is_being_read_is_pruned_and_shrinks_later(capsys):
 
 def test_hashes_of_files_that_are_gone_are_removed(capsys):
     Path("m.gguf").write_bytes(b"x")
-    with Store(PATH) as store_:
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(time, "time", lambda now=time.time: now() + 10)
-            store_.file_sha256(Path("m.gguf"))
+    with Store(PATH) as store_, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(time, "time", lambda now=time.time: now() + 10)
+        store_.file_sha256(Path("m.gguf"))
     assert read(capsys, "info")["entries"]["files"] == 1
     assert read(capsys, "prune", "--older-than", "1d")["removed"]["files"] == 0
     Path("m.gguf").unlink()
@@ -170,8 +169,10 @@ def test_hashes_of_files_that_are_gone_are_removed(capsys):
     [
         (
             ["prune"],
-            "raq: raq store prune: say what to remove: --older-than 30d, --model NAME"
-            " or --all-but-last-runs N",
+            (
+                "raq: raq store prune: say what to remove: --older-than 30d, --model NAME"
+                " or --all-but-last-runs N"
+            ),
         ),
         (
             ["prune", "--model", "gamma"],

@@ -46,7 +46,7 @@ def test_what_changes_no_answer_is_not(model, change):
     assert key(model.model_copy(update=change)) == key(model)
 
 
-def test_the_file_and_the_engine_are_in_the_key(model, monkeypatch, tmp_path):
+def test_the_file_and_the_engine_are_in_the_key(model, monkeypatch):
     known = key(model)
     assert key(model, "b") != known
     monkeypatch.setattr(identity, "engine_version", lambda: "0.0.1")

@@ -30,7 +30,7 @@ ITEMS = [
 SAID = (Exchange("Rank these: …", "A, then B", {"prompt_tokens": 40.0, "cost": 0.002}),)
 
 
-def first_wins(case):
+def first_wins(_case):
     return Order(((0,), (1,)), SAID)
 
 
@@ -102,6 +102,14 @@ def test_a_case_that_could_not_be_decided_is_kept_and_asked_again(store):
     sure = ScriptedJudge(first_wins)
     assert not any(r.missing for r in rank(remember(sure, store)))
     assert len(sure.cases) == 6
+
+
+def test_an_order_that_is_not_complete_is_asked_again(store):
+    wrong = ScriptedJudge(lambda _: Order(((0,),)))
+    assert all(r.missing for r in rank(remember(wrong, store)))
+    right = ScriptedJudge(first_wins)
+    assert not any(r.missing for r in rank(remember(right, store)))
+    assert len(right.cases) == 6
 
 
 def test_a_judge_that_fails_costs_no_verdict_that_is_kept(store):

@@ -226,8 +226,10 @@ def test_a_full_disk_is_told_once_and_what_was_kept_can_still_be_read(full):
         store.put_answer(f"new {number}", replace(ANSWER, text="x" * 2000))
     store.put_engine("k", EngineInfo("e", "1"))
     assert store.notices == [
-        f"answers are not kept from here on: {full}: cannot be used: database or disk is full;"
-        " choose another with --raq-store"
+        (
+            f"answers are not kept from here on: {full}: cannot be used: database or disk is full;"
+            " choose another with --raq-store"
+        )
     ]
     assert next(store.get_answers({KEYS[3]: "q3"}, "m")).text == "answer 3"
     store.close()
@@ -242,8 +244,10 @@ def test_a_store_that_stays_locked_is_told_once_and_can_still_be_read(full):
     for number in range(50):
         store.put_answer(f"new {number}", ANSWER)
     assert store.notices == [
-        f"answers are not kept from here on: {full}: cannot be used: database is locked;"
-        " choose another with --raq-store"
+        (
+            f"answers are not kept from here on: {full}: cannot be used: database is locked;"
+            " choose another with --raq-store"
+        )
     ]
     assert store.get_verdict(KEYS[0])
     store.close()

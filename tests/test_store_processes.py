@@ -149,7 +149,7 @@ def test_pruning_while_others_write_costs_them_nothing(tmp_path):
 def test_a_folder_that_cannot_be_written_is_read_and_told(log):
     import tempfile
 
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # noqa: S108 - others must reach it
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         path = Path(folder) / "store.db"
         store = Store(path)
         store.put_answer(hash_parts(writer="a", number=0), ANSWER)

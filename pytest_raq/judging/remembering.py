@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.errors import JudgeError
 from pytest_raq.judging.protocol import NoOrder, Order
+from pytest_raq.judging.ranking import find_fault
 from pytest_raq.records import JudgeVerdict
 from pytest_raq.store import verdict_key
 
@@ -30,8 +31,8 @@ class RememberingJudge:
     """Passes on to another judge the cases on which no verdict of it is kept.
 
     A verdict is kept the moment it exists, with its exchanges. A case that the
-    judge could not decide is kept too, for whoever looks into it, and asked
-    again in the next run. When the judge can go on no further, the cases that
+    judge could not decide, or ordered wrongly, is kept too, for whoever looks
+    into it, and asked again in the next run. When the judge can go on no further, the cases that
     are kept still have their verdicts.
     """
 
@@ -48,7 +49,8 @@ class RememberingJudge:
     def order(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
         """Yield one verdict a case, in the order of the cases."""
         identity = self.identity
-        mine, others = tee((case, key, self._recall(key)) for case, key in _keyed(cases, identity))
+        looked_up = ((case, key, self._recall(case, key)) for case, key in _keyed(cases, identity))
+        mine, others = tee(looked_up)
         asked = self._ask(case for case, _, known in others if known is None)
         for _, key, known in mine:
             if known is None:
@@ -59,9 +61,12 @@ class RememberingJudge:
             else:
                 yield known
 
-    def _recall(self, key: str) -> Order | None:
+    def _recall(self, case: Case, key: str) -> Order | None:
         kept = None if self._fresh else self._store.get_verdict(key)
-        return Order(kept.tiers, kept.exchanges) if kept and kept.tiers else None
+        if kept is None:
+            return None
+        order = Order(kept.tiers, kept.exchanges)
+        return None if find_fault(case, order) else order
 
     def _ask(self, cases: Iterable[Case]) -> Iterator[tuple[Order | NoOrder, bool]]:
         """Yield the judge's verdicts, then, without end, why there are no more."""

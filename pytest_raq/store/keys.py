@@ -48,4 +48,5 @@ def verdict_key(judge: JudgeIdentity, question: Question, texts: Sequence[str]) 
     The question's id is a part: a judge may draw from it in which order it
     reads the texts.
     """
-    return hash_parts(judge=asdict(judge), question=asdict(question), texts=sorted(set(texts)))
+    who = [judge.name, judge.prompt_sha256, dict(judge.options)]
+    return hash_parts(judge=who, question=asdict(question), texts=sorted(set(texts)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import asdict
+from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from pytest_raq.records import (
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_raq.records import RunFigures
+
+
+_TIMES = tuple(item.name for item in fields(Timing))
 
 
 def checksum(key: str, payload: str) -> int:
@@ -48,7 +51,7 @@ def answer_to_payload(answer: Answer) -> str:
         {
             "text": answer.text,
             "finish_reason": answer.finish_reason.value,
-            "timing": asdict(answer.timing),
+            "timing": {name: getattr(answer.timing, name) for name in _TIMES},
         }
     )
 
@@ -67,6 +70,15 @@ def answer_from(table: Mapping[str, Any], question_id: str, model: str) -> Answe
 def engine_from(table: Mapping[str, Any]) -> EngineInfo:
     """Return what ran a model."""
     return EngineInfo(**table)
+
+
+def verdict_to_payload(verdict: JudgeVerdict) -> str:
+    """Return what a judge said, and what was said to it."""
+    exchanges = [
+        {"prompt": item.prompt, "reply": item.reply, "usage": dict(item.usage)}
+        for item in verdict.exchanges
+    ]
+    return to_payload({"tiers": verdict.tiers, "reason": verdict.reason, "exchanges": exchanges})
 
 
 def verdict_from(table: Mapping[str, Any]) -> JudgeVerdict:

@@ -91,7 +91,7 @@ class Store:
 
     def put_verdict(self, key: str, judge: str, verdict: JudgeVerdict) -> None:
         """Keep what the judge of that name said."""
-        self._put("verdicts", key, rows.to_payload(asdict(verdict)), judge=judge)
+        self._put("verdicts", key, rows.verdict_to_payload(verdict), judge=judge)
 
     def file_sha256(self, path: Path) -> str:
         """Return the SHA-256 of a file, read only if it is not as it was when last read.
@@ -152,7 +152,13 @@ class Store:
             ).fetchall()
         )
         for key in known:
-            run = self._database.run(partial(_read_run, key=key))
+            try:
+                run = self._database.run(partial(_read_run, key=key))
+            except ValueError:  # pydantic's: another version knew other fields
+                self.notices.append(
+                    f"the run {key[0]} of {key[1]} in {self.path} cannot be read by this version"
+                )
+                continue
             if run is not None:  # else pruned meanwhile
                 yield run
 
