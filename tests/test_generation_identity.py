@@ -12,7 +12,7 @@ from pytest_raq.config import ModelDefinition, OpenAISettings
 from pytest_raq.engines import ScriptedEngine
 from pytest_raq.generation import EnginePool, ModelAnswers, NoProgress, identity
 from pytest_raq.generation.identity import AnswerIdentity, engine_version, library_files
-from pytest_raq.records import Prompt, Question
+from pytest_raq.records import EngineInfo, Prompt, Question
 from pytest_raq.store import Store, hash_parts
 
 PROMPT = Prompt("q", "What?")
@@ -146,6 +146,18 @@ def test_answers_of_format_1_are_taken_over_where_they_were_asked_alike(
         assert store._database.run(
             lambda connection: connection.execute("SELECT count(*) FROM answers").fetchone()
         ) == (6,)
+
+
+def test_answers_of_a_file_that_was_replaced_before_it_was_loaded_are_not_kept(model, tmp_path):
+    info = EngineInfo("llama-cpp", "1", file_sha256="f" * 64)
+    engine = ScriptedEngine(lambda _: "x", model="m", info=info)
+    with Store(tmp_path / "store.db") as store:
+        for _ in range(2):
+            ModelAnswers(
+                model, QUESTIONS, pool=EnginePool(lambda _: engine), store=store,
+                progress=NoProgress(),
+            ).get("q0")  # fmt: skip
+    assert engine.asked == ["q0", "q0"]
 
 
 def test_a_rerun_reads_the_plan_in_few_statements(model, tmp_path):

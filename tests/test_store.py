@@ -55,9 +55,16 @@ def test_many_answers_are_read_with_few_statements(path):
     with Store(path) as store:
         for number in range(1200):
             store.put_answer(f"k{number}", replace(ANSWER, text=str(number)))
-        wanted = {f"k{number}": f"q{number}" for number in range(1300)}
+        wanted = {f"q{number}": f"k{number}" for number in range(1300)}
         found = {answer.question_id: answer.text for answer in store.get_answers(wanted, "m")}
     assert found == {f"q{number}": str(number) for number in range(1200)}
+
+
+def test_questions_with_one_prompt_share_an_answer(path):
+    with Store(path) as store:
+        store.put_answer("k", ANSWER)
+        found = store.get_answers({"q1": "k", "q2": "k", "q3": "none"}, "m")
+        assert [answer.question_id for answer in found] == ["q1", "q2"]
 
 
 def test_an_engine_survives_the_run_that_loaded_it(path):
@@ -128,6 +135,12 @@ def test_the_key_of_a_verdict_depends_on_judge_question_and_texts():
 def test_a_folder_is_no_store(tmp_path):
     with pytest.raises(StoreError, match=r"is a folder; --raq-store wants a file$"):
         Store(tmp_path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(StoreError, match=r"is not a regular file; --raq-store wants one$"):
+        Store(tmp_path / "pipe")
 
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path):
@@ -232,7 +245,7 @@ def test_memory_does_not_grow_with_answers_kept(path):
             store.put_answer(f"k{number}", ANSWER)
         kept = tracemalloc.get_traced_memory()[0] - before
         assert kept < 100_000
-        wanted = {f"k{number}": f"q{number}" for number in range(3000)}
+        wanted = {f"q{number}": f"k{number}" for number in range(3000)}
         tracemalloc.reset_peak()
         start = tracemalloc.get_traced_memory()[0]
         assert sum(1 for _ in store.get_answers(wanted, "m")) == 3000

@@ -231,7 +231,7 @@ def test_a_full_disk_is_told_once_and_what_was_kept_can_still_be_read(full):
             " choose another with --raq-store"
         )
     ]
-    assert next(store.get_answers({KEYS[3]: "q3"}, "m")).text == "answer 3"
+    assert next(store.get_answers({"q3": KEYS[3]}, "m")).text == "answer 3"
     store.close()
     with Store(full) as again:
         assert survivors(again) == 2000
@@ -260,7 +260,7 @@ def test_without_a_store_nothing_is_kept_and_nothing_fails(tmp_path):
     store.put_answer("k", ANSWER)
     store.put_verdict("k", "j", JudgeVerdict(((0,),)))
     store.put_engine("k", EngineInfo("e", "1"))
-    assert list(store.get_answers({"k": "q"}, "m")) == []
+    assert list(store.get_answers({"q": "k"}, "m")) == []
     assert store.get_verdict("k") is None
     assert store.get_engine("k") is None
     (tmp_path / "f").write_bytes(b"")

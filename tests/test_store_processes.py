@@ -45,7 +45,7 @@ from pytest_raq.store import ForgivingStore, hash_parts
 os.setuid(65534)  # after the imports: nobody may read them
 store = ForgivingStore(Path(sys.argv[1]))
 store.put_answer("new", Answer("q", "m", "text", FinishReason.STOP, Timing()))
-print(len(list(store.get_answers({hash_parts(writer="a", number=0): "q"}, "m"))))
+print(len(list(store.get_answers({"q": hash_parts(writer="a", number=0)}, "m"))))
 print(*store.notices, sep="\\n")
 """
 
@@ -61,7 +61,7 @@ def start(script, *arguments, **options):
 
 
 def kept(store, writer, count):
-    wanted = {hash_parts(writer=writer, number=number): str(number) for number in range(count)}
+    wanted = {str(number): hash_parts(writer=writer, number=number) for number in range(count)}
     found = {answer.question_id: answer.text for answer in store.get_answers(wanted, "m")}
     assert all(text == f"{writer} {number}" for number, text in found.items())
     return len(found)

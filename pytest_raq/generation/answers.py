@@ -161,7 +161,7 @@ class ModelAnswers:
         self._generated += 1
         if isinstance(outcome, Answer):
             self._progress.answered(self.model.name, self._generated, self._asked)
-            if self._store is not None:
+            if self._store is not None and self._is_same_file:
                 question = self._questions[outcome.question_id]
                 self._store.put_answer(self._key(question), outcome)
 
@@ -169,13 +169,13 @@ class ModelAnswers:
         if self._store is None or self._fresh or not self._is_as_defined():
             return
         wanted = {
-            self._key(self._questions[question_id]): question_id
+            question_id: self._key(self._questions[question_id])
             for question_id in question_ids
             if question_id not in self._outcomes
         }
         for answer in self._store.get_answers(wanted, self.model.name):
             self._outcomes[answer.question_id] = answer
-        for key, question_id in wanted.items():
+        for question_id, key in wanted.items():
             if question_id not in self._outcomes:
                 self._recall_former(key, question_id)
 
@@ -193,9 +193,15 @@ class ModelAnswers:
         expected = self.model.sha256 or self.file_sha256
         return self.file_sha256 == expected != UNREADABLE
 
+    @property
+    def _is_same_file(self) -> bool:
+        """Whether what was loaded is what was hashed; a file may be replaced in between."""
+        loaded = self._info.file_sha256 if self._info else ""
+        return loaded in {"", self.file_sha256}
+
     def _remember(self, info: EngineInfo) -> None:
         self._info = info
-        if self._store is not None:
+        if self._store is not None and self._is_same_file:
             self._store.put_engine(self._identity.engine_key, info)
 
     def _recall_engine(self) -> EngineInfo | None:

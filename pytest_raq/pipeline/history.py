@@ -30,9 +30,10 @@ _SUMMARIZED = (
 )
 
 
-def new_run_id(now: datetime | None = None) -> str:
-    """Return an identifier that sorts by time and is not met twice, as 20260102T030405-9f3a1c."""
-    return f"{now or datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+def new_run_id() -> str:
+    """Return an identifier that sorts by time and is not met twice: 20260102T030405.678-9f3a1c."""
+    now = datetime.now(UTC)
+    return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}-{secrets.token_hex(3)}"
 
 
 def make_record(

@@ -65,7 +65,7 @@ class Database:
                     return result
                 # Another process has set the file aside, or somebody removed it.
                 self._replace(None)
-        raise StoreError(f"{self.path}: is damaged again and again; check its disk")
+        raise StoreError(f"{self.path}: is damaged again and again: check its disk")
 
     def transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Return what ``work`` does, all of it or nothing."""
@@ -79,6 +79,8 @@ class Database:
     def _connect(self) -> sqlite3.Connection:
         if self.path.is_dir():
             raise StoreError(f"{self.path}: is a folder; --raq-store wants a file")
+        if self.path.exists() and not self.path.is_file():
+            raise StoreError(f"{self.path}: is not a regular file; --raq-store wants one")
         if self._mend:
             self._make_folder()
         elif not self.path.exists():
@@ -157,6 +159,8 @@ class Database:
 
     def _replace(self, exc: Exception | None) -> None:
         """Open the file anew, after setting it aside where it is the one that is damaged."""
+        if not self._mend:
+            raise StoreError(f"{self.path}: was replaced while it was read; try again")
         damaged = self._connection
         self._make_folder()
         with folder_lock(self.path.parent, self._busy_seconds):

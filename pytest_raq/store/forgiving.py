@@ -61,11 +61,11 @@ class ForgivingStore:
         except StoreError as exc:
             self._stop_writing(exc)
 
-    def get_answers(self, questions: Mapping[str, str], model: str) -> Iterator[Answer]:
-        """Yield the stored answers to questions, given as key → question id."""
+    def get_answers(self, keys: Mapping[str, str], model: str) -> Iterator[Answer]:
+        """Yield the stored answers to questions, given as question id → key."""
         try:
             if self._store:
-                yield from self._store.get_answers(questions, model)
+                yield from self._store.get_answers(keys, model)
         except StoreError as exc:
             self._stop_writing(exc)
             self.close()

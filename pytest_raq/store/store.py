@@ -54,12 +54,15 @@ class Store:
         table = self._get("answers", key)
         return None if table is None else rows.answer_from(table, question_id, model)
 
-    def get_answers(self, questions: Mapping[str, str], model: str) -> Iterator[Answer]:
-        """Yield the stored answers to questions, given as key → question id."""
-        keys = list(questions)
-        for start in range(0, len(keys), _CHUNK):
-            for key, table in self._get_many("answers", keys[start : start + _CHUNK]):
-                yield rows.answer_from(table, questions[key], model)
+    def get_answers(self, keys: Mapping[str, str], model: str) -> Iterator[Answer]:
+        """Yield the stored answers to questions, given as question id → key."""
+        wanted: dict[str, list[str]] = {}
+        for question_id, key in keys.items():
+            wanted.setdefault(key, []).append(question_id)
+        for some in _chunks(list(wanted)):
+            for key, table in self._get_many("answers", some):
+                for question_id in wanted[key]:
+                    yield rows.answer_from(table, question_id, model)
 
     def put_answer(self, key: str, answer: Answer) -> None:
         """Keep an answer."""
@@ -208,6 +211,10 @@ class Store:
         with suppress(ValueError, KeyError, TypeError):  # format 1 had no checksums
             return None if row is None else read(json.loads(row[0]))
         return None
+
+
+def _chunks(keys: list[str]) -> Iterator[list[str]]:
+    return (keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK))
 
 
 def _marks(count: int) -> str:
