@@ -149,7 +149,7 @@ def test_looking_at_the_tests_is_no_run(project):
 
 
 def test_a_distributed_run_is_one_run(project):
-    project.pytester.runpytest_subprocess("suites", "-n", "2", "-k", "not speed")
+    project.pytester.runpytest_subprocess("suites", "-n", "1", "-k", "not speed")
     (run,) = runs(project)
     assert run.state is RunState.COMPLETE
 
