@@ -26,6 +26,8 @@ class RunFigures:
     alone; the others are over all answers), and what the next run can be
     planned with: the share of answers ranked differently from the accepted
     ones and the correlation of these changes within a passage.
+
+    The fields are columns of the store: another one is another format there.
     """
 
     model: str
