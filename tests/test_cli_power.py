@@ -13,6 +13,7 @@ from projects import SUITE, Project, squad
 from pytest_raq.cli import main
 from pytest_raq.pipeline.planning import ASSUMED_CHANGED, read_last_run
 from pytest_raq.stats.power import Spread, detectable_effect, questions_needed
+from pytest_raq.store import Store
 
 
 @pytest.fixture(autouse=True)
@@ -233,36 +234,31 @@ def test_the_last_run_of_a_suite_is_remembered(capsys, pytester, monkeypatch):
     project = Project(pytester)
     monkeypatch.chdir(project.root)
     project.accept()
-    assert not (project.root / ".raq/last-run.json").exists()
+    store = project.root / ".raq/store.db"
+    assert read_last_run(store, "small") is None
     project.worse("second", 12)
     project.run()
-    kept = read_last_run(project.root / ".raq/last-run.json")["small"]
+    kept = read_last_run(store, "small")
     assert (kept.questions, kept.passages) == (20, 10)
     assert kept.spreads["second"].changed == pytest.approx(0.6)
     project.run("-k", "q1 or q2")
     capsys.readouterr()
     table = plan(capsys, "--suite", "small")
-    assert table["spread"]["source"] == "the last run (.raq/last-run.json)"
+    assert table["spread"]["source"] == "the last run (.raq/store.db)"
     assert [item["changed"] for item in table["spread"]["by_model"]] == pytest.approx([0.0, 0.6])
 
 
-DAMAGED = [
-    "x",
-    '{"format": 1, "suites": {"small": {"questions": 3}}}',
-    json.dumps(
-        {
-            "format": 1,
-            "suites": {
-                "small": {"questions": 3, "passages": 1, "spreads": {"m": {"changed": 7}}},
-            },
-        }
-    ),
-]
+@pytest.mark.usefixtures("suite")
+@pytest.mark.parametrize("text", ["x", "SQLite format 3\0" + "x" * 9000])
+def test_a_damaged_memory_is_told_and_left_as_it_is(capsys, text):
+    Path(".raq").mkdir()
+    Path(".raq/store.db").write_text(text, encoding="utf-8")
+    assert ".raq/store.db: is damaged (" in refused(capsys, "--suite", "small")
+    assert [item.name for item in Path(".raq").iterdir()] == ["store.db"]
 
 
 @pytest.mark.usefixtures("suite")
-@pytest.mark.parametrize("text", DAMAGED)
-def test_a_damaged_memory_is_told(capsys, text):
-    Path(".raq").mkdir()
-    Path(".raq/last-run.json").write_text(text, encoding="utf-8")
-    assert ".raq/last-run.json: is " in refused(capsys, "--suite", "small")
+def test_a_store_without_a_run_of_the_suite_tells_nothing(capsys):
+    Store(Path(".raq/store.db")).close()
+    table = plan(capsys, "--suite", "small")
+    assert table["spread"]["source"].startswith("assumed, because no run tells it")

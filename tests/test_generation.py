@@ -9,7 +9,7 @@ from pytest_raq.engines import ScriptedEngine
 from pytest_raq.errors import EngineStartError
 from pytest_raq.generation import EnginePool, ModelAnswers, NoProgress
 from pytest_raq.records import Answer, Failure, Question
-from pytest_raq.store import AnswerStore
+from pytest_raq.store import Store
 
 QUESTIONS = [Question(f"q{n}", "", f"passage {n // 2}", f"what {n}?", ("x",)) for n in range(6)]
 
@@ -71,7 +71,7 @@ def test_everything_is_generated_once(model, engine):
 
 
 def test_a_probe_is_neither_stored_nor_kept(model, engine, tmp_path):
-    store = AnswerStore(tmp_path / "store.db")
+    store = Store(tmp_path / "store.db")
     answers = answers_of(model, engine, store=store)
     answers.get("q0")
     answers.probe("q1")
@@ -84,7 +84,7 @@ def test_a_probe_is_neither_stored_nor_kept(model, engine, tmp_path):
 
 
 def test_stored_answers_need_no_engine(model, engine, tmp_path):
-    store = AnswerStore(tmp_path / "store.db")
+    store = Store(tmp_path / "store.db")
     answers_of(model, engine, store=store).get_all()
     pool = EnginePool(lambda _: pytest.fail("the engine was opened"))
     again = ModelAnswers(model, QUESTIONS, pool=pool, store=store, progress=NoProgress())
@@ -102,7 +102,7 @@ def test_stored_answers_need_no_engine(model, engine, tmp_path):
      {"context_length": 99}, {"prompt": "{question}"}],
 )  # fmt: skip
 def test_whatever_can_change_an_answer_asks_again(model, engine, tmp_path, change):
-    store = AnswerStore(tmp_path / "store.db")
+    store = Store(tmp_path / "store.db")
     answers_of(model, engine, store=store).get("q0")
     answers_of(model.model_copy(update=change), engine, store=store).get("q0")
     assert engine.asked == ["q0", "q0"]
@@ -110,7 +110,7 @@ def test_whatever_can_change_an_answer_asks_again(model, engine, tmp_path, chang
 
 
 def test_other_weights_ask_again_and_a_wrong_hash_does_not_use_the_store(model, engine, tmp_path):
-    store = AnswerStore(tmp_path / "store.db")
+    store = Store(tmp_path / "store.db")
     answers_of(model, engine, store=store).get("q0")
     claimed = model.model_copy(update={"sha256": "0" * 64})
     answers_of(claimed, engine, store=store).get("q0")

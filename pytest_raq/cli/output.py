@@ -24,6 +24,17 @@ def add_json_option(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_store_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--store FILE``."""
+    parser.add_argument(
+        "--store",
+        type=Path,
+        default=Path(".raq/store.db"),
+        metavar="FILE",
+        help="the store of the runs (default: .raq/store.db)",
+    )
+
+
 def write_result(lines: Iterable[str], table: object, target: str | None) -> None:
     """Write lines for people and, if asked, a table as JSON.
 

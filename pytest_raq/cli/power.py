@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.cli.exit_codes import ExitCode
 from pytest_raq.cli.gate_options import add_gate_options, gate_settings
-from pytest_raq.cli.output import add_json_option, write_result
+from pytest_raq.cli.output import add_json_option, add_store_option, write_result
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -50,10 +50,14 @@ def add_power_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
         metavar="P",
         help="share of runs that are to find the loss (default: 0.8)",
     )
-    for option, name in (("--suites-folder", "suites"), ("--store-folder", ".raq")):
-        parser.add_argument(
-            option, type=Path, default=Path(name), metavar="FOLDER", help=f"(default: {name})"
-        )
+    parser.add_argument(
+        "--suites-folder",
+        type=Path,
+        default=Path("suites"),
+        metavar="FOLDER",
+        help="(default: suites)",
+    )
+    add_store_option(parser)
     add_json_option(parser)
     add_gate_options(parser, GATE_OPTIONS)
     parser.set_defaults(command=_power)
@@ -86,14 +90,13 @@ def _suite(options: argparse.Namespace) -> SuiteDefinition | None:
 
 def _last(options: argparse.Namespace) -> tuple[str, RunSpread | None, str]:
     """Return the name of what is planned, the spread of its last run, and where that is from."""
-    from pytest_raq.pipeline.planning import LAST_RUN, read_last_run, read_results
+    from pytest_raq.pipeline.planning import read_last_run, read_results
 
     if options.run is not None:
         name, told = read_results(options.run, options.suite)
         return name, told, str(options.run)
-    path = options.store_folder / LAST_RUN
-    kept = read_last_run(path) if options.suite else {}
-    return options.suite or "a run", kept.get(options.suite), f"the last run ({path})"
+    kept = read_last_run(options.store, options.suite) if options.suite else None
+    return options.suite or "a run", kept, f"the last run ({options.store})"
 
 
 def _design(

@@ -13,30 +13,39 @@ if TYPE_CHECKING:
     from pytest_raq.config import ModelDefinition
     from pytest_raq.engines.protocol import Engine
 
+    Digest = Callable[[Path], str]
 
-def open_engine(definition: ModelDefinition, python: Path | None = None) -> Engine:
+
+def open_engine(
+    definition: ModelDefinition, python: Path | None = None, *, digest: Digest | None = None
+) -> Engine:
     """Load a model and return the engine that runs it.
 
     ``python`` is the interpreter of a virtual environment with another
-    llama-cpp-python to run the model under; this one when None. ConfigError
-    when the definition is wrong, EngineStartError when the model does not load.
+    llama-cpp-python to run the model under; this one when None. ``digest``
+    returns the SHA-256 of a file; it is read when None. ConfigError when the
+    definition is wrong, EngineStartError when the model does not load.
     """
-    return _ADAPTERS[definition.engine](definition, python)
+    return _ADAPTERS[definition.engine](definition, python, digest)
 
 
-def _open_llama_cpp(definition: ModelDefinition, python: Path | None) -> Engine:
+def _open_llama_cpp(
+    definition: ModelDefinition, python: Path | None, digest: Digest | None
+) -> Engine:
     from pytest_raq.engines.llamacpp import LlamaCppEngine
 
-    return LlamaCppEngine(definition, python)
+    return LlamaCppEngine(definition, python, digest)
 
 
-def _open_openai(definition: ModelDefinition, _python: Path | None) -> Engine:
+def _open_openai(
+    definition: ModelDefinition, _python: Path | None, _digest: Digest | None
+) -> Engine:
     raise ConfigError(
         f'{definition.path}: engine = "openai" is not available yet: use engine = "llama-cpp"'
     )
 
 
-_ADAPTERS: Mapping[str, Callable[[ModelDefinition, Path | None], Engine]] = {
+_ADAPTERS: Mapping[str, Callable[[ModelDefinition, Path | None, Digest | None], Engine]] = {
     "llama-cpp": _open_llama_cpp,
     "openai": _open_openai,
 }

@@ -5,23 +5,25 @@ from __future__ import annotations
 import hashlib
 import time
 from dataclasses import replace
-from importlib.metadata import PackageNotFoundError, version
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import RaqError
 from pytest_raq.generation.blocks import blocks_of
+from pytest_raq.generation.identity import AnswerIdentity, engine_version, model_options
 from pytest_raq.records import Answer, EngineInfo, Failure, ModelProvenance, Prompt
-from pytest_raq.store import answer_key
+from pytest_raq.store import hash_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from pytest_raq.config import ModelDefinition
     from pytest_raq.generation.pool import EnginePool
     from pytest_raq.generation.progress import Progress
     from pytest_raq.records import Outcome, Question
-    from pytest_raq.store import AnswerStore, ForgivingStore
+    from pytest_raq.store import ForgivingStore, Store
 
 UNREADABLE = "unreadable"
 """Stands for the SHA-256 of a model file that cannot be read."""
@@ -43,7 +45,7 @@ class ModelAnswers:
         questions: Sequence[Question],
         *,
         pool: EnginePool,
-        store: AnswerStore | ForgivingStore | None,
+        store: Store | ForgivingStore | None,
         progress: Progress,
         fresh: bool = False,
     ) -> None:
@@ -56,7 +58,7 @@ class ModelAnswers:
         self._fresh = fresh
         self._outcomes: dict[str, Outcome] = {}
         self._stream: Iterator[Outcome] | None = None
-        self._sha256: str | None = None
+        self._has_recalled = False
         self._asked = 0
         self._awaited: set[str] = set()
         self._started = 0.0
@@ -70,7 +72,10 @@ class ModelAnswers:
     def get(self, question_id: str) -> Outcome:
         """Return the answer to a question, generating it if nobody has."""
         if question_id not in self._outcomes:
-            self._recall([question_id])
+            # The plan once, in few reads; later whatever another process may have added.
+            planned = () if self._has_recalled else self._plan
+            self._has_recalled = True
+            self._recall({question_id, *planned})
         if question_id not in self._outcomes:
             self._generate(question_id)
         return self._outcomes[question_id]
@@ -175,65 +180,80 @@ class ModelAnswers:
         self._awaited.discard(outcome.question_id)
         if isinstance(outcome, Answer):
             self._progress.answered(self.model.name, self._generated, self._asked)
-            if self._store is not None:
+            if self._store is not None and self._is_same_file:
                 question = self._questions[outcome.question_id]
                 self._store.put_answer(self._key(question), outcome)
 
     def _recall(self, question_ids: Iterable[str]) -> None:
         if self._store is None or self._fresh or not self._is_as_defined():
             return
-        for question_id in question_ids:
+        wanted = {
+            question_id: self._key(self._questions[question_id])
+            for question_id in question_ids
+            if question_id not in self._outcomes
+        }
+        for answer in self._store.get_answers(wanted, self.model.name):
+            self._outcomes[answer.question_id] = answer
+        for question_id, key in wanted.items():
             if question_id not in self._outcomes:
-                key = self._key(self._questions[question_id])
-                stored = self._store.get_answer(key, question_id, self.model.name)
-                if stored is not None:
-                    self._outcomes[question_id] = stored
+                self._recall_former(key, question_id)
+
+    def _recall_former(self, key: str, question_id: str) -> None:
+        """Take over an answer that an older version kept, under the key of this one."""
+        assert self._store is not None
+        former = self._identity.former_key(self._prompt(self._questions[question_id]))
+        answer = self._store.get_former_answer(former, question_id, self.model.name)
+        if answer is not None:
+            self._outcomes[question_id] = answer
+            self._store.put_answer(key, answer)
 
     def _is_as_defined(self) -> bool:
         """Whether the file is the one of the definition; if not, the engine will say so."""
         expected = self.model.sha256 or self.file_sha256
         return self.file_sha256 == expected != UNREADABLE
 
+    @property
+    def _is_same_file(self) -> bool:
+        """Whether what was loaded is what was hashed; a file may be replaced in between."""
+        loaded = self._info.file_sha256 if self._info else ""
+        return loaded in {"", self.file_sha256}
+
     def _remember(self, info: EngineInfo) -> None:
         self._info = info
-        if self._store is not None:
-            self._store.put_engine(self._engine_key(), info)
+        if self._store is not None and self._is_same_file:
+            self._store.put_engine(self._identity.engine_key, info)
+
+    def _recall_engine(self) -> EngineInfo | None:
+        if self._store is None:
+            return None
+        known = self._store.get_engine(self._identity.engine_key)
+        return known or self._store.get_former_engine(self._identity.former_engine_key)
 
     def _key(self, question: Question) -> str:
-        prompt = self._prompt(question)
-        return answer_key(
-            model=self._identity(), options=self._options(), text=prompt.text, chat=prompt.chat
-        )
+        return self._identity.key(self._prompt(question))
 
-    def _engine_key(self) -> str:
-        return answer_key(model=self._identity())
-
-    def _identity(self) -> list[str]:
-        return [self.model.engine, engine_version(), self.file_sha256]
-
-    def _options(self) -> dict[str, str | int | float | list[str]]:
-        model = self.model
-        return {
-            "context_length": model.context_length,
-            "max_tokens": model.max_tokens,
-            "temperature": model.temperature,
-            "seed": model.seed,
-            "stop": list(model.stop),
-            "threads": model.threads or 0,
-        }
+    @cached_property
+    def _identity(self) -> AnswerIdentity:
+        return AnswerIdentity(self.model, self.file_sha256, self._digest)
 
     @property
+    def _digest(self) -> Callable[[Path], str]:
+        return hash_file if self._store is None else self._store.file_sha256
+
+    @cached_property
     def file_sha256(self) -> str:
-        """SHA-256 of the model's file, read once."""
-        if self._sha256 is None:
-            self._sha256 = _hash_file(self.model)
-        return self._sha256
+        """SHA-256 of the model's file, read once at most."""
+        if self.model.file is None:
+            return ""
+        try:
+            return self._digest(self.model.file_path)
+        except OSError:
+            return UNREADABLE
 
     @property
     def provenance(self) -> ModelProvenance:
         """What answers: the engine is asked only if it was loaded, else the store."""
-        if self._info is None and self._store is not None:
-            self._info = self._store.get_engine(self._engine_key())
+        self._info = self._info or self._recall_engine()
         info = self._info or EngineInfo(self.model.engine, engine_version())
         prompt = self.model.prompt + ("\0" + self.model.chat_message) * self.model.uses_chat
         return ModelProvenance(
@@ -244,23 +264,5 @@ class ModelAnswers:
             quantization=info.quantization,
             prompt_sha256=hashlib.sha256(prompt.encode()).hexdigest(),
             template_sha256=info.template_sha256,
-            options=self._options(),
+            options=model_options(self.model),
         )
-
-
-def engine_version() -> str:
-    """Return the version of llama-cpp-python without loading it."""
-    try:
-        return version("llama-cpp-python")
-    except PackageNotFoundError:
-        return ""
-
-
-def _hash_file(model: ModelDefinition) -> str:
-    if model.file is None:
-        return ""
-    try:
-        with model.file_path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError:
-        return UNREADABLE

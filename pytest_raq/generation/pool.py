@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_raq.engines import open_engine
@@ -11,6 +12,7 @@ from pytest_raq.errors import RaqError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from pytest_raq.config import ModelDefinition
     from pytest_raq.engines import Engine
@@ -22,15 +24,18 @@ class EnginePool:
     """Opens each model once and closes the least recently used when memory is short.
 
     A model that did not start is not tried again: the same error is raised
-    each time it is asked for.
+    each time it is asked for. ``digest`` tells the SHA-256 of a file, maybe
+    without reading it.
     """
 
     def __init__(
         self,
         opener: Callable[[ModelDefinition], Engine] | None = None,
         budget_bytes: int | None = None,
+        digest: Callable[[Path], str] | None = None,
     ) -> None:
-        self._opener = opener or open_engine
+        known = partial(open_engine, digest=digest) if digest else open_engine
+        self._opener = opener or known
         self._budget = _memory_share() if budget_bytes is None else budget_bytes
         self._engines: OrderedDict[str, tuple[Engine, int]] = OrderedDict()
         self._errors: dict[str, RaqError] = {}

@@ -4,6 +4,7 @@ from pytest_raq.judging.judges import open_judge
 from pytest_raq.judging.protocol import Case, Judge, NoOrder, Order
 from pytest_raq.judging.ranking import mid_ranks, rank_contestants, restrict
 from pytest_raq.judging.reference import ReferenceJudge
+from pytest_raq.judging.remembering import RememberingJudge, remember
 from pytest_raq.judging.scripted import ScriptedJudge
 
 __all__ = [
@@ -12,9 +13,11 @@ __all__ = [
     "NoOrder",
     "Order",
     "ReferenceJudge",
+    "RememberingJudge",
     "ScriptedJudge",
     "mid_ranks",
     "open_judge",
     "rank_contestants",
+    "remember",
     "restrict",
 ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_raq.records import JudgeIdentity, Question
+    from pytest_raq.records import Exchange, JudgeIdentity, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +28,20 @@ class Order:
     """A weak order: tiers of indices into the texts of a case, best first.
 
     Each index stands in exactly one tier; texts of one tier are level.
+    ``exchanges`` are what was said to a judge that is asked in words; they
+    are kept with the verdict and are no part of it.
     """
 
     tiers: tuple[tuple[int, ...], ...]
+    exchanges: tuple[Exchange, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class NoOrder:
-    """Why the judge gave no order for one case."""
+    """Why the judge gave no order for one case, and what was said to it."""
 
     reason: str
+    exchanges: tuple[Exchange, ...] = field(default=(), compare=False)
 
 
 class Judge(Protocol):
@@ -46,6 +50,10 @@ class Judge(Protocol):
     @property
     def identity(self) -> JudgeIdentity:
         """What must be equal for two rankings to be compared."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether asking again costs less than looking up what was said before."""
 
     def order(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
         """Yield one verdict a case, in the order of the cases.

@@ -59,7 +59,7 @@ def _ranking(case: Case, texts: Mapping[str, str], verdict: Order | NoOrder) -> 
         return Ranking(case.question.id, missing="there are no answers to rank")
     if isinstance(verdict, NoOrder):
         return Ranking(case.question.id, missing=verdict.reason or "the judge gave no reason")
-    fault = _find_fault(case, verdict)
+    fault = find_fault(case, verdict)
     if fault:
         return Ranking(case.question.id, missing=fault)
     tier_of = {
@@ -69,7 +69,7 @@ def _ranking(case: Case, texts: Mapping[str, str], verdict: Order | NoOrder) -> 
     return Ranking(case.question.id, mid_ranks(tiers))
 
 
-def _find_fault(case: Case, order: Order) -> str:
+def find_fault(case: Case, order: Order) -> str:
     """Return why an order is not a complete weak order of the texts; empty when it is."""
     named = Counter(chain.from_iterable(order.tiers))
     size = len(case.texts)

@@ -22,6 +22,8 @@ class ReferenceJudge:
     A stand-in for a judge that understands: it knows words, not meaning.
     """
 
+    is_free = True
+
     @property
     def identity(self) -> JudgeIdentity:
         """The name and the rule."""

@@ -18,6 +18,8 @@ class ScriptedJudge:
     The function may raise JudgeError, as a judge does that cannot go on.
     """
 
+    is_free = False
+
     def __init__(self, verdict: Callable[[Case], Order | NoOrder], name: str = "scripted") -> None:
         self._verdict = verdict
         self._name = name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.datasets import load_questions
 from pytest_raq.errors import BaselineError
 from pytest_raq.generation import ModelAnswers
-from pytest_raq.judging import open_judge
+from pytest_raq.judging import open_judge, remember
 from pytest_raq.pipeline.run import SuiteRun
 from pytest_raq.store import baseline_path, load_baseline, show_path
 
@@ -53,7 +53,7 @@ def build_run(
         suite,
         questions,
         {name: answers_of(model) for name, model in models.items()},
-        open_judge(suite.judge, models_folder),
+        remember(open_judge(suite.judge, models_folder), store, fresh=fresh),
         baselines_folder=baselines_folder,
         baseline=baseline,
         baseline_problem=problem,

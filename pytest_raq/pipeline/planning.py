@@ -4,27 +4,24 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from pytest_raq.errors import ConfigError, UsageError
+from pytest_raq.errors import ConfigError
 from pytest_raq.report.planning import PowerPlan, SpreadPlan
 from pytest_raq.stats.power import Spread, detectable_effect, questions_needed, spread
-from pytest_raq.store import show_path, write_atomically
+from pytest_raq.store import Store, show_path
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from pytest_raq.records import SuiteResult
+    from pytest_raq.records import RunRecord, SuiteResult
 
 ASSUMED_CHANGED = 0.5
 """Share of answers ranked differently where no run tells it: a large change of a model."""
-
-LAST_RUN = "last-run.json"
-"""Beside the store: the spread of each suite when it last ran."""
 
 FORMAT = 1
 
@@ -124,25 +121,8 @@ def spread_of(
     )
 
 
-def keep_spreads(folder: Path, results: Iterable[SuiteResult]) -> None:
-    """Keep the spread of each suite that was compared in full, for `raq power`.
-
-    Others keep what an earlier run told. StoreError when it cannot be written.
-    """
-    found = {item.suite: told for item in results if (told := _complete_spread(item))}
-    if not found:
-        return
-    path = folder / LAST_RUN
-    try:
-        known = read_last_run(path)
-    except ConfigError:
-        known = {}
-    suites = {name: asdict(item) for name, item in sorted({**known, **found}.items())}
-    text = json.dumps({"format": FORMAT, "suites": suites}, indent=1, ensure_ascii=False)
-    write_atomically(path, text + "\n")
-
-
-def _complete_spread(result: SuiteResult) -> RunSpread | None:
+def complete_spread(result: SuiteResult) -> RunSpread | None:
+    """Return the spread of a suite that was compared in full; None of any other."""
     preferences: dict[str, dict[str, int]] = {}
     for item in result.questions:
         for model, sign in item.preferences.items():
@@ -151,19 +131,25 @@ def _complete_spread(result: SuiteResult) -> RunSpread | None:
     return told if told and told.questions == len(result.questions) else None
 
 
-def read_last_run(path: Path) -> dict[str, RunSpread]:
-    """Return the spreads that were kept, by suite; none without a file.
+def read_last_run(path: Path, suite: str) -> RunSpread | None:
+    """Return the spread of the last run of a suite that was compared in full; None without one.
 
-    ConfigError when the file is damaged.
+    ``path`` is the store. StoreError when it cannot be read.
     """
     if not path.exists():
-        return {}
-    try:
-        return TypeAdapter(dict[str, RunSpread]).validate_python(_read_suites(path))
-    except (ValidationError, UsageError) as exc:
-        raise ConfigError(
-            f"{show_path(path)}: is damaged; remove it, the next run writes it anew"
-        ) from exc
+        return None
+    with Store(path, mend=False) as store:
+        found = (_spread_of_run(run) for run in store.get_runs(suite))
+        return next((told for told in found if told), None)
+
+
+def _spread_of_run(run: RunRecord) -> RunSpread | None:
+    spreads = {
+        model: Spread(figures.changed, figures.correlation)
+        for model, figures in run.models.items()
+        if figures.changed is not None and figures.correlation is not None
+    }
+    return RunSpread(run.questions, run.passages, spreads) if spreads else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,10 +140,11 @@ class PluginState:
             raq.close_engines()
 
     def _conclude(self, session: pytest.Session) -> None:
+        interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
         for raq in self._sessions.values():
             self._told += raq.notices
             try:
-                self._told += raq.finish()
+                self._told += raq.finish(interrupted=interrupted)
             except RaqError as exc:
                 self._problems.append(str(exc))
         if self._problems and session.exitstatus == pytest.ExitCode.OK:

@@ -21,7 +21,9 @@ from pytest_raq.records.questions import (
     QuestionSet,
 )
 from pytest_raq.records.rankings import (
+    Exchange,
     Interval,
+    JudgeVerdict,
     OmnibusTest,
     PairwiseP,
     Ranking,
@@ -40,6 +42,7 @@ from pytest_raq.records.results import (
     SpeedSamples,
     SuiteResult,
 )
+from pytest_raq.records.runs import RunFigures, RunRecord, RunState
 from pytest_raq.records.verdicts import (
     Decision,
     QualityEvidence,
@@ -54,10 +57,12 @@ __all__ = [
     "BaselineQuestion",
     "Decision",
     "EngineInfo",
+    "Exchange",
     "Failure",
     "FinishReason",
     "Interval",
     "JudgeIdentity",
+    "JudgeVerdict",
     "ModelProvenance",
     "ModelSummary",
     "OmnibusTest",
@@ -71,6 +76,9 @@ __all__ = [
     "QuestionSet",
     "RankTests",
     "Ranking",
+    "RunFigures",
+    "RunRecord",
+    "RunState",
     "Score",
     "SpeedEvidence",
     "SpeedSamples",

@@ -19,6 +19,32 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
+class Exchange:
+    """What a judge was asked in words, what it replied, and what that took.
+
+    ``usage`` counts whatever the judge can tell, e.g. ``prompt_tokens``,
+    ``completion_tokens``, ``cost``.
+    """
+
+    prompt: str
+    reply: str
+    usage: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeVerdict:
+    """What a judge said of one case, as it is kept.
+
+    ``tiers`` is a weak order of the distinct texts, best first, as indices
+    into them sorted; empty where there is none, and ``reason`` says why.
+    """
+
+    tiers: tuple[tuple[int, ...], ...]
+    reason: str = ""
+    exchanges: tuple[Exchange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Score:
     """SQuAD exact match (0 or 1) and F1 (0 to 1) of one answer."""
 

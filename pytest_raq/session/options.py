@@ -36,6 +36,20 @@ class SessionOptions:
     fresh: bool = False
     json_path: Path | None = None
 
+    def describe(self) -> dict[str, str]:
+        """Return what was typed and changes what is measured: option → value."""
+        values = {
+            "--raq-models": ",".join(self.models),
+            "--raq-dataset": self.dataset,
+            "--raq-sample": "" if self.sample is None else str(self.sample),
+            "--raq-seed": "" if self.seed is None else str(self.seed),
+            "--raq-judge": self.judge,
+            "--raq-swap": ",".join(f"{name}={file}" for name, file in (self.swaps or {}).items()),
+            "--raq-fresh": "yes" if self.fresh else "",
+            "--raq-update": "yes" if self.update else "",
+        }
+        return {option: value for option, value in values.items() if value}
+
     def refuse_partial_update(self) -> None:
         """ConfigError when ``--raq-update`` would accept something other than the suite."""
         changed = {

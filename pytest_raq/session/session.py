@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.config import load_model, load_suite, suite_names
-from pytest_raq.errors import ConfigError, StoreError
+from pytest_raq.errors import ConfigError
 from pytest_raq.generation import EnginePool, NoProgress, Progress
 from pytest_raq.pipeline import build_run
-from pytest_raq.pipeline.planning import keep_spreads
+from pytest_raq.pipeline.history import make_record, new_run_id
 from pytest_raq.report import suite_to_json
 from pytest_raq.store import ForgivingStore, write_atomically
+from pytest_raq.store.revisions import describe_commit
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from pytest_raq.config import ModelDefinition, SuiteDefinition
     from pytest_raq.pipeline import SuiteRun
     from pytest_raq.session.options import SessionOptions
@@ -39,7 +42,7 @@ class Session:
         options.refuse_partial_update()
         self.options = options
         self._progress = progress or NoProgress()
-        self._pool = pool or EnginePool()
+        self._pool = pool or EnginePool(digest=self._digest)
         self._store: ForgivingStore | None = None
         self._names: list[str] | None = None
         self._runs: dict[str, SuiteRun] = {}
@@ -157,34 +160,54 @@ class Session:
             self._store = ForgivingStore(self.options.store_path)
         return self._store
 
+    def _digest(self, path: Path) -> str:
+        return self._open_store().file_sha256(path)
+
     @property
     def notices(self) -> list[str]:
         """What a reader should know beside the results."""
         return self._store.notices if self._store else []
 
-    def finish(self) -> list[str]:
-        """Accept baselines and write the result file, if asked; return what was done.
+    def finish(self, *, interrupted: bool = False) -> list[str]:
+        """Accept baselines, keep the run, write the result file; return what was done.
 
-        How far answers spread is kept beside the store, for `raq power`.
-
+        The run is kept for history and for `raq power`, also when it was
+        interrupted. MeasurementError when there is nothing to accept,
         StoreError when a file cannot be written.
         """
-        told = self._keep_spreads()
-        if self.options.update:
-            for run in self.runs:
+        told = []
+        accepted: set[str] = set()
+        try:
+            for run in self.runs if self.options.update else ():
                 told += run.accept(self.options.reason)
+                accepted.add(run.suite.name)
+        finally:
+            told += self._keep_runs(accepted, interrupted=interrupted)
         if self.options.json_path is not None:
             self._write_json(self.options.json_path)
             told.append(f"results written to {self.options.json_path}")
         return told
 
-    def _keep_spreads(self) -> list[str]:
-        results = (run.result() for run in self.runs if run.has_results)
-        try:
-            keep_spreads(self.options.store_path.parent, results)
-        except StoreError as exc:
-            return [f"how far answers spread is not kept for raq power: {exc}"]
-        return []
+    def _keep_runs(self, accepted: Collection[str], *, interrupted: bool) -> list[str]:
+        """Keep what history needs and return what went wrong with that."""
+        done = [run for run in self.runs if run.has_results]
+        if not done:
+            return []
+        store, run_id = self._open_store(), new_run_id()
+        before = store.notices
+        commit = describe_commit(self.options.suites_folder)
+        for run in done:
+            record = make_record(
+                run.result(),
+                run_id,
+                interrupted=interrupted,
+                accepted=run.suite.name in accepted,
+                commit=commit,
+                options=self.options.describe(),
+                reason=self.options.reason,
+            )
+            store.put_run(record)
+        return [notice for notice in store.notices if notice not in before]
 
     def _write_json(self, path: Path) -> None:
         suites = {run.suite.name: suite_to_json(run.result()) for run in self.runs}

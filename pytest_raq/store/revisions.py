@@ -1,4 +1,4 @@
-"""Baselines of another revision, read from git."""
+"""What git knows: baselines of another revision, the commit of a run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pytest_raq.errors import BaselineError
 from pytest_raq.store.baselines import decode_baseline, parse_baseline
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pytest_raq.records import Baseline
 
 _SECONDS = 60.0
@@ -41,3 +43,21 @@ def _show(spec: str) -> bytes:
         said = done.stderr.decode("utf-8", errors="replace").strip().splitlines()
         raise BaselineError(f"{spec}: git does not find it: {said[0] if said else 'no reason'}")
     return done.stdout
+
+
+def describe_commit(folder: Path) -> str:
+    """Return the commit of a folder's git repository, 40 digits; empty where there is none.
+
+    ``-dirty`` stands behind it where tracked files differ from the commit.
+    """
+    command = ["git", "--no-optional-locks", "-C", str(folder), "describe", "--always"]
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell
+            [*command, "--dirty", "--abbrev=40", "--exclude=*"],
+            capture_output=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return "" if done.returncode else done.stdout.decode("ascii", "replace").strip()

@@ -14,7 +14,7 @@ from pytest_raq.errors import EngineCrashError, EngineDiedError, EngineError
 from pytest_raq.records import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from types import TracebackType
 
     from pytest_raq.config import ModelDefinition
@@ -43,13 +43,18 @@ class LlamaCppEngine:
     definition says or does not load.
     """
 
-    def __init__(self, definition: ModelDefinition, python: Path | None = None) -> None:
+    def __init__(
+        self,
+        definition: ModelDefinition,
+        python: Path | None = None,
+        digest: Callable[[Path], str] | None = None,
+    ) -> None:
         self._definition = definition
         self._command = [str(python or sys.executable), str(_WORKER)]
         self._parallel = definition.parallel or DEFAULT_PARALLEL
         self._crashes = 0
         self._ended = ""
-        self._file_sha256 = verify_model_file(definition)
+        self._file_sha256 = verify_model_file(definition, digest)
         self._worker = self._start()
         self.info = self._worker.info
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.errors import ConfigError, EngineStartError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from pytest_raq.config import ModelDefinition
@@ -18,8 +19,13 @@ _SHOWN_BYTES = 24
 _SHOWN_DIGITS = 12
 
 
-def verify_model_file(definition: ModelDefinition) -> str:
+def verify_model_file(
+    definition: ModelDefinition, digest: Callable[[Path], str] | None = None
+) -> str:
     """Return the SHA-256 of a model's file, 64 hexadecimal digits.
+
+    ``digest`` returns the SHA-256 of a file, maybe from memory; without it the
+    file is read.
 
     ConfigError when there is no such file; EngineStartError when it is not
     GGUF, or not the file whose SHA-256 the definition gives.
@@ -29,15 +35,19 @@ def verify_model_file(definition: ModelDefinition) -> str:
     try:
         with path.open("rb") as file:
             _require_gguf(path, file.read(len(_LFS_POINTER) + _SHOWN_BYTES))
-            file.seek(0)
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        found = (digest or _hash_file)(path)
     except OSError as exc:
         raise EngineStartError(
             f"{path}: cannot be read: {exc.strerror or exc}: check its permissions and its disk"
         ) from exc
-    if definition.sha256 not in (None, digest):
-        raise EngineStartError(_tell_other_file(path, digest, definition))
-    return digest
+    if definition.sha256 not in (None, found):
+        raise EngineStartError(_tell_other_file(path, found, definition))
+    return found
+
+
+def _hash_file(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _require_file(path: Path, definition: ModelDefinition) -> None:

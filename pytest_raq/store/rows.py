@@ -1,0 +1,115 @@
+"""Between records and what stands in a row."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from pytest_raq.records import (
+    Answer,
+    EngineInfo,
+    Exchange,
+    FinishReason,
+    JudgeVerdict,
+    RunRecord,
+    Timing,
+)
+from pytest_raq.store.schema import FIGURES, DamagedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_raq.records import RunFigures
+
+
+_TIMES = tuple(item.name for item in fields(Timing))
+
+
+def checksum(key: str, payload: str) -> int:
+    """Return the CRC-32 that stands beside a value."""
+    return zlib.crc32(f"{key}\0{payload}".encode("utf-8", "replace"))
+
+
+def to_payload(table: Mapping[str, object]) -> str:
+    """Return a value as JSON in ASCII."""
+    return json.dumps(table, separators=(",", ":"))
+
+
+def from_payload(key: str, payload: str, expected: int) -> dict[str, Any]:
+    """Return the value of a row; DamagedError when it is not what was written there."""
+    if checksum(key, payload) != expected:
+        raise DamagedError(f"the entry {key[:12]} is not what was written")
+    table: dict[str, Any] = json.loads(payload)
+    return table
+
+
+def answer_to_payload(answer: Answer) -> str:
+    """Return what a model said, without who was asked what."""
+    return to_payload(
+        {
+            "text": answer.text,
+            "finish_reason": answer.finish_reason.value,
+            "timing": {name: getattr(answer.timing, name) for name in _TIMES},
+        }
+    )
+
+
+def answer_from(table: Mapping[str, Any], question_id: str, model: str) -> Answer:
+    """Return an answer; the ids are those of the asking run."""
+    return Answer(
+        question_id=question_id,
+        model=model,
+        text=table["text"],
+        finish_reason=FinishReason(table["finish_reason"]),
+        timing=Timing(**table["timing"]),
+    )
+
+
+def engine_from(table: Mapping[str, Any]) -> EngineInfo:
+    """Return what ran a model."""
+    return EngineInfo(**table)
+
+
+def verdict_to_payload(verdict: JudgeVerdict) -> str:
+    """Return what a judge said, and what was said to it."""
+    exchanges = [
+        {"prompt": item.prompt, "reply": item.reply, "usage": dict(item.usage)}
+        for item in verdict.exchanges
+    ]
+    return to_payload({"tiers": verdict.tiers, "reason": verdict.reason, "exchanges": exchanges})
+
+
+def verdict_from(table: Mapping[str, Any]) -> JudgeVerdict:
+    """Return what a judge said."""
+    return JudgeVerdict(
+        tiers=tuple(tuple(tier) for tier in table["tiers"]),
+        reason=table["reason"],
+        exchanges=tuple(Exchange(**item) for item in table["exchanges"]),
+    )
+
+
+def run_to_payload(run: RunRecord) -> str:
+    """Return a run without its models' figures, which have columns of their own."""
+    from pydantic import TypeAdapter
+
+    adapter = TypeAdapter(RunRecord)
+    table = adapter.dump_python(run, mode="json", exclude={"models"})
+    return to_payload(table)
+
+
+def run_from(table: Mapping[str, object], figures: Sequence[tuple[object, ...]]) -> RunRecord:
+    """Return a run; a row of figures is the model's name and the values of `FIGURES`."""
+    from pydantic import TypeAdapter
+
+    models = {
+        str(name): {"model": name, **dict(zip(FIGURES, values, strict=True))}
+        for name, *values in figures
+    }
+    return TypeAdapter(RunRecord).validate_python({**table, "models": models})
+
+
+def figure_values(figures: RunFigures) -> list[object]:
+    """Return the values of `FIGURES`; SQLite keeps a NaN as NULL."""
+    return [getattr(figures, name) for name in FIGURES]

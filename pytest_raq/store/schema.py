@@ -1,0 +1,162 @@
+"""The tables of the store, their format number, and how an older file becomes a newer one.
+
+Format 2. ``PRAGMA application_id`` says that a file is a store, ``PRAGMA
+user_version`` of which format. Times are seconds since 1970 (UTC).
+
+    answers    key → what a model said: text, finish_reason, timing
+    engines    key → what ran a model: build, quantization, template
+    verdicts   key → what a judge said: tiers or reason, prompt, reply, usage
+    files      path → SHA-256, as long as inode, size and times are the same
+    runs       one row a run and suite: when, commit, options, provenance
+    run_models one row a run, suite and model: its figures
+    entries    what format 1 kept, where the file is that old
+
+Keys are SHA-256 (64 hexadecimal digits) of all that can change the value; see
+`pytest_raq.store.keys`. Values of answers, engines and verdicts are JSON in
+ASCII, so that any text survives, with a CRC-32 of key and value: SQLite has no
+checksums of its own, and a page of noise must not become somebody's answer.
+
+Format 1 kept answers and engines in one table under keys that did not know the
+engine's libraries. A key cannot be turned back into its parts, so that table
+stays, and a row moves when a run asks for it under its former key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING, Final
+
+from pytest_raq.records import RunFigures
+
+if TYPE_CHECKING:
+    import sqlite3
+
+FORMAT: Final = 2
+FORMER: Final = 1
+APPLICATION_ID: Final = 0x52415131
+"""``RAQ1`` in ASCII."""
+
+FORMER_TABLE = "entries"
+_FORMER_COLUMNS = ("kind", "key", "payload", "created")
+
+FIGURES = tuple(item.name for item in fields(RunFigures) if item.name != "model")
+"""The columns of ``run_models`` beside the three that name the row."""
+
+_VALUE = ("payload TEXT NOT NULL", "checksum INTEGER NOT NULL", "created INTEGER NOT NULL")
+
+
+def _figure(name: str) -> str:
+    return f"{name} TEXT NOT NULL" if name == "verdict" else f"{name} REAL"
+
+
+TABLES: Final = {
+    "answers": ("key TEXT NOT NULL", "model TEXT NOT NULL", *_VALUE),
+    "engines": ("key TEXT NOT NULL", *_VALUE),
+    "verdicts": ("key TEXT NOT NULL", "judge TEXT NOT NULL", *_VALUE),
+    "files": ("path TEXT NOT NULL", "signature TEXT NOT NULL", "sha256 TEXT NOT NULL"),
+    "runs": (
+        "id TEXT NOT NULL",
+        "suite TEXT NOT NULL",
+        "time TEXT NOT NULL",
+        "state TEXT NOT NULL",
+        "git_commit TEXT NOT NULL",
+        "accepted INTEGER NOT NULL",
+        "payload TEXT NOT NULL",
+        "checksum INTEGER NOT NULL",
+    ),
+    "run_models": (
+        "run TEXT NOT NULL",
+        "suite TEXT NOT NULL",
+        "model TEXT NOT NULL",
+        *map(_figure, FIGURES),
+    ),
+}
+"""The columns of each table."""
+
+_KEYS = {"files": "path", "runs": "id, suite", "run_models": "run, suite, model"}
+
+
+class DamagedError(Exception):
+    """The file is a store, or was one, and its tables are not what they must be."""
+
+
+class ForeignError(Exception):
+    """The file is not for this version to write: a newer store, or no store at all."""
+
+
+def prepare(connection: sqlite3.Connection) -> None:
+    """Make a new file a store, or an older one of this format.
+
+    DamagedError and ForeignError when it can be neither; nothing is written then.
+    """
+    found = _format_of(connection)
+    if found < FORMAT:
+        connection.execute("PRAGMA journal_mode = WAL")
+        _migrate(connection)
+    connection.execute("PRAGMA synchronous = NORMAL")
+    check_tables(connection)
+
+
+def _format_of(connection: sqlite3.Connection) -> int:
+    """Return the format of a store, 0 for an empty file."""
+    application, found = _number(connection, "application_id"), _version(connection)
+    ours = application == APPLICATION_ID or _has_former_table(connection)
+    if found > FORMAT:
+        raise ForeignError(
+            f"its format is {found}, this version knows up to {FORMAT}; it is left as it is:"
+            " use the newer pytest-raq"
+        )
+    if not ours and (found or _count_tables(connection)):
+        raise ForeignError("it is a database of something else; it is left as it is")
+    if ours and not found:
+        raise DamagedError("it has no format")
+    if found == FORMER and _columns(connection, FORMER_TABLE) != _FORMER_COLUMNS:
+        raise DamagedError(f"its table {FORMER_TABLE} is not one of a store")
+    return found
+
+
+def _migrate(connection: sqlite3.Connection) -> None:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        if _version(connection) < FORMAT:  # else another process was quicker
+            for name, columns in TABLES.items():
+                key = _KEYS.get(name, "key")
+                connection.execute(
+                    f"CREATE TABLE {name} ({', '.join(columns)}, PRIMARY KEY ({key})) WITHOUT ROWID"
+                )
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {FORMAT}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def check_tables(connection: sqlite3.Connection) -> None:
+    """DamagedError when a table is not there, or another one has its name."""
+    for name, columns in TABLES.items():
+        found = _columns(connection, name)
+        if found != tuple(column.split()[0] for column in columns):
+            what = f"its table {name} is not one of a store" if found else f"it has no table {name}"
+            raise DamagedError(what)
+
+
+def _has_former_table(connection: sqlite3.Connection) -> bool:
+    return bool(_columns(connection, FORMER_TABLE))
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> tuple[str, ...]:
+    return tuple(row[1] for row in connection.execute(f"PRAGMA table_info({table})"))
+
+
+def _count_tables(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0])
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return _number(connection, "user_version")
+
+
+def _number(connection: sqlite3.Connection, pragma: str) -> int:
+    return int(connection.execute(f"PRAGMA {pragma}").fetchone()[0])

@@ -1,0 +1,249 @@
+"""The store: what outlives a run, one SQLite file for all runs of a project."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING, Self, TypeVar
+
+from pytest_raq.store import rows
+from pytest_raq.store.database import BUSY_SECONDS, Database
+from pytest_raq.store.digests import hash_file, is_racy, signature
+from pytest_raq.store.schema import FIGURES, FORMER_TABLE
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+    from typing import Any
+
+    from pytest_raq.records import Answer, EngineInfo, JudgeVerdict, RunRecord
+
+_CHUNK = 500
+"""Keys of one SELECT; what is read is in memory only so many rows at a time."""
+
+_T = TypeVar("_T")
+
+
+class Store:
+    """Answers, engine descriptions, verdicts of judges, hashes of files, and runs.
+
+    Many processes may share one file. Each ``put`` is kept when it returns.
+    ``notices`` says what was wrong with the file and mended; without ``mend``
+    that is an error, and so is a file that is not there. StoreError when it
+    cannot be used. The tables are described in `pytest_raq.store.schema`.
+    """
+
+    def __init__(
+        self, path: Path, *, busy_seconds: float = BUSY_SECONDS, mend: bool = True
+    ) -> None:
+        self.path = path
+        self._database = Database(path, busy_seconds=busy_seconds, mend=mend)
+        self._may_have_former = self._database.run(_has_former)
+
+    @property
+    def notices(self) -> list[str]:
+        """What a reader should know of the file, in the order in which it was found."""
+        return self._database.notices
+
+    def get_answer(self, key: str, question_id: str, model: str) -> Answer | None:
+        """Return the stored answer, or None; ids are those of the asking run."""
+        table = self._get("answers", key)
+        return None if table is None else rows.answer_from(table, question_id, model)
+
+    def get_answers(self, keys: Mapping[str, str], model: str) -> Iterator[Answer]:
+        """Yield the stored answers to questions, given as question id → key."""
+        wanted: dict[str, list[str]] = {}
+        for question_id, key in keys.items():
+            wanted.setdefault(key, []).append(question_id)
+        for some in _chunks(list(wanted)):
+            for key, table in self._get_many("answers", some):
+                for question_id in wanted[key]:
+                    yield rows.answer_from(table, question_id, model)
+
+    def put_answer(self, key: str, answer: Answer) -> None:
+        """Keep an answer."""
+        self._put("answers", key, rows.answer_to_payload(answer), model=answer.model)
+
+    def get_engine(self, key: str) -> EngineInfo | None:
+        """Return what ran a model when its answers were stored."""
+        table = self._get("engines", key)
+        return None if table is None else rows.engine_from(table)
+
+    def put_engine(self, key: str, info: EngineInfo) -> None:
+        """Keep what runs a model."""
+        self._put("engines", key, rows.to_payload(asdict(info)))
+
+    def get_former_answer(self, key: str, question_id: str, model: str) -> Answer | None:
+        """Return an answer that format 1 kept under this key."""
+        return self._get_former(
+            "answer", key, lambda table: rows.answer_from(table, question_id, model)
+        )
+
+    def get_former_engine(self, key: str) -> EngineInfo | None:
+        """Return what format 1 knew of what ran a model."""
+        return self._get_former("engine", key, rows.engine_from)
+
+    def get_verdict(self, key: str) -> JudgeVerdict | None:
+        """Return what a judge said of a case, by its `verdict_key`."""
+        table = self._get("verdicts", key)
+        return None if table is None else rows.verdict_from(table)
+
+    def put_verdict(self, key: str, judge: str, verdict: JudgeVerdict) -> None:
+        """Keep what the judge of that name said."""
+        self._put("verdicts", key, rows.verdict_to_payload(verdict), judge=judge)
+
+    def file_sha256(self, path: Path) -> str:
+        """Return the SHA-256 of a file, read only if it is not as it was when last read.
+
+        OSError when it cannot be read.
+        """
+        place, found = str(path.absolute()), path.stat()
+        known = self._database.run(
+            lambda connection: connection.execute(
+                "SELECT sha256 FROM files WHERE path = ? AND signature = ?",
+                (place, signature(found)),
+            ).fetchone()
+        )
+        if known is not None and not is_racy(found):
+            return str(known[0])
+        digest = hash_file(path)
+        # Judged by the time before it was read, and only if it stood still meanwhile.
+        if not is_racy(found) and signature(path.stat()) == signature(found):
+            self._database.run(
+                lambda connection: connection.execute(
+                    "INSERT OR REPLACE INTO files (path, signature, sha256) VALUES (?, ?, ?)",
+                    (place, signature(found), digest),
+                )
+            )
+        return digest
+
+    def put_run(self, run: RunRecord) -> None:
+        """Keep a suite of a run; the same id and suite replaces what was kept."""
+        payload = rows.run_to_payload(run)
+        values = (run.id, run.suite, run.time, run.state.value, run.commit, run.accepted)
+        names = ("run", "suite", "model", *FIGURES)
+
+        def write(connection: sqlite3.Connection) -> None:
+            connection.execute(
+                "DELETE FROM run_models WHERE run = ? AND suite = ?", (run.id, run.suite)
+            )
+            connection.execute(
+                f"INSERT OR REPLACE INTO runs VALUES ({_marks(8)})",  # noqa: S608
+                (*values, payload, rows.checksum(run.id, payload)),
+            )
+            connection.executemany(
+                f"INSERT INTO run_models ({', '.join(names)}) VALUES ({_marks(len(names))})",  # noqa: S608
+                [
+                    (run.id, run.suite, model, *rows.figure_values(figures))
+                    for model, figures in run.models.items()
+                ],
+            )
+
+        self._database.transaction(write)
+
+    def get_runs(self, suite: str = "") -> Iterator[RunRecord]:
+        """Yield the runs of a suite, or of all, the latest first, each read when asked for."""
+        where, values = ("WHERE suite = ?", (suite,)) if suite else ("", ())
+        known = self._database.run(
+            lambda connection: connection.execute(
+                f"SELECT id, suite FROM runs {where} ORDER BY time DESC, id DESC",  # noqa: S608
+                values,
+            ).fetchall()
+        )
+        for key in known:
+            try:
+                run = self._database.run(partial(_read_run, key=key))
+            except ValueError:  # pydantic's: another version knew other fields
+                self.notices.append(
+                    f"the run {key[0]} of {key[1]} in {self.path} cannot be read by this version"
+                )
+                continue
+            if run is not None:  # else pruned meanwhile
+                yield run
+
+    def close(self) -> None:
+        """Release the file."""
+        self._database.close()
+
+    def __enter__(self) -> Self:
+        """Return the store itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Release the file."""
+        self.close()
+
+    def _get(self, table: str, key: str) -> dict[str, Any] | None:
+        return next((value for _, value in self._get_many(table, [key])), None)
+
+    def _get_many(self, table: str, keys: Sequence[str]) -> list[tuple[str, dict[str, Any]]]:
+        statement = f"SELECT key, payload, checksum FROM {table} WHERE key IN ({_marks(len(keys))})"  # noqa: S608
+
+        def read(connection: sqlite3.Connection) -> list[tuple[str, dict[str, Any]]]:
+            found = connection.execute(statement, keys)
+            return [(row[0], rows.from_payload(*row)) for row in found]
+
+        return self._database.run(read)
+
+    def _put(self, table: str, key: str, payload: str, **labels: str) -> None:
+        values = {
+            "key": key,
+            **labels,
+            "payload": payload,
+            "checksum": rows.checksum(key, payload),
+            "created": int(time.time()),
+        }
+        statement = f"INSERT OR REPLACE INTO {table} ({', '.join(values)})"
+        self._database.run(
+            lambda connection: connection.execute(
+                f"{statement} VALUES ({_marks(len(values))})", tuple(values.values())
+            )
+        )
+
+    def _get_former(self, kind: str, key: str, read: Callable[[dict[str, Any]], _T]) -> _T | None:
+        if not self._may_have_former:
+            return None
+        row = self._database.run(lambda connection: _former_row(connection, kind, key))
+        with suppress(ValueError, KeyError, TypeError):  # format 1 had no checksums
+            return None if row is None else read(json.loads(row[0]))
+        return None
+
+
+def _chunks(keys: list[str]) -> Iterator[list[str]]:
+    return (keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK))
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+def _has_former(connection: sqlite3.Connection) -> bool:
+    found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (FORMER_TABLE,))
+    return found.fetchone() is not None
+
+
+def _former_row(connection: sqlite3.Connection, kind: str, key: str) -> tuple[str] | None:
+    if not _has_former(connection):  # the file was replaced by a new one
+        return None
+    row: tuple[str] | None = connection.execute(
+        f"SELECT payload FROM {FORMER_TABLE} WHERE kind = ? AND key = ?",  # noqa: S608
+        (kind, key),
+    ).fetchone()
+    return row
+
+
+def _read_run(connection: sqlite3.Connection, key: tuple[str, str]) -> RunRecord | None:
+    row = connection.execute(
+        "SELECT payload, checksum FROM runs WHERE id = ? AND suite = ?", key
+    ).fetchone()
+    if row is None:
+        return None
+    figures = connection.execute(
+        f"SELECT model, {', '.join(FIGURES)} FROM run_models WHERE run = ? AND suite = ?",  # noqa: S608
+        key,
+    ).fetchall()
+    return rows.run_from(rows.from_payload(key[0], *row), figures)
