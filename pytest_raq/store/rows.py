@@ -78,7 +78,14 @@ def verdict_to_payload(verdict: JudgeVerdict) -> str:
         {"prompt": item.prompt, "reply": item.reply, "usage": dict(item.usage)}
         for item in verdict.exchanges
     ]
-    return to_payload({"tiers": verdict.tiers, "reason": verdict.reason, "exchanges": exchanges})
+    return to_payload(
+        {
+            "tiers": verdict.tiers,
+            "reason": verdict.reason,
+            "exchanges": exchanges,
+            "agreed": verdict.agreed,
+        }
+    )
 
 
 def verdict_from(table: Mapping[str, Any]) -> JudgeVerdict:
@@ -87,6 +94,7 @@ def verdict_from(table: Mapping[str, Any]) -> JudgeVerdict:
         tiers=tuple(tuple(tier) for tier in table["tiers"]),
         reason=table["reason"],
         exchanges=tuple(Exchange(**item) for item in table["exchanges"]),
+        agreed=table.get("agreed"),
     )
 
 
