@@ -9,7 +9,7 @@ from gguf_files import BOS, CHAT_TEMPLATE, SPECIAL
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_raq.engines.llamacpp.process import one_line
+from pytest_raq.engines.text import one_line
 from pytest_raq.engines.llamacpp.worker import usable_cores
 from pytest_raq.engines.llamacpp.worker_block import Block
 from pytest_raq.engines.llamacpp.worker_chat import ChatTemplate, message_spans
