@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_raq.judging.protocol import Case, NoOrder, Order
 
 MOST_FAILURES = 5
-"""Asks that fail one after the other, each after the client's own retries, before the judge ends."""
+"""Asks that fail one after the other, each after all its retries, before the judge ends."""
 
 _AHEAD = 2
 """Cases that are read for each ask in flight: one that is slow does not hold up the others."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import JudgeError
-from pytest_raq.judging.asking import Ask
 from pytest_raq.judging.budget import Budget
 from pytest_raq.judging.desk import Desk
 from pytest_raq.judging.hearing import Hearing

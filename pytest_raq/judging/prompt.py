@@ -103,8 +103,10 @@ def _reply(count: int) -> str:
 
 
 def _key(question: Question, shown: Sequence[str]) -> str:
-    """Return the mark of the fences: the same each time, and in none of the texts."""
-    everything = "\0".join((question.question, question.passage, *question.references, *shown))
+    """Return the mark of the fences: the same in every order, and in none of the texts."""
+    everything = "\0".join(
+        (question.question, question.passage, *question.references, *sorted(shown))
+    )
     number = 0
     while True:
         seed = f"{number}\0{question.id}\0{everything}".encode("utf-8", "replace")

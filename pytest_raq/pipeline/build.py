@@ -42,10 +42,17 @@ def build_run(
     every model, and can be replaced by ``--raq-update``.
     """
     questions = load_questions(suite.dataset, suite.path.parent)
+    judge = remember(open_judge(suite.judge, models_folder, store.file_sha256), store, fresh=fresh)
 
     def answers_of(model: ModelDefinition) -> ModelAnswers:
         return ModelAnswers(
-            model, questions.questions, pool=pool, store=store, progress=progress, fresh=fresh
+            model,
+            questions.questions,
+            pool=pool,
+            store=store,
+            progress=progress,
+            fresh=fresh,
+            before=judge.prepare,
         )
 
     baseline, problem = _baseline(baselines_folder, suite.name)
@@ -53,7 +60,8 @@ def build_run(
         suite,
         questions,
         {name: answers_of(model) for name, model in models.items()},
-        remember(open_judge(suite.judge, models_folder), store, fresh=fresh),
+        judge,
+        progress=progress,
         baselines_folder=baselines_folder,
         baseline=baseline,
         baseline_problem=problem,
