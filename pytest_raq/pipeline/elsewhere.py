@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.errors import ConfigError
 from pytest_raq.gate import GateInput, decide
-from pytest_raq.judging import rank_contestants
+from pytest_raq.generation import NoProgress
+from pytest_raq.pipeline.judging import RankingStream, tell_judging
 from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import (
     Answer,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pytest_raq.config import GateSettings
+    from pytest_raq.generation import Progress
     from pytest_raq.judging import Judge
     from pytest_raq.pipeline.answers_file import AnswerTable
     from pytest_raq.records import (
@@ -56,6 +58,7 @@ def rank_answers(
     *,
     baseline: str = "",
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> SuiteResult:
     """Judge, rank and test the answers of a table; the result of a suite.
 
@@ -68,8 +71,7 @@ def rank_answers(
     """
     _refuse_baseline(table, baseline)
     questions = table.questions.questions
-    ranked = rank_contestants(judge, ((item, _texts(table, item.id)) for item in questions))
-    rankings = {ranking.question_id: ranking for ranking in ranked}
+    rankings = _rank(table, judge, progress or NoProgress())
     clusters = {item.id: item.cluster for item in questions}
     tests = rank_tests(rankings.values(), clusters, list(table.answers), seed=seed)
     comparison = _compare(table, rankings, settings, baseline, seed)
@@ -81,8 +83,17 @@ def rank_answers(
         questions=tuple(_result(item, table, rankings[item.id], comparison) for item in questions),
         provenance=_provenance(table, judge),
         passages=len(set(clusters.values())),
-        notes=tuple(_notes(table, baseline)),
+        notes=(*_notes(table, baseline), *tell_judging(judge, rankings.values())),
     )
+
+
+def _rank(table: AnswerTable, judge: Judge, progress: Progress) -> dict[str, Ranking]:
+    questions = {item.id: item for item in table.questions.questions}
+    stream = RankingStream(judge, lambda name: (questions[name], _texts(table, name)), progress)
+    try:
+        return {ranking.question_id: ranking for ranking in stream.all_of(questions)}
+    finally:
+        stream.stop()
 
 
 def _refuse_baseline(table: AnswerTable, baseline: str) -> None:
@@ -218,6 +229,7 @@ def _result(
             if question.id in items
         },
         missing=ranking.missing,
+        orders_agreed=ranking.orders_agreed,
     )
 
 

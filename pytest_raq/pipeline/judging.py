@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_raq.judging import rank_contestants
@@ -43,6 +44,13 @@ class RankingStream:
             self._open([question_id, *others])
             yield from self._pull(question_id)
 
+    def all_of(self, question_ids: Iterable[str]) -> Iterator[Ranking]:
+        """Yield the rankings of questions, in their order."""
+        ordered = list(question_ids)
+        self._open(ordered)
+        for question_id in ordered:
+            yield from self._pull(question_id)
+
     def _open(self, question_ids: list[str]) -> None:
         self._done, self._total = 0, len(question_ids)
         self._started = time.monotonic()
@@ -52,8 +60,7 @@ class RankingStream:
 
     def _pull(self, question_id: str) -> Iterator[Ranking]:
         """Yield rankings up to that of a question; at its end the stream is given up."""
-        assert self._stream is not None
-        for ranking in self._stream:
+        for ranking in self._stream or ():
             self._done += 1
             self._tell()
             yield ranking
@@ -82,8 +89,12 @@ class RankingStream:
 
 def tell_judging(judge: Judge, rankings: Iterable[Ranking]) -> Iterator[str]:
     """Yield what a reader should know of how the rankings came about."""
-    known = [ranking.orders_agreed for ranking in rankings if ranking.orders_agreed is not None]
-    name = judge.identity.name
+    ranked, name = list(rankings), judge.identity.name
+    missing = Counter(ranking.missing for ranking in ranked if ranking.missing)
+    if missing and not judge.is_free:
+        reason, _ = missing.most_common(1)[0]
+        yield f"{missing.total()} of {len(ranked)} questions have no ranking: {reason}"
+    known = [ranking.orders_agreed for ranking in ranked if ranking.orders_agreed is not None]
     if known:
         yield (
             f"judge {name}: asked in both orders, it said the same on {sum(known)} of"
