@@ -93,7 +93,9 @@ def tell_judging(judge: Judge, rankings: Iterable[Ranking]) -> Iterator[str]:
     missing = Counter(ranking.missing for ranking in ranked if ranking.missing)
     if missing and not judge.is_free:
         reason, _ = missing.most_common(1)[0]
-        yield f"{missing.total()} of {len(ranked)} questions have no ranking: {reason}"
+        count = missing.total()
+        have = "has" if count == 1 else "have"
+        yield f"{count} of {len(ranked)} questions {have} no ranking: {reason}"
     known = [ranking.orders_agreed for ranking in ranked if ranking.orders_agreed is not None]
     if known:
         yield (

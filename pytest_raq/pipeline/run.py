@@ -88,7 +88,7 @@ class SuiteRun:
         self._speeds: dict[str, SpeedSamples] = {}
         self._accepted_speeds: dict[str, SpeedSamples] = {}
         self._evidence: Evidence | None = None
-        self._told: set[tuple[str, str]] = set()
+        self._told: set[str] = set()
         self._was_accepted = False
         if baseline is not None and (why := refuse(baseline, self.provenance)):
             self._baseline_problem = f"{self._path} does not fit: {why}"
@@ -130,11 +130,10 @@ class SuiteRun:
         """Return a model's answer to a question, or why there is none."""
         return self._answers[model].get(question_id)
 
-    def was_told(self, failure: Failure) -> bool:
-        """Whether a failure for the same reason was asked about before; remember it."""
-        key = (failure.model, failure.reason)
-        known = key in self._told
-        self._told.add(key)
+    def was_told(self, reason: str) -> bool:
+        """Whether something failed for the same reason before; remember it."""
+        known = reason in self._told
+        self._told.add(reason)
         return known
 
     def ranking(self, question_id: str) -> Ranking:
