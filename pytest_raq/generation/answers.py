@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.errors import RaqError
 from pytest_raq.generation.blocks import blocks_of
 from pytest_raq.generation.identity import AnswerIdentity, engine_version, model_options
+from pytest_raq.generation.pool import file_size
 from pytest_raq.records import Answer, EngineInfo, Failure, ModelProvenance, Prompt
 from pytest_raq.store import hash_file
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from pytest_raq.config import ModelDefinition
     from pytest_raq.generation.pool import EnginePool
     from pytest_raq.generation.progress import Progress
+    from pytest_raq.generation.sharing import Sharing
     from pytest_raq.records import Outcome, Question
     from pytest_raq.store import ForgivingStore, Store
 
@@ -36,7 +38,8 @@ class ModelAnswers:
 
     An answer that is asked for comes from memory, else from the store, else
     from the engine, which then works through all planned questions in order
-    as far as it is asked to.
+    as far as it is asked to. With ``sharing`` one process of the run works
+    through all of them, and the others wait for what it finds out.
     """
 
     def __init__(
@@ -48,8 +51,12 @@ class ModelAnswers:
         store: Store | ForgivingStore | None,
         progress: Progress,
         fresh: bool = False,
+        sharing: Sharing | None = None,
+        suite: str = "",
     ) -> None:
         self.model = model
+        self.sharing_key = (model.name, suite)
+        self._sharing = sharing
         self._questions = {question.id: question for question in questions}
         self._plan = list(self._questions)
         self._pool = pool
@@ -57,6 +64,7 @@ class ModelAnswers:
         self._progress = progress
         self._fresh = fresh
         self._outcomes: dict[str, Outcome] = {}
+        self._absorbed: set[str] = set()
         self._stream: Iterator[Outcome] | None = None
         self._has_recalled = False
         self._asked = 0
@@ -76,9 +84,29 @@ class ModelAnswers:
             planned = () if self._has_recalled else self._plan
             self._has_recalled = True
             self._recall({question_id, *planned})
+        if question_id not in self._outcomes and self._sharing is not None:
+            self._sharing.obtain(self)
         if question_id not in self._outcomes:
             self._generate(question_id)
         return self._outcomes[question_id]
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the model's file; 0 where there is none."""
+        return file_size(self.model)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all planned questions have an outcome in hand."""
+        return all(question_id in self._outcomes for question_id in self._plan)
+
+    def answer_plan(self) -> None:
+        """Find out everything that is planned, then let go of the engine."""
+        self._recall(self._plan)
+        for question_id in self._plan:
+            if question_id not in self._outcomes:
+                self._generate(question_id)
+        self._pool.release(self.model)
 
     def get_all(self) -> dict[str, Outcome]:
         """Return the answers to all questions, in the order of the questions."""
@@ -95,6 +123,11 @@ class ModelAnswers:
             known = self._outcomes.get(outcome.question_id)
             if known is None or isinstance(known, Failure):
                 self._outcomes[outcome.question_id] = outcome
+                self._absorbed.add(outcome.question_id)
+
+    def found_here(self) -> Iterator[Outcome]:
+        """Yield what no other process of this run has told."""
+        return (o for name, o in self._outcomes.items() if name not in self._absorbed)
 
     def _generate(self, question_id: str) -> None:
         if self._stream is None:
@@ -178,6 +211,8 @@ class ModelAnswers:
             return  # it was known, and asked again for the sake of its block
         self._outcomes[outcome.question_id] = outcome
         self._awaited.discard(outcome.question_id)
+        if self._sharing is not None:
+            self._sharing.put(self, outcome)
         if isinstance(outcome, Answer):
             self._progress.answered(self.model.name, self._generated, self._asked)
             if self._store is not None and self._is_same_file:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_raq.config import ModelDefinition, SuiteDefinition
-    from pytest_raq.generation import EnginePool, Progress
+    from pytest_raq.generation import EnginePool, Progress, Sharing
     from pytest_raq.records import Baseline
     from pytest_raq.store import ForgivingStore
 
@@ -32,27 +32,39 @@ def build_run(
     progress: Progress,
     fresh: bool,
     originals: Mapping[str, ModelDefinition] | None = None,
+    sharing: Sharing | None = None,
 ) -> SuiteRun:
     """Read questions, judge and baseline of a suite; UsageError when one is wrong.
 
     ``originals`` are the definitions of swapped models as they are without the
-    swap, for speed measured side by side.
+    swap, for speed measured side by side. ``sharing`` is how the processes of
+    one run share their work.
 
     A baseline that cannot be read does not stop the run: it is the verdict of
     every model, and can be replaced by ``--raq-update``.
     """
     questions = load_questions(suite.dataset, suite.path.parent)
 
-    def answers_of(model: ModelDefinition) -> ModelAnswers:
+    def answers_of(model: ModelDefinition, shared: Sharing | None = None) -> ModelAnswers:
         return ModelAnswers(
-            model, questions.questions, pool=pool, store=store, progress=progress, fresh=fresh
+            model,
+            questions.questions,
+            pool=pool,
+            store=store,
+            progress=progress,
+            fresh=fresh,
+            sharing=shared,
+            suite=suite.name,
         )
 
+    answers = {name: answers_of(model, sharing) for name, model in models.items()}
+    for each in answers.values() if sharing else ():
+        sharing.register(each)
     baseline, problem = _baseline(baselines_folder, suite.name)
     return SuiteRun(
         suite,
         questions,
-        {name: answers_of(model) for name, model in models.items()},
+        answers,
         remember(open_judge(suite.judge, models_folder), store, fresh=fresh),
         baselines_folder=baselines_folder,
         baseline=baseline,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pytest_raq.records import Answer, Failure, FinishReason, Timing
+from pytest_raq.generation.sharing import outcome_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -33,7 +33,7 @@ def read_export(
 ) -> tuple[list[Outcome], dict[str, SpeedSamples], dict[str, SpeedSamples]]:
     """Return what `export_text` wrote."""
     table = json.loads(text)
-    outcomes = [_outcome(row) for row in table["outcomes"]]
+    outcomes = [outcome_from(row) for row in table["outcomes"]]
     return outcomes, _speeds(table["speeds"]), _speeds(table["accepted_speeds"])
 
 
@@ -42,10 +42,3 @@ def _speeds(table: dict[str, dict[str, list[float]]]) -> dict[str, SpeedSamples]
         model: {measure: tuple(values) for measure, values in samples.items()}
         for model, samples in table.items()
     }
-
-
-def _outcome(row: dict[str, Any]) -> Outcome:
-    if "reason" in row:
-        return Failure(**row)
-    timing, reason = Timing(**row.pop("timing")), FinishReason(row.pop("finish_reason"))
-    return Answer(timing=timing, finish_reason=reason, **row)

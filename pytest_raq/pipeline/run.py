@@ -356,7 +356,7 @@ class SuiteRun:
 
     def export(self) -> str:
         """Return what this process found out, for another process of the same run."""
-        outcomes = [o for answers in self._answers.values() for o in answers.in_hand().values()]
+        outcomes = [o for answers in self._answers.values() for o in answers.found_here()]
         return export_text(outcomes, self._speeds, self._accepted_speeds)
 
     def absorb(self, text: str) -> None:

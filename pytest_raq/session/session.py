@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.config import load_model, load_suite, suite_names
 from pytest_raq.errors import ConfigError
-from pytest_raq.generation import EnginePool, NoProgress, Progress
+from pytest_raq.generation import EnginePool, NoProgress, Progress, Sharing
 from pytest_raq.pipeline import build_run
 from pytest_raq.pipeline.history import make_record, new_run_id
 from pytest_raq.report import suite_to_json
@@ -38,11 +38,13 @@ class Session:
         *,
         progress: Progress | None = None,
         pool: EnginePool | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
         options.refuse_partial_update()
         self.options = options
         self._progress = progress or NoProgress()
         self._pool = pool or EnginePool(digest=self._digest)
+        self._sharing = sharing
         self._store: ForgivingStore | None = None
         self._names: list[str] | None = None
         self._runs: dict[str, SuiteRun] = {}
@@ -88,6 +90,7 @@ class Session:
                 progress=self._progress,
                 fresh=self.options.fresh,
                 originals=self._originals(suite),
+                sharing=self._sharing,
             )
         return self._runs[name]
 
