@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_raq.datasets import load_questions
@@ -21,24 +22,34 @@ if TYPE_CHECKING:
     from pytest_raq.store import ForgivingStore
 
 
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the suites of a session have in common.
+
+    ``fresh`` says that nothing kept is reused, ``sharing`` how the processes
+    of one run share their work; None in a run of one process.
+    """
+
+    pool: EnginePool
+    store: ForgivingStore
+    progress: Progress
+    fresh: bool = False
+    sharing: Sharing | None = None
+
+
 def build_run(
     suite: SuiteDefinition,
     models: Mapping[str, ModelDefinition],
+    resources: Resources,
     *,
     models_folder: Path,
     baselines_folder: Path,
-    pool: EnginePool,
-    store: ForgivingStore,
-    progress: Progress,
-    fresh: bool,
     originals: Mapping[str, ModelDefinition] | None = None,
-    sharing: Sharing | None = None,
 ) -> SuiteRun:
     """Read questions, judge and baseline of a suite; UsageError when one is wrong.
 
     ``originals`` are the definitions of swapped models as they are without the
-    swap, for speed measured side by side. ``sharing`` is how the processes of
-    one run share their work.
+    swap, for speed measured side by side.
 
     A baseline that cannot be read does not stop the run: it is the verdict of
     every model, and can be replaced by ``--raq-update``.
@@ -49,23 +60,25 @@ def build_run(
         return ModelAnswers(
             model,
             questions.questions,
-            pool=pool,
-            store=store,
-            progress=progress,
-            fresh=fresh,
+            pool=resources.pool,
+            store=resources.store,
+            progress=resources.progress,
+            fresh=resources.fresh,
             sharing=shared,
             suite=suite.name,
         )
 
+    sharing = resources.sharing
     answers = {name: answers_of(model, sharing) for name, model in models.items()}
-    for each in answers.values() if sharing else ():
-        sharing.register(each)
+    if sharing is not None:
+        for each in answers.values():
+            sharing.register(each)
     baseline, problem = _baseline(baselines_folder, suite.name)
     return SuiteRun(
         suite,
         questions,
         answers,
-        remember(open_judge(suite.judge, models_folder), store, fresh=fresh),
+        remember(open_judge(suite.judge, models_folder), resources.store, fresh=resources.fresh),
         baselines_folder=baselines_folder,
         baseline=baseline,
         baseline_problem=problem,

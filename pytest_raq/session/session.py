@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.config import load_model, load_suite, suite_names
 from pytest_raq.errors import ConfigError
 from pytest_raq.generation import EnginePool, NoProgress, Progress, Sharing
-from pytest_raq.pipeline import build_run
+from pytest_raq.pipeline import Resources, build_run
 from pytest_raq.pipeline.history import make_record, new_run_id
 from pytest_raq.report import suite_to_json
 from pytest_raq.store import ForgivingStore, write_atomically
@@ -83,16 +83,18 @@ class Session:
             self._runs[name] = build_run(
                 suite,
                 self._models(suite),
+                self._resources,
                 models_folder=self.options.models_folder,
                 baselines_folder=self.options.baselines_folder,
-                pool=self._pool,
-                store=self._open_store(),
-                progress=self._progress,
-                fresh=self.options.fresh,
                 originals=self._originals(suite),
-                sharing=self._sharing,
             )
         return self._runs[name]
+
+    @property
+    def _resources(self) -> Resources:
+        return Resources(
+            self._pool, self._open_store(), self._progress, self.options.fresh, self._sharing
+        )
 
     def _suite(self, name: str) -> SuiteDefinition:
         options = self.options
