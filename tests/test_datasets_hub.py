@@ -115,16 +115,16 @@ def test_a_split_is_chosen_and_the_only_one_needs_no_name(tmp_path):
         (
             [{"text": "x"}],
             (
-                "has no column 'context'; it has text,"
-                " and SQuAD's are id, title, context, question, answers"
+                "has no column 'question'; name the one that holds it with"
+                " dataset.columns.question: there are text"
             ),
         ),
         ([row(0, answers("a")), row(0, answers("b"))], "row 0 and row 1 have the same id 'q0'"),
         (
             [row(0, answers("a")), {**row(1, answers("a")), "question": ""}],
-            "row 1: question: expected a text, found ''",
+            "row 1: question: expected a text that is not empty, found an empty text",
         ),
-        ([row(0, "a")], "row 0: answers.text: expected a list of texts, found 'a'"),
+        ([row(0, [True])], "row 0: answers: expected a text or a list of texts, found true"),
     ],
 )
 def test_rows_of_another_kind_are_told(tmp_path, rows, message):
