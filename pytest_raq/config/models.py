@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path  # noqa: TC003 - pydantic resolves the annotation at run time
 from typing import Annotated, Literal, Self
 
@@ -156,11 +157,12 @@ class ModelDefinition(Settings):
         return need_passage(self.templates)
 
     @property
-    def prompt_identity(self) -> str:
-        """All that the definition says of the prompt as one text, for hashes."""
+    def prompt_sha256(self) -> str:
+        """The SHA-256 of all that the definition says of the prompt."""
+        said = f"{self.prompt}\0{self.chat_message}" if self.uses_chat else self.prompt
         if self.messages:
-            return f"messages\0{identify_messages(self.messages)}"
-        return f"{self.prompt}\0{self.chat_message}" if self.uses_chat else self.prompt
+            said = f"messages\0{identify_messages(self.messages)}"
+        return hashlib.sha256(said.encode()).hexdigest()
 
     def render(self, passage: str, question: str) -> str:
         """Return the plain prompt, or the user's message for the chat template.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import replace
 from functools import cached_property
@@ -261,7 +260,7 @@ class ModelAnswers:
             file=self.model.file_path.name if self.model.file else "",
             file_sha256=self.file_sha256,
             quantization=info.quantization,
-            prompt_sha256=hashlib.sha256(self.model.prompt_identity.encode()).hexdigest(),
+            prompt_sha256=self.model.prompt_sha256,
             template_sha256=info.template_sha256,
             options=model_options(self.model),
         )

@@ -130,6 +130,23 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True)
+class Token:
+    """One token of a prompt; ``kind`` is ``text``, ``special`` or ``bytes`` of a character."""
+
+    id: int
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPrompt:
+    """What a model receives: the text that its template made, and its tokens."""
+
+    text: str
+    tokens: tuple[Token, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class EngineInfo:
     """What ran a model, for the provenance of its answers.
 

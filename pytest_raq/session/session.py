@@ -126,7 +126,7 @@ class Session:
             )
         folder = self.options.models_folder
         return {
-            name: _asked_by(suite, self._swapped(load_model(folder, name), swaps.get(name)))
+            name: asked_by(suite, self._swapped(load_model(folder, name), swaps.get(name)))
             for name in suite.models
         }
 
@@ -134,7 +134,7 @@ class Session:
         """Return swapped models as they are without the swap, under a name of their own."""
         folder = self.options.models_folder
         return {
-            name: _asked_by(suite, load_model(folder, name)).model_copy(
+            name: asked_by(suite, load_model(folder, name)).model_copy(
                 update={"name": f"{name} (accepted)"}
             )
             for name in suite.models
@@ -226,6 +226,6 @@ class Session:
             self._store.close()
 
 
-def _asked_by(suite: SuiteDefinition, model: ModelDefinition) -> ModelDefinition:
+def asked_by(suite: SuiteDefinition, model: ModelDefinition) -> ModelDefinition:
     """Return a model with the prompt of the suite, where that has one."""
     return model if suite.prompt is None else model.with_prompt(suite.prompt)
