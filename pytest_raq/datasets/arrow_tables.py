@@ -34,7 +34,7 @@ def parquet_table(path: Path) -> Table:
 
     def batches(wanted: Sequence[str]) -> Iterator[Any]:
         try:
-            yield from file.iter_batches(batch_size=BATCH, columns=list(wanted))
+            yield from file.iter_batches(batch_size=BATCH, columns=roots(schema.names, wanted))
         except DatasetError:
             raise
         except Exception as exc:
@@ -66,9 +66,17 @@ def arrow_table(
     return Table(source, tuple(_names(schema)), rows)
 
 
+def roots(names: Sequence[str], wanted: Iterable[str]) -> list[str]:
+    """Return the columns of a schema that hold the columns asked for."""
+    return list(dict.fromkeys(_root(names, column) for column in wanted))
+
+
+def _root(names: Sequence[str], column: str) -> str:
+    return column if column in names else column.partition(".")[0]
+
+
 def _values(batch: Any, column: str) -> list[Any]:  # noqa: ANN401 - an optional library's class
-    names = batch.schema.names
-    root = column if column in names else column.partition(".")[0]
+    root = _root(batch.schema.names, column)
     values: list[Any] = batch.column(root).to_pylist()
     return values if root == column else [look_up({root: value}, column) for value in values]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from pytest_raq.datasets.tables import tell_values
 from pytest_raq.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ def filter_items(source: str, items: Sequence[Item], settings: FilterSettings) -
     kept = [item for item in items if _passes(item.question, settings)]
     if items and not kept:
         told = ", ".join(
-            f"{name} = {value!r}" for name, value in settings if value not in (None, {})
+            f"{name} = {tell_values(value) if isinstance(value, tuple) else value}"
+            for name, value in settings
+            if value not in (None, {})
         )
         raise DatasetError(
             f"{source}: none of {len(items)} questions passes dataset.filter ({told})"

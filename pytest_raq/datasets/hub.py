@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_raq.datasets.arrow_tables import BATCH, arrow_table
+from pytest_raq.datasets.arrow_tables import BATCH, arrow_table, roots
 from pytest_raq.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -209,8 +209,7 @@ def _commit(rows: Any, settings: DatasetSettings) -> str:  # noqa: ANN401 - an o
 
 def _table(source: str, rows: Any) -> Table:  # noqa: ANN401 - an optional library's class
     def batches(wanted: Sequence[str]) -> Iterator[Any]:
-        names = rows.column_names
-        roots = dict.fromkeys(c if c in names else c.partition(".")[0] for c in wanted)
-        yield from rows.select_columns(list(roots)).with_format("arrow").iter(batch_size=BATCH)
+        columns = rows.select_columns(roots(rows.column_names, wanted))
+        yield from columns.with_format("arrow").iter(batch_size=BATCH)
 
     return arrow_table(source, rows.features.arrow_schema, batches)

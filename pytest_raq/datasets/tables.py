@@ -55,10 +55,22 @@ def read_table(table: Table, settings: DatasetSettings) -> Iterator[Item]:
     columns = choose_columns(table.source, table.columns, settings.columns, more)
     needed = columns.needed
     reader = _Reader(table.source, columns, settings)
-    for place, values in table.rows(needed):
+    seen = kept = 0
+    for seen, (place, values) in enumerate(table.rows(needed), start=1):  # noqa: B007
         row = dict(zip(needed, values, strict=True))
-        if all(is_among(row[column], kept) for column, kept in wanted.items()):
+        if all(is_among(row[column], allowed) for column, allowed in wanted.items()):
+            kept += 1
             yield reader.item(place, row)
+    if seen and not kept:
+        told = ", ".join(f"{name} = {tell_values(values)}" for name, values in wanted.items())
+        raise DatasetError(
+            f"{table.source}: no row has what dataset.filter.columns asks for: {told}"
+        )
+
+
+def tell_values(values: Sequence[object]) -> str:
+    """Return values as a suite writes them."""
+    return repr(values[0] if len(values) == 1 else list(values))
 
 
 def is_among(value: object, kept: Sequence[object]) -> bool:
