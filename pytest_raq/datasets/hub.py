@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import re
 import warnings
@@ -61,9 +62,10 @@ def hub_table(settings: DatasetSettings, folder: Path) -> HubTable:
     """
     library = _library()
     source = settings.source
-    newest, problem = _ask_hub(settings)
+    with _quiet(library):
+        newest, problem, is_out_of_reach = _ask_hub(settings)
     try:
-        with _quiet(library):
+        with _quiet(library), _offline(library, wanted=is_out_of_reach):
             loaded = library.load_dataset(
                 source,
                 settings.name,
@@ -71,21 +73,25 @@ def hub_table(settings: DatasetSettings, folder: Path) -> HubTable:
                 split=settings.split,
             )
     except Exception as exc:
-        raise _told(settings, folder, exc) from exc
+        raise _told(settings, folder, exc, problem) from exc
     rows = _choose_split(source, loaded, settings.split)
     commit = _commit(rows, settings)
     notes = _notes(settings, commit, newest, problem)
     return HubTable(_table(source, rows), commit, tuple(notes))
 
 
-def _ask_hub(settings: DatasetSettings) -> tuple[str, str]:
-    """Return the commit that the hub means by the revision, or why it did not say."""
+def _ask_hub(settings: DatasetSettings) -> tuple[str, str, bool]:
+    """Return the commit that the hub means by the revision, or why it did not say.
+
+    Last whether there was no reply at all, not even a refusal.
+    """
     api = importlib.import_module("huggingface_hub").HfApi(library_name="pytest-raq")
     try:
         info = api.dataset_info(settings.source, revision=settings.revision, timeout=_HUB_SECONDS)
     except Exception as exc:  # noqa: BLE001 - whatever it is, the cache may serve
-        return "", _reason(exc)
-    return str(info.sha or ""), ""
+        replied = isinstance(exc, ValueError) or getattr(exc, "response", None) is not None
+        return "", _reason(exc), not replied
+    return str(info.sha or ""), "", False
 
 
 def _notes(settings: DatasetSettings, commit: str, newest: str, problem: str) -> Iterator[str]:
@@ -128,19 +134,36 @@ def _library() -> ModuleType:
 
 @contextmanager
 def _quiet(library: ModuleType) -> Iterator[None]:
-    """Keep progress bars and the warnings of the library out of a test run."""
+    """Keep progress bars and warnings of the libraries out of a test run; we tell in notes."""
     were_shown = not library.are_progress_bars_disabled()
+    loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
+    levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         library.disable_progress_bars()
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
         try:
             yield
         finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
             if were_shown:
                 library.enable_progress_bars()
 
 
-def _told(settings: DatasetSettings, folder: Path, exc: Exception) -> DatasetError:
+@contextmanager
+def _offline(library: ModuleType, *, wanted: bool) -> Iterator[None]:
+    """Let the library go to its cache at once, where it would knock for half a minute."""
+    before = library.config.HF_HUB_OFFLINE
+    library.config.HF_HUB_OFFLINE = before or wanted
+    try:
+        yield
+    finally:
+        library.config.HF_HUB_OFFLINE = before
+
+
+def _told(settings: DatasetSettings, folder: Path, exc: Exception, problem: str) -> DatasetError:
     """Return the error of a hub in our words; the libraries raise many kinds."""
     source = settings.source
     unknown = _UNKNOWN_SPLIT.search(str(exc))
@@ -150,7 +173,7 @@ def _told(settings: DatasetSettings, folder: Path, exc: Exception) -> DatasetErr
     if isinstance(exc, ConnectionError) or "offline" in type(exc).__name__.lower():
         return DatasetError(
             f"{hub} it is neither in the local cache nor can the hub be reached"
-            f" ({_reason(exc)}); load it once with a network"
+            f" ({problem or _reason(exc)}); load it once with a network"
         )
     if type(exc).__name__ == "DatasetNotFoundError":
         return DatasetError(
