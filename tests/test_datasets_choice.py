@@ -146,8 +146,9 @@ def test_shares_are_kept_within_one_question_and_samples_nest(pairs, size, seed)
     assert len(drawn) == min(size, len(questions))
     whole, found = Counter(strata.values()), Counter(strata[item.id] for item in drawn)
     for stratum, count in whole.items():
-        # Webster's method strays from the quota by less than the number of strata.
-        assert abs(found[stratum] - len(drawn) * count / len(pairs)) < max(1, len(whole) / 2)
+        # All strata share one limit, which strays by less than a question for each of them.
+        stray = len(whole) * count / len(pairs)
+        assert abs(found[stratum] - len(drawn) * count / len(pairs)) < 1 + stray
     smaller = sample_questions(questions, max(1, size - 1), seed, strata)
     assert set(smaller) <= set(drawn)
 
@@ -159,6 +160,20 @@ def test_a_stratified_sample_does_not_depend_on_the_order_of_the_file(pairs, siz
     random.shuffle(shuffled)
     first = sample_questions(questions, size, 0, strata)
     assert set(first) == set(sample_questions(shuffled, size, 0, strata))
+
+
+def test_strata_that_are_too_small_for_a_question_have_their_chance():
+    sizes = range(1, 41)
+    pairs = [(size, n) for size in sizes for n in range(size)]
+    questions, strata = make(pairs)
+    drawn = Counter()
+    for seed in range(100):
+        sample = sample_questions(questions, 10, seed, strata)
+        assert max(Counter(strata[item.id] for item in sample).values()) == 1
+        drawn.update(strata[item.id] for item in sample)
+    small = sum(count for stratum, count in drawn.items() if int(stratum) <= 20)
+    expected = 1000 * sum(range(1, 21)) / sum(sizes)
+    assert abs(small - expected) < 50
 
 
 def test_a_stratified_sample_spreads_over_passages_that_lie_in_several_strata():

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 
     from pytest_raq.records import Question
 
+_DIGITS = 12
+"""Hexadecimal digits of a hash that a float holds exactly."""
+
 
 def sample_questions(
     questions: Sequence[Question],
@@ -20,13 +23,14 @@ def sample_questions(
     """Return ``size`` questions over as many passages as possible; all when there are fewer.
 
     Passages are shuffled, then give one question each, round after round.
-    With ``strata`` (question id → stratum) every stratum has its share: the
-    k-th question of one with n is drawn at (k − ½) ÷ n, smallest first, as
-    Sainte-Laguë (1910) shares out seats. What is drawn depends on the seed,
-    the ids, the passages and the strata alone, not on the order of the file,
-    the platform or the version of Python; a larger sample holds the smaller
-    one. The result keeps the order of the file, with the questions of one
-    passage together, so that they can share its prefill.
+    With ``strata`` (question id → stratum) every stratum has its share, by
+    systematic sampling: question k = 0, 1, … of one with n has its turn at
+    (k + u) ÷ n, smallest first, where u from 0 to 1 is the stratum's own. So
+    one that is too small for a whole question has its chance. What is drawn
+    depends on the seed, the ids, the passages and the strata alone, not on the
+    order of the file, the platform or the version of Python; a larger sample
+    holds the smaller one. The result keeps the order of the file, with the
+    questions of one passage together, so that they can share its prefill.
     """
     clusters: dict[str, list[Question]] = {}
     for question in questions:
@@ -58,8 +62,8 @@ def _share_out(order: Sequence[str], strata: Mapping[str, str], seed: int) -> li
         members.setdefault(strata[name], []).append(name)
     turns = []
     for stratum, ids in members.items():
-        place = _shuffled(seed, f"stratum:{stratum}")
-        turns += [((k + 0.5) / len(ids), place, k, name) for k, name in enumerate(ids)]
+        start = int(_shuffled(seed, f"stratum:{stratum}")[:_DIGITS], 16) / 16**_DIGITS
+        turns += [((k + start) / len(ids), stratum, k, name) for k, name in enumerate(ids)]
     return [name for *_, name in sorted(turns)]
 
 
