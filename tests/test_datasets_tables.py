@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_raq.cli import main
 from pytest_raq.config import ColumnSettings, DatasetSettings
 from pytest_raq.datasets import load_questions
 from pytest_raq.errors import DatasetError
@@ -239,6 +240,7 @@ def test_rows_as_squad_has_them_need_no_columns(tmp_path, answers):
         ({"answers": {"text": ["x"]}, "is_impossible": True}, (UNANSWERABLE,), False),
         ({"answers": {"text": ["x"]}, "is_impossible": None}, ("x",), True),
         ({"answers": {"text": []}, "is_impossible": False}, (), True),
+        ({"answers": []}, (), True),
         ({"references": []}, (), True),
         ({"references": [], "answerable": "no"}, (UNANSWERABLE,), False),
         ({"answer": None}, (), True),
@@ -323,11 +325,16 @@ def test_ids_of_questions_without_one_are_those_of_their_texts(tmp_path):
     assert forward.fingerprint == backward.fingerprint
 
 
-def test_a_row_that_repeats_another_is_left_out_and_told(tmp_path):
+def test_a_row_that_repeats_another_is_left_out_and_told(tmp_path, capsys):
     row = json.dumps({"question": "Who?", "passage": "p", "answer": "me"})
     found = load(write(tmp_path, "q.jsonl", f"{row}\n{row}\n{row}\n"))
     assert len(found) == 1
-    assert found.notes == ("q.jsonl: 2 rows repeat a question and are left out",)
+    note = "q.jsonl: 2 rows repeat a question and are left out"
+    assert found.notes == (note,)
+    said = {"id": found.questions[0].id, "model": "m", "answer": "me"}
+    file = write(tmp_path, "a.jsonl", json.dumps(said))
+    assert main(["rank", str(file), "--dataset", str(tmp_path / "q.jsonl")]) == 0
+    assert f"note: {tmp_path}/{note}" in capsys.readouterr().out.splitlines()
     other = row.replace("me", "you")
     assert message_of(write(tmp_path, "q.jsonl", f"{row}\n{other}\n")) == (
         "q.jsonl: line 1 and line 2 ask the same with other references;"

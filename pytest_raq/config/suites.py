@@ -33,15 +33,9 @@ class ColumnSettings(Settings):
     references: str | None = None
     """All right answers (usual: references, answers.text, answers, reference, answer)."""
     answerable: str | None = None
-    """Whether the passage holds the answer; ``not`` before the name turns it round.
-
-    Usual: answerable, not is_impossible.
-    """
+    """Whether the passage holds the answer; "not X" is contrary (usual: "not is_impossible")."""
     cluster: str | None = None
-    """What questions share that stand and fall together, where it is not the passage.
-
-    Usual: cluster.
-    """
+    """What questions share that stand and fall together, if not the passage (usual: cluster)."""
 
 
 Value = str | int | bool
@@ -87,10 +81,7 @@ class DatasetSettings(Settings):
     """Where the questions are and which of them are asked."""
 
     source: Annotated[str, Field(min_length=1)]
-    """A file beside the suite, a folder made by ``save_to_disk``, or a hub id.
-
-    Files are SQuAD JSON, a JSON list, JSON Lines, CSV, TSV or Parquet.
-    """
+    """A JSON, JSONL, CSV, TSV or Parquet file, a folder made by ``save_to_disk``, or a hub id."""
     name: str | None = None
     """The configuration of a hub data set."""
     split: str | None = None
@@ -155,6 +146,7 @@ class SuiteDefinition(Settings):
     dataset: DatasetSettings
     gate: GateSettings = GateSettings()
     prompt: PromptSettings | None = None
+    """What every model is told in place of its own prompt."""
 
     @field_validator("models", mode="before")
     @classmethod

@@ -49,8 +49,8 @@ class Columns:
 
     @property
     def follows_squad(self) -> bool:
-        """Whether a question without references has no answer, as SQuAD 2.0 has it."""
-        return self.references.partition(".")[0] == "answers"
+        """Whether a question without references has no answer, as in SQuAD's nested answers."""
+        return self.references.startswith("answers.")
 
     @property
     def needed(self) -> tuple[str, ...]:
