@@ -31,7 +31,10 @@ def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
         help="one object a line: id, model, answer, references, passage, question",
     )
     parser.add_argument(
-        "--dataset", metavar="SPEC", help="take references, passages and questions from there"
+        "--dataset",
+        metavar="SPEC",
+        help="take references, passages and questions from there: a file, a saved dataset,"
+        " a hub id, or the TOML file of a suite",
     )
     parser.add_argument("--split", help="the split of a hub or saved data set")
     parser.add_argument("--revision", help="the revision of a hub data set")
@@ -63,7 +66,8 @@ def _seed(text: str) -> int:
 
 
 def _rank(options: argparse.Namespace) -> int:
-    from pytest_raq.judging import open_judge
+    from pytest_raq.judging import open_judge, require_references
+    from pytest_raq.judging.reference import NAME
     from pytest_raq.pipeline.answers_file import read_answers
     from pytest_raq.pipeline.elsewhere import rank_answers
     from pytest_raq.report import suite_lines, suite_to_json
@@ -71,7 +75,9 @@ def _rank(options: argparse.Namespace) -> int:
 
     settings = gate_settings(options, GATE_OPTIONS)
     judge = open_judge(options.judge, options.models_folder)
-    table = read_answers(options.files, _dataset(options))
+    dataset = _dataset(options)
+    table = read_answers(options.files, dataset, needs_references=options.judge == NAME)
+    require_references(options.judge, table.questions.source, table.questions.questions)
     result = rank_answers(table, judge, settings, baseline=options.baseline, seed=options.seed)
     write_result(
         [line.text for line in suite_lines(result)],
@@ -87,13 +93,14 @@ def _dataset(options: argparse.Namespace) -> QuestionSet | None:
             if getattr(options, name) is not None:
                 raise ConfigError(f"--{name} says which part of --dataset: give both")
         return None
-    from pytest_raq.config import DatasetSettings
+    from pytest_raq.config import choose_dataset
     from pytest_raq.datasets import load_questions
 
     if not options.dataset.strip():
-        raise ConfigError("--dataset is empty: give a file, a folder or a hub id")
-    settings = DatasetSettings(
-        source=options.dataset, split=options.split, revision=options.revision
+        raise ConfigError("--dataset is empty: give a file, a folder, a suite or a hub id")
+    given = {name: getattr(options, name) for name in ("split", "revision")}
+    settings = choose_dataset(
+        options.dataset, {name: value for name, value in given.items() if value is not None}
     )
     return load_questions(settings, Path.cwd())
 

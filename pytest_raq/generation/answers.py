@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import replace
 from functools import cached_property
@@ -13,7 +12,8 @@ from pytest_raq.errors import RaqError
 from pytest_raq.generation.blocks import blocks_of
 from pytest_raq.generation.identity import AnswerIdentity, engine_version, model_options
 from pytest_raq.generation.pool import file_size
-from pytest_raq.records import Answer, EngineInfo, Failure, ModelProvenance, Prompt
+from pytest_raq.generation.prompts import make_prompt
+from pytest_raq.records import Answer, EngineInfo, Failure, ModelProvenance
 from pytest_raq.store import hash_file
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_raq.generation.pool import EnginePool
     from pytest_raq.generation.progress import Progress
     from pytest_raq.generation.sharing import Sharing
-    from pytest_raq.records import Outcome, Question
+    from pytest_raq.records import Outcome, Prompt, Question
     from pytest_raq.store import ForgivingStore, Store
 
 UNREADABLE = "unreadable"
@@ -198,8 +198,7 @@ class ModelAnswers:
         return next(iter(engine.answers([self._prompt(self._questions[question_id])])), missing)
 
     def _prompt(self, question: Question) -> Prompt:
-        text = self.model.render(question.passage, question.question)
-        return Prompt(question.id, text, chat=self.model.uses_chat)
+        return make_prompt(self.model, question)
 
     @property
     def _generated(self) -> int:
@@ -290,14 +289,13 @@ class ModelAnswers:
         """What answers: the engine is asked only if it was loaded, else the store."""
         self._info = self._info or self._recall_engine()
         info = self._info or EngineInfo(self.model.engine, engine_version())
-        prompt = self.model.prompt + ("\0" + self.model.chat_message) * self.model.uses_chat
         return ModelProvenance(
             engine=info.engine,
             build=info.build,
             file=self.model.file_path.name if self.model.file else "",
             file_sha256=self.file_sha256,
             quantization=info.quantization,
-            prompt_sha256=hashlib.sha256(prompt.encode()).hexdigest(),
+            prompt_sha256=self.model.prompt_sha256,
             template_sha256=info.template_sha256,
             options=model_options(self.model),
         )

@@ -3,7 +3,7 @@
 from pytest_raq.judging.judges import open_judge
 from pytest_raq.judging.protocol import Case, Judge, NoOrder, Order
 from pytest_raq.judging.ranking import mid_ranks, rank_contestants, restrict
-from pytest_raq.judging.reference import ReferenceJudge
+from pytest_raq.judging.reference import ReferenceJudge, require_references
 from pytest_raq.judging.remembering import RememberingJudge, remember
 from pytest_raq.judging.scripted import ScriptedJudge
 
@@ -19,5 +19,6 @@ __all__ = [
     "open_judge",
     "rank_contestants",
     "remember",
+    "require_references",
     "restrict",
 ]

@@ -9,6 +9,7 @@ from pytest_raq.datasets import load_questions
 from pytest_raq.errors import BaselineError
 from pytest_raq.generation import ModelAnswers
 from pytest_raq.judging import open_judge, remember
+from pytest_raq.pipeline.fitting import check_questions
 from pytest_raq.pipeline.run import SuiteRun
 from pytest_raq.store import baseline_path, load_baseline, show_path
 
@@ -55,6 +56,7 @@ def build_run(
     every model, and can be replaced by ``--raq-update``.
     """
     questions = load_questions(suite.dataset, suite.path.parent)
+    check_questions(suite, questions, models.values())
 
     def answers_of(model: ModelDefinition, shared: Sharing | None = None) -> ModelAnswers:
         return ModelAnswers(

@@ -23,7 +23,7 @@ from pytest_raq.records import (
 )
 from pytest_raq.stats.quality import preferences, quality_evidence
 from pytest_raq.stats.ranks import rank_tests
-from pytest_raq.stats.squad import f1
+from pytest_raq.stats.squad import score_answer
 from pytest_raq.store import describe_machine, describe_versions
 
 if TYPE_CHECKING:
@@ -151,9 +151,14 @@ def _verdicts(
 
 
 def _f1_scores(table: AnswerTable) -> dict[str, dict[str, float]]:
-    references = {item.id: item.references for item in table.questions.questions}
+    """Return F1 by model and question; questions without references have none."""
+    questions = {item.id: item for item in table.questions.questions}
     return {
-        model: {name: f1(text, references[name]) for name, text in answers.items()}
+        model: {
+            name: scored.f1
+            for name, text in answers.items()
+            if (scored := score_answer(text, questions[name])) is not None
+        }
         for model, answers in table.answers.items()
     }
 
@@ -165,13 +170,14 @@ def _gate_input(
     comparison: _Comparison,
     scores: Mapping[str, Mapping[str, float]],
 ) -> GateInput:
+    answers = table.answers[model]
     now, before = scores[model], scores[comparison.baseline]
     shared = now.keys() & before.keys()
     return GateInput(
         model=model,
         expected=len(table.questions),
-        answered=len(now),
-        ranked=sum(model in rankings[question_id].ranks for question_id in now),
+        answered=len(answers),
+        ranked=sum(model in rankings[question_id].ranks for question_id in answers),
         quality=comparison.quality.get(model),
         f1_now=fmean(now[name] for name in shared) if shared else None,
         f1_before=fmean(before[name] for name in shared) if shared else None,
@@ -247,6 +253,7 @@ def _provenance(table: AnswerTable, judge: Judge) -> Provenance:
 
 
 def _notes(table: AnswerTable, baseline: str) -> Iterator[str]:
+    yield from table.questions.notes
     if baseline:
         yield f"the answers of {baseline} are the accepted ones"
     expected = len(table.questions)

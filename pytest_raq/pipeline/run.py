@@ -320,10 +320,13 @@ class SuiteRun:
 
     def _notes(self, baseline: Baseline | None) -> tuple[str, ...]:
         if baseline is None:
-            return ()
-        return tuple(
-            f"differs from the baseline: {text}"
-            for text in differences(baseline.provenance, self.provenance)
+            return self._set.notes
+        return (
+            *self._set.notes,
+            *(
+                f"differs from the baseline: {text}"
+                for text in differences(baseline.provenance, self.provenance)
+            ),
         )
 
     def accept(self, reason: str = "") -> list[str]:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.pipeline import SuiteRun
 
-_SUFFIXES = {".json", ".jsonl", ".csv", ".parquet"}
+_SUFFIXES = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".toml"}
 
 _MARKUP: dict[Style, dict[str, bool]] = {
     Style.PLAIN: {},

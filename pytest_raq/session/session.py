@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.config import load_model, load_suite, suite_names
+from pytest_raq.config import choose_dataset, load_model, load_suite, suite_names
 from pytest_raq.errors import ConfigError
 from pytest_raq.generation import EnginePool, NoProgress, Progress, Sharing
 from pytest_raq.pipeline import Resources, build_run
@@ -99,15 +99,13 @@ class Session:
     def _suite(self, name: str) -> SuiteDefinition:
         options = self.options
         suite = load_suite(options.suites_folder, name)
-        changes: dict[str, object] = {}
+        dataset = suite.dataset
+        typed = {"sample": options.sample, "seed": options.seed}
+        changes = {name: value for name, value in typed.items() if value is not None}
         if options.dataset:
-            changes |= {"source": options.dataset, "name": None, "split": None, "revision": None}
-            changes |= {"sample": None}
-        if options.sample is not None:
-            changes["sample"] = options.sample
-        if options.seed is not None:
-            changes["seed"] = options.seed
-        updated: dict[str, object] = {"dataset": suite.dataset.model_copy(update=changes)}
+            kept = {"seed": dataset.seed, "no_answer": dataset.no_answer}
+            dataset = choose_dataset(options.dataset, changes, kept)
+        updated: dict[str, object] = {"dataset": dataset.model_copy(update=changes)}
         if options.judge:
             updated["judge"] = options.judge
         if options.models:
@@ -133,14 +131,17 @@ class Session:
             )
         folder = self.options.models_folder
         return {
-            name: self._swapped(load_model(folder, name), swaps.get(name)) for name in suite.models
+            name: asked_by(suite, self._swapped(load_model(folder, name), swaps.get(name)))
+            for name in suite.models
         }
 
     def _originals(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
         """Return swapped models as they are without the swap, under a name of their own."""
         folder = self.options.models_folder
         return {
-            name: load_model(folder, name).model_copy(update={"name": f"{name} (accepted)"})
+            name: asked_by(suite, load_model(folder, name)).model_copy(
+                update={"name": f"{name} (accepted)"}
+            )
             for name in suite.models
             if name in (self.options.swaps or {})
         }
@@ -228,3 +229,8 @@ class Session:
         self.close_engines()
         if self._store is not None:
             self._store.close()
+
+
+def asked_by(suite: SuiteDefinition, model: ModelDefinition) -> ModelDefinition:
+    """Return a model with the prompt of the suite, where that has one."""
+    return model if suite.prompt is None else model.with_prompt(suite.prompt)
