@@ -32,7 +32,10 @@ def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
         help="one object a line: id, model, answer, references, passage, question",
     )
     parser.add_argument(
-        "--dataset", metavar="SPEC", help="take references, passages and questions from there"
+        "--dataset",
+        metavar="SPEC",
+        help="take references, passages and questions from there: a file, a saved dataset,"
+        " a hub id, or the TOML file of a suite",
     )
     parser.add_argument("--split", help="the split of a hub or saved data set")
     parser.add_argument("--revision", help="the revision of a hub data set")
@@ -68,12 +71,15 @@ def _seed(text: str) -> int:
 
 
 def _rank(options: argparse.Namespace) -> int:
+    from pytest_raq.judging import require_references
+    from pytest_raq.judging.reference import NAME
     from pytest_raq.pipeline.answers_file import read_answers
     from pytest_raq.report import suite_lines, suite_to_json
     from pytest_raq.session.session import JSON_FORMAT
 
     settings = gate_settings(options, GATE_OPTIONS)
-    table = read_answers(options.files, _dataset(options))
+    table = read_answers(options.files, _dataset(options), needs_references=options.judge == NAME)
+    require_references(options.judge, table.questions.source, table.questions.questions)
     result, spent = _judge(table, settings, options)
     write_result(
         [*(line.text for line in suite_lines(result)), *spent],
@@ -124,13 +130,14 @@ def _dataset(options: argparse.Namespace) -> QuestionSet | None:
             if getattr(options, name) is not None:
                 raise ConfigError(f"--{name} says which part of --dataset: give both")
         return None
-    from pytest_raq.config import DatasetSettings
+    from pytest_raq.config import choose_dataset
     from pytest_raq.datasets import load_questions
 
     if not options.dataset.strip():
-        raise ConfigError("--dataset is empty: give a file, a folder or a hub id")
-    settings = DatasetSettings(
-        source=options.dataset, split=options.split, revision=options.revision
+        raise ConfigError("--dataset is empty: give a file, a folder, a suite or a hub id")
+    given = {name: getattr(options, name) for name in ("split", "revision")}
+    settings = choose_dataset(
+        options.dataset, {name: value for name, value in given.items() if value is not None}
     )
     return load_questions(settings, Path.cwd())
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.errors import MeasurementError
 from pytest_raq.gate import is_failure
-from pytest_raq.generation import NoProgress
 from pytest_raq.judging import restrict
 from pytest_raq.pipeline.accepting import make_baseline, tell_accepted
 from pytest_raq.pipeline.compare import differences, refuse, refuse_model
@@ -19,8 +18,7 @@ from pytest_raq.pipeline.evidence import (
     gather_evidence,
     verdict_of,
 )
-from pytest_raq.pipeline.exchange import export_text, read_export
-from pytest_raq.pipeline.judging import RankingStream, tell_judging
+from pytest_raq.pipeline.exchange import export_text, read_export, read_judging
 from pytest_raq.pipeline.speed import SpeedProbe, medians
 from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import (
@@ -47,8 +45,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_raq.config import SuiteDefinition
-    from pytest_raq.generation import ModelAnswers, Progress
-    from pytest_raq.judging import Judge
+    from pytest_raq.generation import ModelAnswers
+    from pytest_raq.pipeline.judging import Judging
     from pytest_raq.records import ModelSummary, Outcome, Question, QuestionSet, SpeedSamples
 
 
@@ -64,26 +62,22 @@ class SuiteRun:
         suite: SuiteDefinition,
         questions: QuestionSet,
         answers: Mapping[str, ModelAnswers],
-        judge: Judge,
+        judging: Judging,
         *,
         baselines_folder: Path,
         baseline: Baseline | None = None,
         baseline_problem: str = "",
         originals: Mapping[str, ModelAnswers] | None = None,
-        progress: Progress | None = None,
     ) -> None:
         self.suite = suite
         self.questions = questions.questions
         self._set = questions
         self._by_id = {question.id: question for question in questions.questions}
         self._answers = answers
-        self._judge = judge
+        self._judging = judging
         self._baselines_folder = baselines_folder
         self._baseline = baseline
         self._baseline_problem = baseline_problem
-        self._rankings: dict[str, Ranking] = {}
-        self._judging = RankingStream(judge, self._entry, progress or NoProgress())
-        self._may_judge = judge.is_free
         self._originals = originals or {}
         self._speeds: dict[str, SpeedSamples] = {}
         self._accepted_speeds: dict[str, SpeedSamples] = {}
@@ -111,7 +105,7 @@ class SuiteRun:
             revision=self._set.revision,
             fingerprint=self._set.fingerprint,
             questions=len(self.questions),
-            judge=self._judge.identity,
+            judge=self._judging.judge.identity,
             models={name: answers.provenance for name, answers in self._answers.items()},
             versions=describe_versions(),
             machine=describe_machine(),
@@ -138,7 +132,6 @@ class SuiteRun:
 
     def ranking(self, question_id: str) -> Ranking:
         """Return the mid-ranks of today's answers by model, or why they are missing."""
-        self._may_judge = True
         return self._today(self._joint_ranking(question_id))
 
     def _today(self, ranking: Ranking) -> Ranking:
@@ -153,21 +146,16 @@ class SuiteRun:
         )
 
     def _joint_ranking(self, question_id: str) -> Ranking:
-        if question_id not in self._rankings:
+        if question_id not in self._judging.rankings:
             for answers in self._answers.values():
                 answers.get(question_id)
             self._rank([question_id])
-        return self._rankings[question_id]
+        return self._judging.rankings[question_id]
 
     def _rank(self, question_ids: Iterable[str]) -> None:
         """Rank questions whose answers are in hand, today's and accepted ones together."""
-        for question_id in question_ids:
-            if question_id in self._rankings:
-                continue
-            ready = [name for name in self._complete() if name not in self._rankings]
-            for ranking in self._judging.up_to(question_id, ready):
-                self._rankings[ranking.question_id] = ranking
-                self._evidence = None
+        if self._judging.rank(question_ids, self._complete, self._entry):
+            self._evidence = None
 
     def _complete(self) -> list[str]:
         """Return the questions about which every model has an outcome in hand."""
@@ -224,7 +212,6 @@ class SuiteRun:
         """Return the gate's word on a model; asks for all answers and rankings."""
         for answers in self._answers.values():
             answers.get_all()
-        self._may_judge = True
         self._rank(question.id for question in self.questions)
         return self._verdict(model)
 
@@ -257,7 +244,7 @@ class SuiteRun:
         return Material(
             questions=self.questions,
             outcomes={name: answers.in_hand() for name, answers in self._answers.items()},
-            rankings=self._rankings,
+            rankings=self._judging.rankings,
             problems={model: self._problem_of(model) for model in self._answers},
             baseline=comparable,
             speeds=self._speeds,
@@ -272,7 +259,7 @@ class SuiteRun:
 
     def result(self) -> SuiteResult:
         """Return what is known, without asking for anything more."""
-        if self._may_judge:
+        if self._judging.is_wanted:
             self._rank(self._complete())
         evidence = self._gathered()
         comparable = self._comparable
@@ -315,7 +302,7 @@ class SuiteRun:
             for model, answers in self._answers.items()
             if question.id in answers.in_hand()
         }
-        ranking = self._rankings.get(question.id)
+        ranking = self._judging.rankings.get(question.id)
         accepted = {model: self._accepted(model, question.id) for model in self._answers}
         return QuestionResult(
             question=question,
@@ -333,7 +320,7 @@ class SuiteRun:
         )
 
     def _notes(self, baseline: Baseline | None) -> tuple[str, ...]:
-        notes = list(tell_judging(self._judge, self._rankings.values()))
+        notes = [*self._set.notes, *self._judging.notes()]
         if baseline is not None:
             notes += [
                 f"differs from the baseline: {text}"
@@ -371,8 +358,9 @@ class SuiteRun:
 
     def export(self) -> str:
         """Return what this process found out, for another process of the same run."""
-        outcomes = [o for answers in self._answers.values() for o in answers.in_hand().values()]
-        return export_text(outcomes, self._speeds, self._accepted_speeds)
+        outcomes = [o for answers in self._answers.values() for o in answers.found_here()]
+        found, spent = self._judging.found, self._judging.judge.spending
+        return export_text(outcomes, self._speeds, self._accepted_speeds, found, spent)
 
     def absorb(self, text: str) -> None:
         """Take over what another process exported."""
@@ -381,23 +369,18 @@ class SuiteRun:
             answers.absorb(outcome for outcome in outcomes if outcome.model == model)
         self._speeds |= speeds
         self._accepted_speeds |= accepted
-        self._judging.stop()
-        self._rankings.clear()
-        self._may_judge = True
+        self._judging.absorb(*read_judging(text))
         self._evidence = None
 
     def stop_judging(self) -> None:
         """Let a judge that costs something rank nothing more, unless it is asked for."""
-        self._judging.stop()
-        self._may_judge = self._judge.is_free
+        self._judging.give_up()
 
     @property
     def spent(self) -> str:
         """What the judge cost in this run, in words; empty when it was asked nothing."""
-        spent = str(self._judge.spending)
-        return f"judge {self._judge.identity.name}: {spent} in this run" if spent else ""
+        return self._judging.spent
 
     def close(self) -> None:
         """Free what the judge holds; safe to call twice."""
-        self._judging.stop()
-        self._judge.close()
+        self._judging.close()

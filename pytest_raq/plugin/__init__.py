@@ -58,6 +58,14 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    """Tell a worker of pytest-xdist where the workers of this run share their work."""
+    from pytest_raq.plugin.workers import tell_exchange
+
+    tell_exchange(node)
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: object, error: object) -> None:
     """Take over what a worker of pytest-xdist found out."""
     del error
@@ -80,9 +88,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave no worker process behind, however the run ended."""
+    """Leave no worker process and no shared folder behind, however the run ended."""
     if state := _used(config):
         state.close()
+    if getattr(config.option, "numprocesses", None):
+        from pytest_raq.plugin.workers import remove_exchange
+
+        remove_exchange(config)
 
 
 @pytest.fixture
