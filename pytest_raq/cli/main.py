@@ -19,6 +19,9 @@ from pytest_raq.errors import MeasurementError, RaqError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_INTERRUPTED = 130
+"""As shells tell of a program that SIGINT ended."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``raq`` and return its exit code; a mistake of the user is one line."""
@@ -29,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(exc, ExitCode.NOT_MEASURED)
     except RaqError as exc:
         return _fail(exc, ExitCode.USAGE)
+    except KeyboardInterrupt:
+        sys.stderr.write("raq: interrupted; what was found out until then is kept\n")
+        return _INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone, as `raq … | head` does.
         sys.stderr.close()

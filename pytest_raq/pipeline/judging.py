@@ -96,6 +96,8 @@ class Judging:
                     known[ranking.question_id] = ranking
                     file.write(json.dumps(asdict(ranking)) + "\n")
                     file.flush()
+            if missing:
+                self.judge.close()  # another process may need the memory for the same model
         return [known[name] for name in question_ids]
 
     def _judged(self, question_ids: list[str]) -> Iterator[Ranking]:
