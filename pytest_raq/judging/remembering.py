@@ -65,7 +65,7 @@ class RememberingJudge:
         kept = None if self._fresh else self._store.get_verdict(key)
         if kept is None:
             return None
-        order = Order(kept.tiers, kept.exchanges)
+        order = Order(kept.tiers, kept.exchanges, kept.readings)
         return None if find_fault(case, order) else order
 
     def _ask(self, cases: Iterable[Case]) -> Iterator[tuple[Order | NoOrder, bool]]:
@@ -87,4 +87,4 @@ def _keyed(cases: Iterable[Case], identity: JudgeIdentity) -> Iterator[tuple[Cas
 def _to_record(verdict: Order | NoOrder) -> JudgeVerdict:
     if isinstance(verdict, NoOrder):
         return JudgeVerdict((), verdict.reason, verdict.exchanges)
-    return JudgeVerdict(verdict.tiers, "", verdict.exchanges)
+    return JudgeVerdict(verdict.tiers, "", verdict.exchanges, verdict.readings)

@@ -28,6 +28,7 @@ from pytest_raq.records.rankings import (
     PairwiseP,
     Ranking,
     RankTests,
+    Reading,
     Score,
     StandingChange,
 )
@@ -76,6 +77,7 @@ __all__ = [
     "QuestionSet",
     "RankTests",
     "Ranking",
+    "Reading",
     "RunFigures",
     "RunRecord",
     "RunState",
