@@ -1,7 +1,7 @@
 """Judges, and the rankings made of their verdicts."""
 
 from pytest_raq.judging.judges import open_judge
-from pytest_raq.judging.protocol import Case, Judge, NoOrder, Order
+from pytest_raq.judging.protocol import Case, Judge, NoOrder, Order, Spending
 from pytest_raq.judging.ranking import mid_ranks, rank_contestants, restrict
 from pytest_raq.judging.reference import ReferenceJudge
 from pytest_raq.judging.remembering import RememberingJudge, remember
@@ -15,6 +15,7 @@ __all__ = [
     "ReferenceJudge",
     "RememberingJudge",
     "ScriptedJudge",
+    "Spending",
     "mid_ranks",
     "open_judge",
     "rank_contestants",

@@ -8,7 +8,7 @@ from itertools import tee
 from typing import TYPE_CHECKING
 
 from pytest_raq.judging.hearing import Heard, verdicts
-from pytest_raq.judging.protocol import Case, NoOrder, Order
+from pytest_raq.judging.protocol import Case, NoOrder, Order, Spending
 from pytest_raq.records import JudgeIdentity
 
 if TYPE_CHECKING:
@@ -84,6 +84,21 @@ class Panel:
     def is_free(self) -> bool:
         """Whether all judges are."""
         return all(seat.judge.is_free for seat in self.seats)
+
+    @property
+    def spending(self) -> Spending:
+        """What all of them spent."""
+        return sum((seat.judge.spending for seat in self.seats), Spending())
+
+    def prepare(self) -> None:
+        """Prepare each judge."""
+        for seat in self.seats:
+            seat.judge.prepare()
+
+    def close(self) -> None:
+        """Close each judge."""
+        for seat in self.seats:
+            seat.judge.close()
 
     def order(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
         """Yield one verdict a case, in the order of the cases."""

@@ -66,7 +66,7 @@ def _ranking(case: Case, texts: Mapping[str, str], verdict: Order | NoOrder) -> 
         case.texts[index]: tier for tier, indices in enumerate(verdict.tiers) for index in indices
     }
     tiers = {contestant: tier_of[text.strip()] for contestant, text in texts.items()}
-    return Ranking(case.question.id, mid_ranks(tiers))
+    return Ranking(case.question.id, mid_ranks(tiers), orders_agreed=verdict.agreed)
 
 
 def find_fault(case: Case, order: Order) -> str:
@@ -106,4 +106,4 @@ def restrict(ranking: Ranking, contestants: Collection[str]) -> Ranking:
     chosen = {name: rank for name, rank in ranking.ranks.items() if name in wanted}
     if not chosen:
         return Ranking(ranking.question_id, missing="there are no answers to rank")
-    return Ranking(ranking.question_id, mid_ranks(chosen))
+    return Ranking(ranking.question_id, mid_ranks(chosen), orders_agreed=ranking.orders_agreed)

@@ -11,11 +11,14 @@ class Ranking:
     """The mid-ranks of one question by contestant, 1 is best, ties share.
 
     ``missing`` says why there are no ranks; a missing ranking is never a rank.
+    ``orders_agreed`` tells whether a judge that read the answers in an order
+    and in its reverse said the same both times; None where it did not.
     """
 
     question_id: str
     ranks: Mapping[str, float] = field(default_factory=dict)
     missing: str = ""
+    orders_agreed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +53,14 @@ class JudgeVerdict:
 
     ``tiers`` is a weak order of the distinct texts, best first, as indices
     into them sorted; empty where there is none, and ``reason`` says why.
-    ``readings`` are what the order was made of.
+    ``agreed`` tells whether both orders of reading led to the same, if there
+    were two. ``readings`` are what the order was made of.
     """
 
     tiers: tuple[tuple[int, ...], ...]
     reason: str = ""
     exchanges: tuple[Exchange, ...] = ()
+    agreed: bool | None = None
     readings: tuple[Reading, ...] = ()
 
 

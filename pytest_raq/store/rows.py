@@ -85,6 +85,7 @@ def verdict_to_payload(verdict: JudgeVerdict) -> str:
             "tiers": verdict.tiers,
             "reason": verdict.reason,
             "exchanges": exchanges,
+            "agreed": verdict.agreed,
             "readings": readings,
         }
     )
@@ -96,6 +97,7 @@ def verdict_from(table: Mapping[str, Any]) -> JudgeVerdict:
         tiers=_tiers(table["tiers"]),
         reason=table["reason"],
         exchanges=tuple(Exchange(**item) for item in table["exchanges"]),
+        agreed=table.get("agreed"),
         readings=tuple(
             Reading(tuple(item["shown"]), _tiers(item["tiers"]))
             for item in table.get("readings", ())
