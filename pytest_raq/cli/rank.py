@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     from pytest_raq.config import GateSettings
     from pytest_raq.records import QuestionSet, SuiteResult
 
-GATE_OPTIONS = ("alpha", "margin", "min_effect", "max_f1_drop", "max_missing", "inconclusive")
+GATE_OPTIONS = (
+    "alpha",
+    "margin",
+    "min_effect",
+    "max_f1_drop",
+    "max_missing",
+    "min_judge_accuracy",
+    "min_judges",
+    "inconclusive",
+)
 """The settings of a suite's ``[gate]`` that answers without timings need."""
 
 
@@ -36,7 +45,10 @@ def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
     parser.add_argument("--split", help="the split of a hub or saved data set")
     parser.add_argument("--revision", help="the revision of a hub data set")
     parser.add_argument(
-        "--judge", default="reference", metavar="NAME", help="who ranks (default: reference)"
+        "--judge",
+        default="reference",
+        metavar="NAME",
+        help="who ranks, or a panel A,B,C (default: reference)",
     )
     parser.add_argument(
         "--models-folder",

@@ -1,6 +1,7 @@
 """Judges, and the rankings made of their verdicts."""
 
 from pytest_raq.judging.judges import open_judge
+from pytest_raq.judging.panel import Panel, Seat
 from pytest_raq.judging.protocol import Case, Judge, NoOrder, Order, Spending
 from pytest_raq.judging.ranking import mid_ranks, rank_contestants, restrict
 from pytest_raq.judging.reference import ReferenceJudge
@@ -12,9 +13,11 @@ __all__ = [
     "Judge",
     "NoOrder",
     "Order",
+    "Panel",
     "ReferenceJudge",
     "RememberingJudge",
     "ScriptedJudge",
+    "Seat",
     "Spending",
     "mid_ranks",
     "open_judge",

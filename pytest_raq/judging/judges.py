@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from typing import TYPE_CHECKING
 
+from pytest_raq.config import load_model
 from pytest_raq.errors import ConfigError
 from pytest_raq.judging.reference import NAME, ReferenceJudge
 
@@ -25,3 +26,10 @@ def open_judge(name: str, models_folder: Path) -> Judge:
             f"judge {name!r}: a model cannot judge in this version; use judge = {NAME!r}"
         )
     raise ConfigError(f"no judge {name!r}: use judge = {NAME!r}")
+
+
+def family_of_judge(name: str, models_folder: Path) -> str:
+    """Return the model family of a judge; empty where it has none, or does not say."""
+    if name == NAME or not (models_folder / f"{name}.toml").is_file():
+        return ""
+    return load_model(models_folder, name).family

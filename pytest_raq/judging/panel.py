@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.judging.hearing import Heard, verdicts
 from pytest_raq.judging.protocol import Case, NoOrder, Order, Spending
+from pytest_raq.judging.ranking import mid_ranks
 from pytest_raq.records import JudgeIdentity
 
 if TYPE_CHECKING:
@@ -144,10 +145,12 @@ class Panel:
         orders = [(verdict, places) for verdict, places in said if isinstance(verdict, Order)]
         if not orders or len(orders) < self._min_share * len(asked) - LEVEL:
             return NoOrder(self._why_not(said))
-        means = mean_ranks(case, [(verdict.tiers, places) for verdict, places in orders])
+        times = [len(authors) or 1 for authors in case.authors] or [1] * len(case.texts)
+        means = mean_ranks(times, [(verdict.tiers, places) for verdict, places in orders])
         if any(math.isnan(rank) for rank in means):
             return NoOrder("no judge of the panel may rank two of the answers: its own family's")
-        return Order(_tiers(means))
+        agreed = [verdict.agreed for verdict, _ in orders if verdict.agreed is not None]
+        return Order(_tiers(means), agreed=all(agreed) if agreed else None)
 
     def _why_not(self, said: Sequence[tuple[Order | NoOrder | None, tuple[int, ...]]]) -> str:
         asked = sum(verdict is not None for verdict, _ in said)
@@ -169,27 +172,26 @@ def _part(case: Case, places: Sequence[int]) -> Case:
 
 
 def mean_ranks(
-    case: Case, orders: Sequence[tuple[Sequence[Sequence[int]], Sequence[int]]]
+    times: Sequence[int], orders: Sequence[tuple[Sequence[Sequence[int]], Sequence[int]]]
 ) -> list[float]:
-    """Return the average mid-rank of each text; NaN where a pair of texts has no judge.
+    """Return the average mid-rank of each item; NaN where a pair of items has no judge.
 
-    ``orders`` are tiers with the places, in the case, of the texts that they
-    hold. A mid-rank is 1, and 1 for each contestant that is better, and ½ for each
-    other one that is level; the average is taken for each pair over the judges
-    that ranked both, so that it does not matter who ranked what else. Equal texts
-    count as often as contestants gave them.
+    ``orders`` are tiers with the places, among all items, of those that they
+    hold; ``times`` is how often each item counts. A mid-rank is 1, and 1 for
+    each item that is better, and ½ for each other one that is level; the
+    average is taken for each pair over the judges that ranked both, so that it
+    does not matter what else they ranked.
     """
-    size = len(case.texts)
-    times = [len(authors) or 1 for authors in case.authors] or [1] * size
     standing = [_standing(tiers, places) for tiers, places in orders]
+    items = range(len(times))
     return [
-        (times[index] + 1) / 2
+        (times[item] + 1) / 2
         + sum(
-            times[other] * _mean_preference(standing, other, index)
-            for other in range(size)
-            if other != index
+            times[other] * _mean_preference(standing, other, item)
+            for other in items
+            if other != item
         )
-        for index in range(size)
+        for item in items
     ]
 
 
@@ -221,3 +223,13 @@ def _tiers(means: Sequence[float]) -> tuple[tuple[int, ...], ...]:
 def as_panel(judge: Judge) -> Panel:
     """Return a panel as it is, another judge as a panel of one."""
     return judge if isinstance(judge, Panel) else Panel([Seat(judge)])
+
+
+def contestant_ranks(seat: Seat, question_id: str, texts: Mapping[str, str]) -> dict[str, float]:
+    """Return a judge's mid-ranks of contestants, by their texts; those that it was shown."""
+    found = seat.heard.get(question_id)
+    if found is None:
+        return {}
+    item, _ = found
+    rank_of = dict(zip(item.case.texts, item.ranks, strict=True))
+    return mid_ranks({name: rank_of[text] for name, text in texts.items() if text in rank_of})

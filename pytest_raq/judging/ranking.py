@@ -21,7 +21,9 @@ _LEVEL = Order(((0,),))
 
 
 def rank_contestants(
-    judge: Judge, items: Iterable[tuple[Question, Mapping[str, str]]]
+    judge: Judge,
+    items: Iterable[tuple[Question, Mapping[str, str]]],
+    families: Mapping[str, str] | None = None,
 ) -> Iterator[Ranking]:
     """Yield a ranking for each question and its texts by contestant, in order.
 
@@ -29,17 +31,26 @@ def rank_contestants(
     judge sees them, and sorted, so that neither the names nor the order of
     contestants can matter; where all are equal the judge is not asked. A
     verdict that is not a complete weak order makes the ranking missing, and so
-    does a JudgeError: it ends the verdicts, not the run.
+    does a JudgeError: it ends the verdicts, not the run. ``families`` are the
+    model families of contestants, for panels.
     """
-    mine, asked = tee((_case(question, texts), texts) for question, texts in items)
+    mine, asked = tee((make_case(question, texts, families), texts) for question, texts in items)
     verdicts = _verdicts(judge, (case for case, _ in asked if len(case.texts) > 1))
     for case, texts in mine:
         verdict = next(verdicts) if len(case.texts) > 1 else _LEVEL
         yield _ranking(case, texts, verdict)
 
 
-def _case(question: Question, texts: Mapping[str, str]) -> Case:
-    return Case(question, tuple(sorted({text.strip() for text in texts.values()})))
+def make_case(
+    question: Question, texts: Mapping[str, str], families: Mapping[str, str] | None = None
+) -> Case:
+    """Return the case of a question from the texts of its contestants."""
+    known = families or {}
+    authors: dict[str, list[str]] = {}
+    for contestant, text in texts.items():
+        authors.setdefault(text.strip(), []).append(known.get(contestant, ""))
+    distinct = tuple(sorted(authors))
+    return Case(question, distinct, tuple(tuple(sorted(authors[text])) for text in distinct))
 
 
 def _verdicts(judge: Judge, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from pytest_raq.datasets import load_questions
 from pytest_raq.errors import BaselineError
 from pytest_raq.generation import ModelAnswers
-from pytest_raq.judging import open_judge, remember
+from pytest_raq.judging import Panel, Seat, open_judge, remember
+from pytest_raq.judging.judges import family_of_judge
+from pytest_raq.pipeline.evidence import NOW, THEN
 from pytest_raq.pipeline.run import SuiteRun
 from pytest_raq.store import baseline_path, load_baseline, show_path
 
@@ -53,12 +55,37 @@ def build_run(
         suite,
         questions,
         {name: answers_of(model) for name, model in models.items()},
-        remember(open_judge(suite.judge, models_folder), store, fresh=fresh),
+        _panel(suite, models_folder, store, fresh=fresh),
         baselines_folder=baselines_folder,
         baseline=baseline,
         baseline_problem=problem,
         originals={name: answers_of(model) for name, model in (originals or {}).items()},
+        families=_families(models, originals or {}),
     )
+
+
+def _panel(
+    suite: SuiteDefinition, models_folder: Path, store: ForgivingStore, *, fresh: bool
+) -> Panel:
+    seats = [
+        Seat(
+            remember(open_judge(name, models_folder), store, fresh=fresh),
+            family_of_judge(name, models_folder),
+        )
+        for name in suite.judges
+    ]
+    return Panel(seats, min_share=suite.gate.min_judges)
+
+
+def _families(
+    models: Mapping[str, ModelDefinition], originals: Mapping[str, ModelDefinition]
+) -> dict[str, str]:
+    """Return the families of contestants; an accepted answer is by the model before a swap."""
+    before = {**models, **originals}
+    return {
+        **{NOW + name: model.family for name, model in models.items()},
+        **{THEN + name: before[name].family for name in models},
+    }
 
 
 def _baseline(folder: Path, suite: str) -> tuple[Baseline | None, str]:

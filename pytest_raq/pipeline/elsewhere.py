@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import ConfigError
 from pytest_raq.gate import GateInput, decide
-from pytest_raq.judging import rank_contestants
+from pytest_raq.pipeline.bench import Bench
 from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import (
     Answer,
@@ -68,20 +68,23 @@ def rank_answers(
     """
     _refuse_baseline(table, baseline)
     questions = table.questions.questions
-    ranked = rank_contestants(judge, ((item, _texts(table, item.id)) for item in questions))
+    bench = Bench(judge, questions, settings, seed=seed)
+    ranked = bench.rank((item, _texts(table, item.id)) for item in questions)
     rankings = {ranking.question_id: ranking for ranking in ranked}
     clusters = {item.id: item.cluster for item in questions}
+    judges = bench.report({model: model for model in table.answers})
     tests = rank_tests(rankings.values(), clusters, list(table.answers), seed=seed)
     comparison = _compare(table, rankings, settings, baseline, seed)
     return SuiteResult(
         suite=SUITE,
         models={model: _summary(model, table, tests) for model in table.answers},
         tests=tests,
-        verdicts=_verdicts(table, rankings, comparison, settings),
+        verdicts=_verdicts(table, rankings, comparison, settings, bench.problem),
         questions=tuple(_result(item, table, rankings[item.id], comparison) for item in questions),
         provenance=_provenance(table, judge),
         passages=len(set(clusters.values())),
-        notes=tuple(_notes(table, baseline)),
+        notes=(*judges.notes, *_notes(table, baseline)),
+        judges=judges,
     )
 
 
@@ -142,10 +145,17 @@ def _verdicts(
     rankings: Mapping[str, Ranking],
     comparison: _Comparison,
     settings: GateSettings,
+    judge_problem: str,
 ) -> dict[str, Verdict]:
     scores = {} if not comparison.baseline else _f1_scores(table)
     return {
-        model: decide(_gate_input(model, table, rankings, comparison, scores), settings)
+        model: decide(
+            replace(
+                _gate_input(model, table, rankings, comparison, scores),
+                judge_problem=judge_problem,
+            ),
+            settings,
+        )
         for model in comparison.preferences
     }
 

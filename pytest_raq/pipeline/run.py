@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.errors import MeasurementError
 from pytest_raq.gate import is_failure
-from pytest_raq.judging import rank_contestants, restrict
+from pytest_raq.judging import restrict
 from pytest_raq.pipeline.accepting import make_baseline, tell_accepted
+from pytest_raq.pipeline.bench import Bench
 from pytest_raq.pipeline.compare import differences, refuse, refuse_model
 from pytest_raq.pipeline.evidence import (
     NOW,
@@ -68,13 +69,20 @@ class SuiteRun:
         baseline: Baseline | None = None,
         baseline_problem: str = "",
         originals: Mapping[str, ModelAnswers] | None = None,
+        families: Mapping[str, str] | None = None,
     ) -> None:
         self.suite = suite
         self.questions = questions.questions
         self._set = questions
         self._by_id = {question.id: question for question in questions.questions}
         self._answers = answers
-        self._judge = judge
+        self._bench = Bench(
+            judge,
+            questions.questions,
+            suite.gate,
+            seed=suite.dataset.seed,
+            families=families,
+        )
         self._baselines_folder = baselines_folder
         self._baseline = baseline
         self._baseline_problem = baseline_problem
@@ -106,7 +114,7 @@ class SuiteRun:
             revision=self._set.revision,
             fingerprint=self._set.fingerprint,
             questions=len(self.questions),
-            judge=self._judge.identity,
+            judge=self._bench.panel.identity,
             models={name: answers.provenance for name, answers in self._answers.items()},
             versions=describe_versions(),
             machine=describe_machine(),
@@ -157,7 +165,7 @@ class SuiteRun:
             for question_id in question_ids
             if question_id not in self._rankings
         ]
-        for ranking in rank_contestants(self._judge, entries):
+        for ranking in self._bench.rank(entries):
             self._rankings[ranking.question_id] = ranking
             self._evidence = None
 
@@ -247,6 +255,7 @@ class SuiteRun:
             accepted_speeds=self._accepted_speeds,
             same_machine=None if before is None else dict(before) == describe_machine(),
             seed=self.suite.dataset.seed,
+            judge_problem=self._bench.problem,
         )
 
     @property
@@ -263,6 +272,7 @@ class SuiteRun:
         self._rank(complete)
         evidence = self._gathered()
         comparable = self._comparable
+        judges = self._bench.report({NOW + model: model for model in self._answers})
         return SuiteResult(
             suite=self.suite.name,
             models={name: self._summary(name, evidence) for name in self._answers},
@@ -279,7 +289,8 @@ class SuiteRun:
             baseline_problem=self._baseline_problem,
             standing=evidence.standing,
             speeds=self._speeds,
-            notes=self._notes(comparable),
+            notes=(*judges.notes, *self._notes(comparable)),
+            judges=judges,
         )
 
     def _is_settled(self, verdict: Verdict) -> bool:
@@ -348,6 +359,8 @@ class SuiteRun:
                     f" {len(self.questions)} questions; a baseline needs them all"
                 )
         missing = [q.id for q in self.questions if self._joint_ranking(q.id).missing]
+        if self._bench.problem:
+            raise MeasurementError(f"{self._path} is not updated: {self._bench.problem}")
         if missing:
             raise MeasurementError(
                 f"{self._path} is not updated: {len(missing)} questions have no ranking,"

@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
+from pytest_raq.report.judge_text import judge_lines
 from pytest_raq.report.text import columns, number, p_text, safe_text
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def suite_lines(result: SuiteResult) -> list[Line]:
         *_model_table(result),
         *_significance(result.tests),
         *_standing(result),
+        *(Line(text) for text in judge_lines(result.judges)),
         *_verdicts(result),
         *(Line(f"note: {note}") for note in result.notes),
     ]

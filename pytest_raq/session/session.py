@@ -12,6 +12,7 @@ from pytest_raq.generation import EnginePool, NoProgress, Progress
 from pytest_raq.pipeline import build_run
 from pytest_raq.pipeline.history import make_record, new_run_id
 from pytest_raq.report import suite_to_json
+from pytest_raq.session.options import split_names
 from pytest_raq.store import ForgivingStore, write_atomically
 from pytest_raq.store.revisions import describe_commit
 
@@ -104,7 +105,7 @@ class Session:
             changes["seed"] = options.seed
         updated: dict[str, object] = {"dataset": suite.dataset.model_copy(update=changes)}
         if options.judge:
-            updated["judge"] = options.judge
+            updated["judge"] = _judges(options.judge)
         if options.models:
             updated["models"] = self._choose_models(suite)
         return suite.model_copy(update=updated)
@@ -223,3 +224,10 @@ class Session:
         self.close_engines()
         if self._store is not None:
             self._store.close()
+
+
+def _judges(text: str) -> tuple[str, ...]:
+    names = split_names(text)
+    if not names:
+        raise ConfigError(f"--raq-judge {text!r}: name a judge, or several as A,B,C")
+    return names

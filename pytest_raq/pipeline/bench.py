@@ -1,0 +1,132 @@
+"""The judges of a run: checked before they are first believed, heard, and compared."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_raq.gate import judge_problem
+from pytest_raq.judging import rank_contestants
+from pytest_raq.judging.agreeing import agreement, habits
+from pytest_raq.judging.checking import check_judge
+from pytest_raq.judging.panel import as_panel, contestant_ranks
+from pytest_raq.judging.sentinels import make_sentinels
+from pytest_raq.records import JudgeReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from pytest_raq.config import GateSettings
+    from pytest_raq.judging import Judge
+    from pytest_raq.judging.panel import Panel, Seat
+    from pytest_raq.records import JudgeCheck, Question, Ranking
+
+Entry = tuple["Question", "Mapping[str, str]"]
+
+
+class Bench:
+    """Ranks answers, and knows whether that may be believed.
+
+    ``families`` are the model families of contestants. A judge that costs
+    something first ranks a few sentinels, when the first ranking needs it.
+    """
+
+    def __init__(
+        self,
+        judge: Judge,
+        questions: Sequence[Question],
+        settings: GateSettings,
+        *,
+        seed: int,
+        families: Mapping[str, str] | None = None,
+    ) -> None:
+        self.panel: Panel = as_panel(judge)
+        self._questions, self._settings, self._seed = questions, settings, seed
+        self._families = families or {}
+        self._texts: dict[str, Mapping[str, str]] = {}
+        self._checks: dict[str, JudgeCheck] | None = None
+
+    def rank(self, entries: Iterable[Entry]) -> Iterator[Ranking]:
+        """Yield the ranking of each question and its texts by contestant, in order."""
+        items = list(entries)
+        if any(len({text.strip() for text in texts.values()}) > 1 for _, texts in items):
+            self._check()
+        self._texts |= {question.id: texts for question, texts in items}
+        yield from rank_contestants(self.panel, items, self._families)
+
+    def _check(self) -> None:
+        if self._checks is None:
+            self._checks = {}
+            costly = [seat for seat in self.panel.seats if not seat.judge.is_free]
+            if costly and self._settings.min_judge_accuracy:
+                sentinels = make_sentinels(self._questions, seed=self._seed)
+                self._checks = {seat.name: check_judge(seat.judge, sentinels) for seat in costly}
+
+    @property
+    def problem(self) -> str:
+        """Why the judges are not believed; empty when they are, or were not asked yet."""
+        found = (judge_problem(check, self._settings) for check in (self._checks or {}).values())
+        return "; ".join(problem for problem in found if problem)
+
+    def report(self, contestants: Mapping[str, str]) -> JudgeReport:
+        """Return what is known of the judges.
+
+        ``contestants`` maps those that are told of to the names by which they are.
+        """
+        seats = self.panel.seats
+        several = len(seats) > 1
+        return JudgeReport(
+            judges=tuple(seat.name for seat in seats),
+            checks=self._checks or {},
+            habits={seat.name: habits(seat) for seat in seats if seat.heard or seat.silent},
+            agreement=agreement(seats) if several else None,
+            ranks=self._ranks(seats, contestants) if several else {},
+            agreed=self._agreed(seats),
+            problem=self.problem,
+            notes=tuple(self._notes(contestants)),
+        )
+
+    def _ranks(
+        self, seats: Sequence[Seat], contestants: Mapping[str, str]
+    ) -> dict[str, dict[str, dict[str, float]]]:
+        return {
+            question_id: {
+                seat.name: ranks
+                for seat in seats
+                if (ranks := contestant_ranks(seat, question_id, _named(texts, contestants)))
+            }
+            for question_id, texts in self._texts.items()
+        }
+
+    def _agreed(self, seats: Sequence[Seat]) -> dict[str, bool]:
+        """Return by question whether each judge gave the same order each time."""
+        found: dict[str, bool] = {}
+        for seat in seats:
+            for question_id, (item, _) in seat.heard.items():
+                if item.order.agreed is not None:
+                    found[question_id] = found.get(question_id, True) and item.order.agreed
+        return found
+
+    def _notes(self, contestants: Mapping[str, str]) -> Iterator[str]:
+        if not self._settings.min_judge_accuracy and not self.panel.is_free:
+            yield "the judge is not checked: min_judge_accuracy is 0"
+        seat = self.panel.seats[0]
+        own = [
+            name
+            for contestant, name in contestants.items()
+            if seat.family and self._families.get(contestant) == seat.family
+        ]
+        if own and len(self.panel.seats) == 1 and len(contestants) > len(own):
+            yield (
+                f"judge {seat.name} is of the family {seat.family} like {', '.join(own)}:"
+                " it may prefer their answers to those of other models;"
+                " a panel leaves a judge out where its own family answers"
+            )
+
+
+def _named(texts: Mapping[str, str], contestants: Mapping[str, str]) -> dict[str, str]:
+    """Return the texts by the names that are told."""
+    return {
+        name: texts[contestant].strip()
+        for contestant, name in contestants.items()
+        if contestant in texts
+    }
