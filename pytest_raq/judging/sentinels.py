@@ -97,7 +97,7 @@ def make_sentinels(
 
 def _is_usable(question: Question) -> bool:
     references = question.references
-    if not references or references == (UNANSWERABLE,):
+    if not (references and question.answerable) or references == (UNANSWERABLE,):
         return False
     return 0 < len(references[0].strip()) <= LONGEST_REFERENCE
 
