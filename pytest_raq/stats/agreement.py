@@ -145,8 +145,8 @@ def trend(cases: Iterable[Case]) -> Trend:
 
     The two-sided p is that of the sum of Kendall's S over cases, under
     random pairing of ranks and values within each case: by the normal
-    distribution with the exact variance for ties in both (Kendall and Gibbons,
-    1990, 4.9).
+    distribution, with the exact variance for ties in both and the correction
+    for continuity (Kendall and Gibbons, 1990, 4.9 and 4.13).
     """
     counts, variance = PairCounts(), 0.0
     for ranks, values in cases:
@@ -154,8 +154,8 @@ def trend(cases: Iterable[Case]) -> Trend:
         variance += _variance(ranks, values)
     if variance <= 0:
         return Trend(NAN, NAN, counts.total)
-    z = (counts.concordant - counts.discordant) / math.sqrt(variance)
-    return Trend(counts.tau_b, math.erfc(abs(z) / math.sqrt(2)), counts.total)
+    z = max(0, abs(counts.concordant - counts.discordant) - 1) / math.sqrt(variance)
+    return Trend(counts.tau_b, math.erfc(z / math.sqrt(2)), counts.total)
 
 
 def _variance(first: Sequence[float], second: Sequence[float]) -> float:
