@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_raq.judging.hearing import Heard, tier_ranks, verdicts
+from pytest_raq.judging.heard import Heard, tier_ranks, verdicts
 from pytest_raq.judging.protocol import NoOrder, Order
 from pytest_raq.judging.sentinels import once_more
 from pytest_raq.records import JudgeCheck

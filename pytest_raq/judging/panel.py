@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from itertools import tee
 from typing import TYPE_CHECKING
 
-from pytest_raq.judging.hearing import Heard, verdicts
+from pytest_raq.judging.heard import Heard, verdicts
 from pytest_raq.judging.protocol import Case, NoOrder, Order, Spending
 from pytest_raq.judging.ranking import mid_ranks
 from pytest_raq.records import JudgeIdentity

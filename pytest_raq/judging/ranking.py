@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from pytest_raq.judging.protocol import Judge
     from pytest_raq.records import Question
 
-_LEVEL = Order(((0,),))
-"""The order of a case with one text, which no judge needs to see."""
-
 
 def rank_contestants(
     judge: Judge,
@@ -31,13 +28,19 @@ def rank_contestants(
     judge sees them, and sorted, so that neither the names nor the order of
     contestants can matter; where all are equal the judge is not asked. A
     verdict that is not a complete weak order makes the ranking missing, and so
-    does a JudgeError: it ends the verdicts, not the run. ``families`` are the
-    model families of contestants, for panels.
+    does a JudgeError: it ends the verdicts, not the run. Nor is it asked where
+    all texts are references. ``families`` are the model families of
+    contestants, for panels.
     """
     mine, asked = tee((make_case(question, texts, families), texts) for question, texts in items)
-    verdicts = _verdicts(judge, (case for case, _ in asked if len(case.texts) > 1))
+    verdicts = _verdicts(
+        judge, (case for case, _ in asked if not is_settled(case.question, case.texts))
+    )
     for case, texts in mine:
-        verdict = next(verdicts) if len(case.texts) > 1 else _LEVEL
+        if is_settled(case.question, case.texts):
+            verdict: Order | NoOrder = Order((tuple(range(len(case.texts))),))
+        else:
+            verdict = next(verdicts)
         yield _ranking(case, texts, verdict)
 
 
@@ -51,6 +54,18 @@ def make_case(
         authors.setdefault(text.strip(), []).append(known.get(contestant, ""))
     distinct = tuple(sorted(authors))
     return Case(question, distinct, tuple(tuple(sorted(authors[text])) for text in distinct))
+
+
+def is_settled(question: Question, texts: Collection[str]) -> bool:
+    """Whether texts are level without a judge: all are one, or all are references word for word."""
+    if len(texts) < 2:
+        return True
+    references = {_words(reference) for reference in question.references}
+    return all(_words(text) in references for text in texts)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
 
 
 def _verdicts(judge: Judge, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:

@@ -9,13 +9,16 @@ from pytest_raq.judging import rank_contestants
 from pytest_raq.judging.agreeing import agreement, habits
 from pytest_raq.judging.checking import check_judge
 from pytest_raq.judging.panel import as_panel, contestant_ranks
+from pytest_raq.judging.ranking import is_settled
 from pytest_raq.judging.sentinels import make_sentinels
+from pytest_raq.pipeline.evidence import NOW, THEN
 from pytest_raq.records import JudgeReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_raq.config import GateSettings
+    from pytest_raq.generation import ModelAnswers
     from pytest_raq.judging import Judge
     from pytest_raq.judging.panel import Panel, Seat
     from pytest_raq.records import JudgeCheck, Question, Ranking
@@ -48,18 +51,20 @@ class Bench:
     def rank(self, entries: Iterable[Entry]) -> Iterator[Ranking]:
         """Yield the ranking of each question and its texts by contestant, in order."""
         items = list(entries)
-        if any(len({text.strip() for text in texts.values()}) > 1 for _, texts in items):
+        if any(_needs_a_judge(question, texts) for question, texts in items):
             self._check()
         self._texts |= {question.id: texts for question, texts in items}
         yield from rank_contestants(self.panel, items, self._families)
 
     def _check(self) -> None:
-        if self._checks is None:
+        if self._checks is not None:
+            return
+        costly = [seat for seat in self.panel.seats if not seat.judge.is_free]
+        if not (costly and self._settings.min_judge_accuracy):
             self._checks = {}
-            costly = [seat for seat in self.panel.seats if not seat.judge.is_free]
-            if costly and self._settings.min_judge_accuracy:
-                sentinels = make_sentinels(self._questions, seed=self._seed)
-                self._checks = {seat.name: check_judge(seat.judge, sentinels) for seat in costly}
+            return
+        sentinels = make_sentinels(self._questions, seed=self._seed)
+        self._checks = {seat.name: check_judge(seat.judge, sentinels) for seat in costly}
 
     @property
     def problem(self) -> str:
@@ -107,6 +112,12 @@ class Bench:
         return found
 
     def _notes(self, contestants: Mapping[str, str]) -> Iterator[str]:
+        agreed = self._agreed(self.panel.seats)
+        if agreed:
+            yield (
+                f"judge {self.panel.identity.name}: asked in both orders, it said the same on"
+                f" {sum(agreed.values())} of {len(agreed)} questions"
+            )
         if not self._settings.min_judge_accuracy and not self.panel.is_free:
             yield "the judge is not checked: min_judge_accuracy is 0"
         seat = self.panel.seats[0]
@@ -121,6 +132,21 @@ class Bench:
                 " it may prefer their answers to those of other models;"
                 " a panel leaves a judge out where its own family answers"
             )
+
+
+def families(
+    answers: Mapping[str, ModelAnswers], originals: Mapping[str, ModelAnswers]
+) -> dict[str, str]:
+    """Return the families of contestants; an accepted answer is by the model before a swap."""
+    before = {**answers, **originals}
+    return {
+        **{NOW + name: item.model.family for name, item in answers.items()},
+        **{THEN + name: before[name].model.family for name in answers},
+    }
+
+
+def _needs_a_judge(question: Question, texts: Mapping[str, str]) -> bool:
+    return not is_settled(question, {text.strip() for text in texts.values()})
 
 
 def _named(texts: Mapping[str, str], contestants: Mapping[str, str]) -> dict[str, str]:

@@ -9,7 +9,6 @@ from pytest_raq.errors import BaselineError
 from pytest_raq.generation import ModelAnswers
 from pytest_raq.judging import Panel, Seat, open_judge, remember
 from pytest_raq.judging.judges import family_of_judge
-from pytest_raq.pipeline.evidence import NOW, THEN
 from pytest_raq.pipeline.run import SuiteRun
 from pytest_raq.store import baseline_path, load_baseline, show_path
 
@@ -44,10 +43,17 @@ def build_run(
     every model, and can be replaced by ``--raq-update``.
     """
     questions = load_questions(suite.dataset, suite.path.parent)
+    judge = _panel(suite, models_folder, store, fresh=fresh)
 
     def answers_of(model: ModelDefinition) -> ModelAnswers:
         return ModelAnswers(
-            model, questions.questions, pool=pool, store=store, progress=progress, fresh=fresh
+            model,
+            questions.questions,
+            pool=pool,
+            store=store,
+            progress=progress,
+            fresh=fresh,
+            before=judge.prepare,
         )
 
     baseline, problem = _baseline(baselines_folder, suite.name)
@@ -55,12 +61,12 @@ def build_run(
         suite,
         questions,
         {name: answers_of(model) for name, model in models.items()},
-        _panel(suite, models_folder, store, fresh=fresh),
+        judge,
+        progress=progress,
         baselines_folder=baselines_folder,
         baseline=baseline,
         baseline_problem=problem,
         originals={name: answers_of(model) for name, model in (originals or {}).items()},
-        families=_families(models, originals or {}),
     )
 
 
@@ -69,23 +75,12 @@ def _panel(
 ) -> Panel:
     seats = [
         Seat(
-            remember(open_judge(name, models_folder), store, fresh=fresh),
+            remember(open_judge(name, models_folder, store.file_sha256), store, fresh=fresh),
             family_of_judge(name, models_folder),
         )
         for name in suite.judges
     ]
     return Panel(seats, min_share=suite.gate.min_judges)
-
-
-def _families(
-    models: Mapping[str, ModelDefinition], originals: Mapping[str, ModelDefinition]
-) -> dict[str, str]:
-    """Return the families of contestants; an accepted answer is by the model before a swap."""
-    before = {**models, **originals}
-    return {
-        **{NOW + name: model.family for name, model in models.items()},
-        **{THEN + name: before[name].family for name in models},
-    }
 
 
 def _baseline(folder: Path, suite: str) -> tuple[Baseline | None, str]:

@@ -13,7 +13,7 @@ from pytest_raq.datasets.text_files import read_bytes
 from pytest_raq.datasets.values import tell
 from pytest_raq.errors import DatasetError
 from pytest_raq.judging import Case, Order
-from pytest_raq.judging.hearing import tier_ranks, verdicts
+from pytest_raq.judging.heard import tier_ranks, verdicts
 from pytest_raq.records import HumanAgreement, Proportion
 from pytest_raq.stats.agreement import LEVEL, PairCounts, count_pairs
 from pytest_raq.stats.resampling import UNDEFINED, passage_intervals, sum_by_passage

@@ -104,13 +104,18 @@ class Prompt:
 
     With ``chat`` the text is the user's message, to be rendered by the chat
     template of the model; without, it is given to the model as it is. Prompts
-    of one ``block`` may be answered together, and nothing else with them.
+    of one ``block`` may be answered together, and nothing else with them. With
+    a ``schema``, JSON Schema as text, the model can say nothing but JSON that
+    fits it, where the engine can see to that. ``max_tokens`` stands for that of
+    the definition; 0 leaves it.
     """
 
     question_id: str
     text: str
     chat: bool = False
     block: int = 0
+    schema: str = ""
+    max_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)

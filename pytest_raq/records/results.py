@@ -88,7 +88,8 @@ class QuestionResult:
     """One question with what was said to it, today and when accepted.
 
     ``preferences`` holds s_i by model: −1 where today's answer ranks below the
-    accepted one, +1 above.
+    accepted one, +1 above. ``orders_agreed`` tells whether a judge that read
+    the answers in two orders said the same both times.
     """
 
     question: Question
@@ -98,6 +99,7 @@ class QuestionResult:
     ranks: Mapping[str, float]
     preferences: Mapping[str, int]
     missing: str = ""
+    orders_agreed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ def _question(item: QuestionResult) -> Json:
         "ranks": dict(item.ranks),
         "preferences": dict(item.preferences),
         "missing": item.missing,
+        "orders_agreed": item.orders_agreed,
     }
 
 

@@ -36,11 +36,6 @@ def judge_lines(report: JudgeReport | None) -> list[str]:
     if report is None:
         return []
     lines = [_in_short(check) for check in report.checks.values()]
-    lines += [
-        f"judge {safe_text(name)}: {_counted(item.agreed)} questions ranked alike in both orders"
-        for name, item in report.habits.items()
-        if item.agreed.total
-    ]
     return lines + (list(_agreement(report.agreement)) if report.agreement else [])
 
 

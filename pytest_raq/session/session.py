@@ -178,12 +178,15 @@ class Session:
         """
         told = []
         accepted: set[str] = set()
+        for run in self.runs if interrupted else ():
+            run.stop_judging()
         try:
             for run in self.runs if self.options.update else ():
                 told += run.accept(self.options.reason)
                 accepted.add(run.suite.name)
         finally:
             told += self._keep_runs(accepted, interrupted=interrupted)
+            told += [run.spent for run in self.runs if run.spent]
         if self.options.json_path is not None:
             self._write_json(self.options.json_path)
             told.append(f"results written to {self.options.json_path}")
@@ -216,7 +219,9 @@ class Session:
         write_atomically(path, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
 
     def close_engines(self) -> None:
-        """End every engine; safe to call twice. What was found out can still be read."""
+        """End every engine and judge; safe to call twice. What was found out can still be read."""
+        for run in self.runs:
+            run.close()
         self._pool.close()
 
     def close(self) -> None:

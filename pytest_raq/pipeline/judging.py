@@ -1,0 +1,86 @@
+"""The judge at work in a run: ahead of what is asked for, so that it works on many at once."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from pytest_raq.generation import Progress
+    from pytest_raq.judging import Judge
+    from pytest_raq.records import Question, Ranking
+
+Entry = tuple["Question", "Mapping[str, str]"]
+"""A question and the texts to be ranked, by contestant."""
+
+
+class RankingStream:
+    """Rankings as the judge makes them.
+
+    ``entry`` returns what is to be ranked for a question id, ``rank`` lets the
+    judge rank entries.
+    """
+
+    def __init__(
+        self,
+        judge: Judge,
+        entry: Callable[[str], Entry],
+        progress: Progress,
+        *,
+        rank: Callable[[Iterable[Entry]], Iterator[Ranking]],
+    ) -> None:
+        self._judge, self._entry, self._progress, self._rank = judge, entry, progress, rank
+        self._stream: Iterator[Ranking] | None = None
+        self._done = self._total = 0
+        self._started = 0.0
+
+    def up_to(self, question_id: str, ready: Iterable[str]) -> Iterator[Ranking]:
+        """Yield new rankings, that of a question the last of them.
+
+        The judge works ahead on questions that are ``ready``: the ids of those
+        that have their answers and no ranking.
+        """
+        if self._stream is not None:
+            yield from self._pull(question_id)
+        if self._stream is None:
+            others = [name for name in ready if name != question_id]
+            self._open([question_id, *others])
+            yield from self._pull(question_id)
+
+    def _open(self, question_ids: list[str]) -> None:
+        self._done, self._total = 0, len(question_ids)
+        self._started = time.monotonic()
+        entries = [self._entry(question_id) for question_id in question_ids]
+        self._stream = self._rank(entries)
+        self._tell()
+
+    def _pull(self, question_id: str) -> Iterator[Ranking]:
+        """Yield rankings up to that of a question; at its end the stream is given up."""
+        assert self._stream is not None
+        for ranking in self._stream:
+            self._done += 1
+            self._tell()
+            yield ranking
+            if ranking.question_id == question_id:
+                break
+        if self._done == self._total:
+            self.stop()
+
+    def _tell(self) -> None:
+        if self._judge.is_free:
+            return
+        name, spent = self._judge.identity.name, str(self._judge.spending)
+        self._progress.judged(name, self._done, self._total, spent)
+        if self._done == self._total:
+            seconds = time.monotonic() - self._started
+            self._progress.all_judged(name, self._done, seconds, spent)
+
+    def stop(self) -> None:
+        """Give up what is in flight."""
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            close: Callable[[], None] | None = getattr(stream, "close", None)
+            if close is not None:
+                close()
