@@ -1,6 +1,6 @@
 """Judges, and the rankings made of their verdicts."""
 
-from pytest_raq.judging.judges import make_judge, open_judge
+from pytest_raq.judging.judges import make_judge, open_judge, open_panel
 from pytest_raq.judging.llm import LlmJudge
 from pytest_raq.judging.panel import Panel, Seat, as_panel
 from pytest_raq.judging.protocol import Case, Judge, NoOrder, Order, Spending
@@ -25,6 +25,7 @@ __all__ = [
     "make_judge",
     "mid_ranks",
     "open_judge",
+    "open_panel",
     "rank_contestants",
     "remember",
     "restrict",

@@ -34,7 +34,10 @@ class Reply:
 
 
 class Asker(Protocol):
-    """Asks an LLM. Asks are started and replies taken on one thread."""
+    """Asks an LLM, no more at once than its definition says; the rest of what is started waits.
+
+    Asks are started and replies taken on one thread.
+    """
 
     def prepare(self, trial: Ask) -> list[Reply]:
         """Find out how to ask; return the replies to the trial, the last one as others will be.

@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 MOST_FAILURES = 5
 """Asks that fail one after the other, each after all its retries, before the judge ends."""
 
-_AHEAD = 2
+_STARTED = 2
+"""Asks that are started for each that may be in flight: the next is there when one ends."""
+_AHEAD = 4
 """Cases that are read for each ask in flight: one that is slow does not hold up the others."""
 
 
 class Desk:
-    """Hears cases in order, ``concurrency`` asks in flight, within a budget.
+    """Hears cases in order, within a budget; the asker keeps to the ``concurrency``.
 
     Verdicts come in the order of the cases. JudgeError when no further case
     can be decided; whatever was in flight then has had its verdict.
@@ -70,7 +72,7 @@ class Desk:
 
     def _fill(self, source: Iterator[Case]) -> None:
         """Send what may be sent, reading cases as long as there is room for their asks."""
-        while len(self._flying) < self._settings.concurrency:
+        while len(self._flying) < _STARTED * self._settings.concurrency:
             if not self._ready and not self._read_case(source):
                 return
             if self._ready and not self._send():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 CUT = " […]"
 """Stands behind a text of which only the start is shown."""
@@ -28,8 +27,8 @@ _SPECIAL = re.compile(
     r"|<(?=</?SYS>>)"
     r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS)\])"
 )
-_DIRECTIONS = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that make a text read in another order than it is written."""
+_HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and those that make a text read in another order than it is written."""
 
 
 def strip_reasoning(text: str) -> str:
@@ -51,14 +50,7 @@ def defuse(text: str) -> str:
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     whole = lines.encode("utf-8", "replace").decode()
-    visible = "".join(char for char in whole if not _is_hidden(char))
-    return _SPECIAL.sub(lambda found: found[0] + "\\", visible)
-
-
-def _is_hidden(char: str) -> bool:
-    if char in "\n\t":
-        return False
-    return char in _DIRECTIONS or unicodedata.category(char) == "Cc"
+    return _SPECIAL.sub(lambda found: found[0] + "\\", _HIDDEN.sub("", whole))
 
 
 def cut(text: str, length: int) -> str:

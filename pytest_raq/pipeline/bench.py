@@ -112,12 +112,6 @@ class Bench:
         return found
 
     def _notes(self, contestants: Mapping[str, str]) -> Iterator[str]:
-        agreed = self._agreed(self.panel.seats)
-        if agreed:
-            yield (
-                f"judge {self.panel.identity.name}: asked in both orders, it said the same on"
-                f" {sum(agreed.values())} of {len(agreed)} questions"
-            )
         if not self._settings.min_judge_accuracy and not self.panel.is_free:
             yield "the judge is not checked: min_judge_accuracy is 0"
         seat = self.panel.seats[0]

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.datasets import load_questions
 from pytest_raq.errors import BaselineError
 from pytest_raq.generation import ModelAnswers
-from pytest_raq.judging import Panel, Seat, open_judge, remember
-from pytest_raq.judging.judges import family_of_judge
+from pytest_raq.judging import open_judge, open_panel, remember
 from pytest_raq.pipeline.run import SuiteRun
 from pytest_raq.store import baseline_path, load_baseline, show_path
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.config import ModelDefinition, SuiteDefinition
     from pytest_raq.generation import EnginePool, Progress
+    from pytest_raq.judging import Judge, Panel
     from pytest_raq.records import Baseline
     from pytest_raq.store import ForgivingStore
 
@@ -73,14 +73,10 @@ def build_run(
 def _panel(
     suite: SuiteDefinition, models_folder: Path, store: ForgivingStore, *, fresh: bool
 ) -> Panel:
-    seats = [
-        Seat(
-            remember(open_judge(name, models_folder, store.file_sha256), store, fresh=fresh),
-            family_of_judge(name, models_folder),
-        )
-        for name in suite.judges
-    ]
-    return Panel(seats, min_share=suite.gate.min_judges)
+    def open_one(name: str) -> Judge:
+        return remember(open_judge(name, models_folder, store.file_sha256), store, fresh=fresh)
+
+    return open_panel(suite.judges, models_folder, open_one, min_share=suite.gate.min_judges)
 
 
 def _baseline(folder: Path, suite: str) -> tuple[Baseline | None, str]:

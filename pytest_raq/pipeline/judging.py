@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.generation import Progress
     from pytest_raq.judging import Judge
+    from pytest_raq.pipeline.bench import Bench
     from pytest_raq.records import Question, Ranking
 
 Entry = tuple["Question", "Mapping[str, str]"]
@@ -19,19 +21,12 @@ Entry = tuple["Question", "Mapping[str, str]"]
 class RankingStream:
     """Rankings as the judge makes them.
 
-    ``entry`` returns what is to be ranked for a question id, ``rank`` lets the
-    judge rank entries.
+    ``entry`` returns what is to be ranked for a question id.
     """
 
-    def __init__(
-        self,
-        judge: Judge,
-        entry: Callable[[str], Entry],
-        progress: Progress,
-        *,
-        rank: Callable[[Iterable[Entry]], Iterator[Ranking]],
-    ) -> None:
-        self._judge, self._entry, self._progress, self._rank = judge, entry, progress, rank
+    def __init__(self, bench: Bench, entry: Callable[[str], Entry], progress: Progress) -> None:
+        self._bench, self._entry, self._progress = bench, entry, progress
+        self._judge = bench.panel
         self._stream: Iterator[Ranking] | None = None
         self._done = self._total = 0
         self._started = 0.0
@@ -49,17 +44,23 @@ class RankingStream:
             self._open([question_id, *others])
             yield from self._pull(question_id)
 
+    def all_of(self, question_ids: Iterable[str]) -> Iterator[Ranking]:
+        """Yield the rankings of questions, in their order."""
+        ordered = list(question_ids)
+        self._open(ordered)
+        for question_id in ordered:
+            yield from self._pull(question_id)
+
     def _open(self, question_ids: list[str]) -> None:
         self._done, self._total = 0, len(question_ids)
         self._started = time.monotonic()
         entries = [self._entry(question_id) for question_id in question_ids]
-        self._stream = self._rank(entries)
+        self._stream = self._bench.rank(entries)
         self._tell()
 
     def _pull(self, question_id: str) -> Iterator[Ranking]:
         """Yield rankings up to that of a question; at its end the stream is given up."""
-        assert self._stream is not None
-        for ranking in self._stream:
+        for ranking in self._stream or ():
             self._done += 1
             self._tell()
             yield ranking
@@ -84,3 +85,18 @@ class RankingStream:
             close: Callable[[], None] | None = getattr(stream, "close", None)
             if close is not None:
                 close()
+
+
+def tell_judging(judge: Judge, rankings: Iterable[Ranking]) -> Iterator[str]:
+    """Yield what a reader should know of how the rankings came about."""
+    ranked, name = list(rankings), judge.identity.name
+    missing = Counter(ranking.missing for ranking in ranked if ranking.missing)
+    if missing and not judge.is_free:
+        reason, _ = missing.most_common(1)[0]
+        yield f"{missing.total()} of {len(ranked)} questions have no ranking: {reason}"
+    known = [ranking.orders_agreed for ranking in ranked if ranking.orders_agreed is not None]
+    if known:
+        yield (
+            f"judge {name}: asked in both orders, it said the same on {sum(known)} of"
+            f" {len(known)} questions"
+        )

@@ -21,7 +21,7 @@ from pytest_raq.pipeline.evidence import (
     verdict_of,
 )
 from pytest_raq.pipeline.exchange import export_text, read_export
-from pytest_raq.pipeline.judging import RankingStream
+from pytest_raq.pipeline.judging import RankingStream, tell_judging
 from pytest_raq.pipeline.speed import SpeedProbe, medians
 from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import (
@@ -90,9 +90,7 @@ class SuiteRun:
         self._baseline = baseline
         self._baseline_problem = baseline_problem
         self._rankings: dict[str, Ranking] = {}
-        self._judging = RankingStream(
-            self._judge, self._entry, progress or NoProgress(), rank=self._bench.rank
-        )
+        self._judging = RankingStream(self._bench, self._entry, progress or NoProgress())
         self._may_judge = judge.is_free
         self._originals = originals or {}
         self._speeds: dict[str, SpeedSamples] = {}
@@ -348,7 +346,8 @@ class SuiteRun:
 
     def _notes(self, baseline: Baseline | None) -> tuple[str, ...]:
         told = differences(baseline.provenance, self.provenance) if baseline else ()
-        return tuple(f"differs from the baseline: {text}" for text in told)
+        changes = (f"differs from the baseline: {text}" for text in told)
+        return (*tell_judging(self._judge, self._rankings.values()), *changes)
 
     def accept(self, reason: str = "") -> list[str]:
         """Write this run as the baseline and say what was accepted.

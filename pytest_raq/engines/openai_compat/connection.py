@@ -1,18 +1,19 @@
-"""A connection to one OpenAI-compatible server: all that is asynchronous is in this module.
+"""A connection to one OpenAI-compatible server: many requests at once, each in a thread.
 
-The client works on an event loop in a thread of its own; requests are started
-and completions taken from any one other thread, in whatever order they come.
+Threads, because a short call takes the client half as much time in one as on
+an event loop, and what all of them take together bounds how many fit into a
+second. Each has a client with one connection: a pool of many looks at all of
+them for each request.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import queue
 import threading
 import time
 import weakref
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_raq.engines.openai_compat.completions import Collector, Completion
@@ -25,7 +26,7 @@ from pytest_raq.engines.openai_compat.problems import (
 from pytest_raq.errors import EngineStartError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping
+    from collections.abc import Callable, Hashable, Mapping
 
     import httpx2
     import openai
@@ -37,6 +38,7 @@ Result = Completion | Problem
 _CONNECT_SECONDS = 10.0
 _LOOK_SECONDS = 30.0
 _IDLE_SECONDS = 60.0
+_END_SECONDS = 1.0
 _STARTED = "raq_started"
 """Where a request keeps when it was sent: each retry is a request of its own."""
 
@@ -50,151 +52,164 @@ class Request:
     stream: bool = False
 
 
-class Connection:
-    """A client of one server for ``most`` requests at a time.
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """A request, the ticket under which its result is taken, and the round it belongs to."""
 
-    EngineStartError where the package openai is not installed.
+    ticket: Hashable
+    round: int
+    request: Request
+
+
+@dataclass(slots=True)
+class _Desk:
+    """What the threads share with the one that asks; ``round`` tells which results are wanted."""
+
+    server: Server
+    make_client: Callable[[], openai.OpenAI]
+    jobs: queue.SimpleQueue[_Job | None] = field(default_factory=queue.SimpleQueue)
+    results: queue.SimpleQueue[tuple[_Job, Result]] = field(default_factory=queue.SimpleQueue)
+    round: int = 0
+    is_closed: bool = False
+
+    def wants(self, job: _Job) -> bool:
+        """Whether anybody still waits for a result."""
+        return job.round == self.round and not self.is_closed
+
+
+class Connection:
+    """Clients of one server for ``most`` requests at a time; more that are started wait.
+
+    Requests are started and results taken on any one thread. EngineStartError
+    where the package openai is not installed.
     """
 
     def __init__(self, server: Server, most: int) -> None:
         try:
-            self._client = _make_client(server, most)
+            self._desk = _Desk(server, _client_maker(server))
         except ImportError as exc:
             raise EngineStartError(
                 f"{server.path}: the package openai cannot be imported ({exc}):"
                 " pip install 'pytest-raq[openai]'"
             ) from exc
-        self._server = server
-        self._loop = asyncio.new_event_loop()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._results: queue.SimpleQueue[tuple[Hashable, int, Result]] = queue.SimpleQueue()
-        self._round = 0
-        self._thread = threading.Thread(target=_run, args=(self._loop,), daemon=True)
-        self._thread.start()
-        self._finalizer = weakref.finalize(self, _end, self._loop, self._thread, self._client)
+        self._most = most
+        self._flying = 0
+        self._threads: list[threading.Thread] = []
+        self._finalizer = weakref.finalize(self, _end, self._desk, self._threads)
 
     def find_problem(self) -> Problem | None:
         """Return why the server cannot be used, as far as it tells without being asked anything.
 
         A server that has no list of its models may still answer.
         """
-        future = asyncio.run_coroutine_threadsafe(_look(self._client, self._server), self._loop)
-        found = future.result()
-        return found if found is not None and found.is_final and found.status != 404 else None
+        import httpx2
+
+        server = self._desk.server
+        options: Any = {"max_retries": 0, "timeout": min(server.timeout, _LOOK_SECONDS)}
+        with self._desk.make_client() as client:
+            try:
+                client.get("/models", cast_to=httpx2.Response, options=options)
+            except Exception as exc:  # noqa: BLE001 - whatever it is, it is told
+                found = tell_exception(exc, server)
+                return found if found.is_final and found.status != 404 else None
+        return None
 
     def start(self, ticket: Hashable, request: Request) -> None:
         """Send a request; what comes of it is taken under its ticket."""
-        number = self._round
-        self._loop.call_soon_threadsafe(self._begin, ticket, number, request)
+        self._flying += 1
+        if len(self._threads) < min(self._most, self._flying):
+            # Not a method of this: a thread must not keep what is forgotten from its end.
+            thread = threading.Thread(target=_work, args=(self._desk,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+        self._desk.jobs.put(_Job(ticket, self._desk.round, request))
 
     def take(self) -> tuple[Hashable, Result]:
         """Return the next result with its ticket; waits, so something must have been started."""
         while True:
-            ticket, number, result = self._results.get()
-            if number == self._round:
-                return ticket, result
+            job, result = self._desk.results.get()
+            if self._desk.wants(job):
+                self._flying -= 1
+                return job.ticket, result
 
     def cancel(self) -> None:
-        """Give up what was started: no result of it will be taken."""
-        self._round += 1
-        self._loop.call_soon_threadsafe(self._cancel_all)
+        """Give up what was started: no result of it will be taken.
+
+        What waits is not sent, a stream is left at its next piece; a whole
+        reply that is on its way is not used.
+        """
+        self._desk.round += 1
+        self._flying = 0
 
     def close(self) -> None:
-        """Give everything up and end the thread; safe to call twice."""
+        """Give everything up and end the threads; safe to call twice."""
         self._finalizer()
 
-    def _begin(self, ticket: Hashable, number: int, request: Request) -> None:
-        task = self._loop.create_task(self._work(ticket, number, request))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
-    def _cancel_all(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-
-    async def _work(self, ticket: Hashable, number: int, request: Request) -> None:
-        result = await _ask(self._client, self._server, request)
-        self._results.put((ticket, number, result))
-
-
-def _make_client(server: Server, most: int) -> openai.AsyncOpenAI:
+def _client_maker(server: Server) -> Callable[[], openai.OpenAI]:
     import httpx2
     import openai
 
-    async def note_start(request: httpx2.Request) -> None:
-        request.extensions[_STARTED] = time.perf_counter()
+    # Certificates are not read where none is shown: that takes as long as many requests.
+    secure = server.base_url.startswith("https://")
+    verify = httpx2.create_ssl_context() if secure else False
 
-    http = httpx2.AsyncClient(
-        limits=httpx2.Limits(
-            max_connections=most, max_keepalive_connections=most, keepalive_expiry=_IDLE_SECONDS
-        ),
-        timeout=httpx2.Timeout(server.timeout, connect=min(_CONNECT_SECONDS, server.timeout)),
-        trust_env=not server.is_local,
-        # Certificates are not read where none is shown: that takes as long as many requests.
-        verify=server.base_url.startswith("https://"),
-        follow_redirects=False,
-        event_hooks={"request": [note_start]},
-    )
-    return openai.AsyncOpenAI(
-        base_url=server.base_url,
-        api_key=server.key,
-        max_retries=server.max_retries,
-        http_client=http,
-    )
+    def make() -> openai.OpenAI:
+        http = httpx2.Client(
+            limits=httpx2.Limits(max_connections=1, keepalive_expiry=_IDLE_SECONDS),
+            timeout=httpx2.Timeout(server.timeout, connect=min(_CONNECT_SECONDS, server.timeout)),
+            trust_env=not server.is_local,
+            verify=verify,
+            follow_redirects=False,
+            event_hooks={"request": [_note_start]},
+        )
+        return openai.OpenAI(
+            base_url=server.base_url,
+            api_key=server.key,
+            max_retries=server.max_retries,
+            http_client=http,
+        )
 
-
-def _run(loop: asyncio.AbstractEventLoop) -> None:
-    asyncio.set_event_loop(loop)
-    loop.run_forever()
+    return make
 
 
-def _end(
-    loop: asyncio.AbstractEventLoop, thread: threading.Thread, client: openai.AsyncOpenAI
-) -> None:
-    if loop.is_closed():
-        return
-
-    async def finish() -> None:
-        mine = asyncio.current_task()
-        others = [task for task in asyncio.all_tasks() if task is not mine]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await client.close()
-        await loop.shutdown_asyncgens()
-
-    with contextlib.suppress(Exception):
-        asyncio.run_coroutine_threadsafe(finish(), loop).result(_CONNECT_SECONDS)
-    loop.call_soon_threadsafe(loop.stop)
-    thread.join(_CONNECT_SECONDS)
-    if not thread.is_alive():
-        loop.close()
+def _note_start(request: httpx2.Request) -> None:
+    request.extensions[_STARTED] = time.perf_counter()
 
 
-async def _look(client: openai.AsyncOpenAI, server: Server) -> Problem | None:
-    import httpx2
-
-    try:
-        timeout = min(server.timeout, _LOOK_SECONDS)
-        options: Any = {"max_retries": 0, "timeout": timeout}
-        await client.get("/models", cast_to=httpx2.Response, options=options)
-    except Exception as exc:  # noqa: BLE001 - whatever it is, it is told
-        return tell_exception(exc, server)
-    return None
+def _end(desk: _Desk, threads: list[threading.Thread]) -> None:
+    """Let the threads end; one that waits for a server ends when that says something."""
+    desk.is_closed = True
+    for _ in threads:
+        desk.jobs.put(None)
+    deadline = time.monotonic() + _END_SECONDS
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
 
 
-async def _ask(client: openai.AsyncOpenAI, server: Server, request: Request) -> Result:
+def _work(desk: _Desk) -> None:
+    """Send what is to be sent until the connection is closed."""
+    with desk.make_client() as client:
+        while (job := desk.jobs.get()) is not None:
+            if desk.wants(job):
+                desk.results.put((job, _ask(client, desk, job)))
+
+
+def _ask(client: openai.OpenAI, desk: _Desk, job: _Job) -> Result:
     """Return what came of a request; a stream that was cut is asked for again, as a call is."""
-    ask = _ask_stream if request.stream else _ask_whole
-    result: Result = Problem("")
+    server = desk.server
+    result: Result = cut(server)
     for attempt in range(server.max_retries + 1):
         if attempt:
-            await asyncio.sleep(min(0.5 * 2 ** (attempt - 1), 8.0))
+            time.sleep(min(0.5 * 2 ** (attempt - 1), 8.0))
         try:
-            result = await ask(client, server, request)
+            if job.request.stream:
+                result = _ask_stream(client, desk, job)
+            else:
+                result = _ask_whole(client, server, job.request)
         except _CutError:
-            result = cut(server)
-            continue
+            if desk.wants(job):
+                continue
         except Exception as exc:  # noqa: BLE001 - whatever it is, it is told
             result = tell_exception(exc, server)
         break
@@ -208,15 +223,12 @@ class _CutError(Exception):
     """A stream ended before it was complete."""
 
 
-def _body(server: Server, request: Request) -> dict[str, object]:
-    return {"model": server.model, **request.body}
-
-
-async def _ask_whole(client: openai.AsyncOpenAI, server: Server, request: Request) -> Result:
+def _ask_whole(client: openai.OpenAI, server: Server, request: Request) -> Result:
     import httpx2
 
     # Not parsed into the client's own models: that takes longer than the rest of a call.
-    response = await client.post(request.path, cast_to=httpx2.Response, body=_body(server, request))
+    body = {"model": server.model, **request.body}
+    response = client.post(request.path, cast_to=httpx2.Response, body=body)
     seconds = time.perf_counter() - response.request.extensions[_STARTED]
     collector = Collector()
     collector.add(response.json(), seconds)
@@ -225,40 +237,48 @@ async def _ask_whole(client: openai.AsyncOpenAI, server: Server, request: Reques
     return collector.finish(seconds)
 
 
-async def _ask_stream(client: openai.AsyncOpenAI, server: Server, request: Request) -> Result:
+def _ask_stream(client: openai.OpenAI, desk: _Desk, job: _Job) -> Result:
     import openai
 
-    body = _body(server, request) | {"stream": True}
-    stream: openai.AsyncStream[Any] = await client.post(
-        request.path,
+    body = {"model": desk.server.model, **job.request.body, "stream": True}
+    stream: openai.Stream[Any] = client.post(
+        job.request.path,
         cast_to=object,
         body=body,
         stream=True,
-        stream_cls=openai.AsyncStream[object],
+        stream_cls=openai.Stream[object],
     )
     started = stream.response.request.extensions[_STARTED]
     collector = Collector()
-    async with stream:
+    with stream:
         if stream.response.headers.get("content-type", "").startswith("application/json"):
-            await stream.response.aread()  # it does not stream
+            stream.response.read()  # it does not stream
             collector.add(stream.response.json(), time.perf_counter() - started)
         else:
-            await _collect(stream, collector, started)
+            _collect(stream, collector, started, lambda: desk.wants(job))
     if not collector.seen:
-        return no_completion(server, "its stream has no choices")
+        return no_completion(desk.server, "its stream has no choices")
     if not collector.finish_reason:
         raise _CutError
     return collector.finish(time.perf_counter() - started)
 
 
-async def _collect(stream: openai.AsyncStream[Any], collector: Collector, started: float) -> None:
+def _collect(
+    stream: openai.Stream[Any],
+    collector: Collector,
+    started: float,
+    is_wanted: Callable[[], bool],
+) -> None:
     import openai
 
-    try:
-        async for chunk in stream:
-            collector.add(chunk, time.perf_counter() - started)
-    except openai.APITimeoutError:
-        raise
-    except openai.APIConnectionError as exc:
-        if not collector.finish_reason:
-            raise _CutError from exc
+    with contextlib.closing(stream):
+        try:
+            for chunk in stream:
+                collector.add(chunk, time.perf_counter() - started)
+                if not is_wanted():
+                    return
+        except openai.APITimeoutError:
+            raise
+        except openai.APIConnectionError as exc:
+            if not collector.finish_reason:
+                raise _CutError from exc
