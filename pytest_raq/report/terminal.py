@@ -62,7 +62,7 @@ def suite_lines(result: SuiteResult) -> list[Line]:
         *_model_table(result),
         *_significance(result.tests),
         *_standing(result),
-        *(Line(text) for text in judge_lines(result.judges)),
+        *_judges(result),
         *_verdicts(result),
         *(Line(f"note: {note}") for note in result.notes),
     ]
@@ -160,6 +160,14 @@ def _standing(result: SuiteResult) -> Iterator[Line]:
             f"  {change.first} – {change.second}: {before} ({_p(change.p_before)})"
             f" → {now} ({_p(change.p_now)}), {change.test}"
         )
+
+
+def _judges(result: SuiteResult) -> Iterator[Line]:
+    """Yield what is known of the judges; why they are not believed where no verdict says it."""
+    for text in judge_lines(result.judges):
+        yield Line(text)
+    if result.judges and result.judges.problem and not result.verdicts:
+        yield Line(f"NOT MEASURED: {safe_text(result.judges.problem, 600)}", Style.RED)
 
 
 def _verdicts(result: SuiteResult) -> Iterator[Line]:
