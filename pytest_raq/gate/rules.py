@@ -33,7 +33,7 @@ class GateInput:
 
     ``expected`` counts the questions of the suite, also where a selection ran
     fewer, ``answered`` those with an answer of today, ``ranked`` those with an
-    answer and a complete ranking. ``judge_problem`` says why the judge is not
+    answer and a complete ranking. ``judge_problems`` say why judges are not
     believed. ``f1_now`` and ``f1_before`` are means over
     the same questions. ``same_machine`` is None where it is not known,
     ``models`` how many Holm's correction counts.
@@ -50,7 +50,7 @@ class GateInput:
     speed: tuple[SpeedEvidence, ...] = ()
     same_machine: bool | None = None
     models: int = 1
-    judge_problem: str = ""
+    judge_problems: tuple[str, ...] = ()
 
 
 Finding = tuple[Decision, list[str]]
@@ -92,8 +92,8 @@ def is_failure(verdict: Verdict, settings: GateSettings) -> bool:
 
 def _decide_quality(given: GateInput, settings: GateSettings) -> Finding:
     missing = list(words.missing(given.expected, given.answered, given.ranked, settings))
-    if given.judge_problem or min(given.answered, given.ranked) < 1:
-        problems = [*words.told(given.judge_problem), *missing, *words.told(given.baseline_problem)]
+    if given.judge_problems or min(given.answered, given.ranked) < 1:
+        problems = [*given.judge_problems, *missing, *words.told(given.baseline_problem)]
         return Decision.NOT_MEASURED, problems
     if given.baseline_problem:
         return Decision.NO_BASELINE, [given.baseline_problem, *missing]

@@ -12,7 +12,7 @@ from pytest_raq.stats.agreement import length_preference, proportion, spearman_w
 from pytest_raq.stats.squad import f1
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pytest_raq.judging.protocol import Case, Judge
     from pytest_raq.judging.sentinels import Sentinel
@@ -22,15 +22,21 @@ AGAIN = 20
 """Cases at most that are asked once more where each is read in one order."""
 
 
-def check_judge(judge: Judge, sentinels: Sequence[Sentinel], *, again: bool = False) -> JudgeCheck:
+def check_judge(
+    judge: Judge,
+    sentinels: Sequence[Sentinel],
+    *,
+    again: bool = False,
+    tell: Callable[[int, int], None] | None = None,
+) -> JudgeCheck:
     """Let a judge rank sentinels and return how it did.
 
     With ``again`` a judge that reads each case in one order is asked some
     cases a second time, in another order, to see whether it stays the same.
+    ``tell`` is told how many cases of how many are ranked.
     """
     name = judge.identity.name
-    answers = verdicts(judge, [item.case for item in sentinels])
-    said = [(item, next(answers)) for item in sentinels]
+    said = list(_listen(judge, sentinels, tell or (lambda *_: None)))
     heard = [(item, Heard(item.case, v)) for item, v in said if isinstance(v, Order)]
     reasons = [v.reason for _, v in said if isinstance(v, NoOrder)]
     orders = max((len(item.order.readings) for _, item in heard), default=0)
@@ -53,6 +59,16 @@ def check_judge(judge: Judge, sentinels: Sequence[Sentinel], *, again: bool = Fa
         f1=f1_trend(cases),
         f1_spearman=f1_spearman(cases),
     )
+
+
+def _listen(
+    judge: Judge, sentinels: Sequence[Sentinel], tell: Callable[[int, int], None]
+) -> Iterator[tuple[Sentinel, Order | NoOrder]]:
+    tell(0, len(sentinels))
+    answers = verdicts(judge, [item.case for item in sentinels])
+    for done, (item, verdict) in enumerate(zip(sentinels, answers, strict=True), start=1):
+        tell(done, len(sentinels))
+        yield item, verdict
 
 
 def _share(results: Iterable[bool]) -> Proportion:
@@ -94,8 +110,7 @@ def _read_twice(heard: Answered) -> Iterator[bool]:
 def _asked_again(judge: Judge, heard: Answered) -> Iterator[bool]:
     chosen = heard[:AGAIN]
     answers = verdicts(judge, [once_more(sentinel).case for sentinel, _ in chosen])
-    for _, item in chosen:
-        verdict = next(answers)
+    for (_, item), verdict in zip(chosen, answers, strict=True):
         if isinstance(verdict, Order):
             yield Heard(item.case, verdict).ranks == item.ranks
 
@@ -105,7 +120,7 @@ def position_trend(heard: Iterable[Heard]) -> Trend:
     return trend(
         (tier_ranks(reading.tiers, len(reading.shown)), _earliness(reading.shown))
         for item in heard
-        for reading in item.order.readings
+        for reading in item.readings
     )
 
 

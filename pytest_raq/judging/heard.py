@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import tee
 from typing import TYPE_CHECKING
@@ -11,9 +12,10 @@ from pytest_raq.judging.protocol import NoOrder, Order
 from pytest_raq.judging.ranking import find_fault, mid_ranks
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from pytest_raq.judging.protocol import Case, Judge
+    from pytest_raq.records import Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,16 @@ class Heard:
     def ranks(self) -> list[float]:
         """Mid-ranks of the texts."""
         return tier_ranks(self.order.tiers, len(self.case.texts))
+
+    @property
+    def readings(self) -> list[Reading]:
+        """What the order was made of, as far as it is complete."""
+        texts = list(range(len(self.case.texts)))
+        return [
+            reading
+            for reading in self.order.readings
+            if sorted(reading.shown) == texts and not find_fault(self.case, Order(reading.tiers))
+        ]
 
 
 def tier_ranks(tiers: Sequence[Sequence[int]], size: int) -> list[float]:
@@ -42,14 +54,14 @@ def verdicts(judge: Judge, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
     An order that is not complete is none.
     """
     mine, theirs = tee(cases)
-    said = _said(judge, theirs)
-    for case in mine:
-        verdict = next(said)
-        fault = find_fault(case, verdict) if isinstance(verdict, Order) else ""
-        yield NoOrder(fault, verdict.exchanges) if fault else verdict
+    with closing(_said(judge, theirs)) as said:
+        for case in mine:
+            verdict = next(said)
+            fault = find_fault(case, verdict) if isinstance(verdict, Order) else ""
+            yield NoOrder(fault, verdict.exchanges) if fault else verdict
 
 
-def _said(judge: Judge, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
+def _said(judge: Judge, cases: Iterable[Case]) -> Generator[Order | NoOrder]:
     reason = f"judge {judge.identity.name!r} gave no verdict"
     try:
         yield from judge.order(cases)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from pytest_raq.gate import judge_problem
+from pytest_raq.generation import NoProgress
 from pytest_raq.judging import rank_contestants
 from pytest_raq.judging.agreeing import agreement, habits
 from pytest_raq.judging.checking import check_judge
@@ -18,9 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_raq.config import GateSettings
-    from pytest_raq.generation import ModelAnswers
+    from pytest_raq.generation import ModelAnswers, Progress
     from pytest_raq.judging import Judge
     from pytest_raq.judging.panel import Panel, Seat
+    from pytest_raq.judging.sentinels import Sentinel
     from pytest_raq.records import JudgeCheck, Question, Ranking
 
 Entry = tuple["Question", "Mapping[str, str]"]
@@ -51,26 +54,29 @@ class Bench:
     def rank(self, entries: Iterable[Entry]) -> Iterator[Ranking]:
         """Yield the ranking of each question and its texts by contestant, in order."""
         items = list(entries)
-        if any(_needs_a_judge(question, texts) for question, texts in items):
-            self._check()
+        self.check(items)
         self._texts |= {question.id: texts for question, texts in items}
         yield from rank_contestants(self.panel, items, self._families)
 
-    def _check(self) -> None:
-        if self._checks is not None:
+    def check(self, entries: Sequence[Entry], progress: Progress | None = None) -> None:
+        """Let judges that cost something rank sentinels, once, if one of the entries needs them."""
+        if self._checks is not None or not any(_needs_a_judge(*entry) for entry in entries):
             return
         costly = [seat for seat in self.panel.seats if not seat.judge.is_free]
         if not (costly and self._settings.min_judge_accuracy):
             self._checks = {}
             return
         sentinels = make_sentinels(self._questions, seed=self._seed)
-        self._checks = {seat.name: check_judge(seat.judge, sentinels) for seat in costly}
+        self._checks = {
+            seat.name: check_told(seat.judge, sentinels, progress or NoProgress())
+            for seat in costly
+        }
 
     @property
-    def problem(self) -> str:
-        """Why the judges are not believed; empty when they are, or were not asked yet."""
+    def problems(self) -> tuple[str, ...]:
+        """Why judges are not believed; empty when they are, or were not asked yet."""
         found = (judge_problem(check, self._settings) for check in (self._checks or {}).values())
-        return "; ".join(problem for problem in found if problem)
+        return tuple(problem for problem in found if problem)
 
     def report(self, contestants: Mapping[str, str]) -> JudgeReport:
         """Return what is known of the judges.
@@ -86,7 +92,7 @@ class Bench:
             agreement=agreement(seats) if several else None,
             ranks=self._ranks(seats, contestants) if several else {},
             agreed=self._agreed(seats),
-            problem=self.problem,
+            problems=self.problems,
             notes=tuple(self._notes(contestants)),
         )
 
@@ -126,6 +132,22 @@ class Bench:
                 " it may prefer their answers to those of other models;"
                 " a panel leaves a judge out where its own family answers"
             )
+
+
+def check_told(
+    judge: Judge, sentinels: Sequence[Sentinel], progress: Progress, *, again: bool = False
+) -> JudgeCheck:
+    """Let a judge rank sentinels, and show how far it is."""
+    name, started = f"{judge.identity.name}, under test", time.monotonic()
+
+    def tell(done: int, total: int) -> None:
+        progress.judged(name, done, total, str(judge.spending))
+
+    found = check_judge(judge, sentinels, again=again, tell=tell if sentinels else None)
+    seconds = time.monotonic() - started
+    if sentinels:
+        progress.all_judged(name, len(sentinels), seconds, str(judge.spending))
+    return found
 
 
 def families(

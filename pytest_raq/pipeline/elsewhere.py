@@ -82,7 +82,7 @@ def rank_answers(
         suite=SUITE,
         models={model: _summary(model, table, tests) for model in table.answers},
         tests=tests,
-        verdicts=_verdicts(table, rankings, comparison, settings, bench.problem),
+        verdicts=_verdicts(table, rankings, comparison, settings, bench.problems),
         questions=tuple(_result(item, table, rankings[item.id], comparison) for item in questions),
         provenance=_provenance(table, judge),
         passages=len(set(clusters.values())),
@@ -161,14 +161,14 @@ def _verdicts(
     rankings: Mapping[str, Ranking],
     comparison: _Comparison,
     settings: GateSettings,
-    judge_problem: str,
+    judge_problems: tuple[str, ...],
 ) -> dict[str, Verdict]:
     scores = {} if not comparison.baseline else _f1_scores(table)
     return {
         model: decide(
             replace(
                 _gate_input(model, table, rankings, comparison, scores),
-                judge_problem=judge_problem,
+                judge_problems=judge_problems,
             ),
             settings,
         )

@@ -42,7 +42,7 @@ class Material:
     """What a run has in hand.
 
     ``problems`` says why a model has no baseline to compare with,
-    ``judge_problem`` why the judge is not believed;
+    ``judge_problems`` why judges are not believed;
     ``accepted_speeds`` are those of accepted files that were timed in this run.
     """
 
@@ -55,7 +55,7 @@ class Material:
     accepted_speeds: Mapping[str, SpeedSamples]
     same_machine: bool | None
     seed: int
-    judge_problem: str = ""
+    judge_problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _input(model: str, material: Material, quality: Mapping[str, QualityEvidence
         speed=_speed(model, material),
         same_machine=model in material.accepted_speeds or material.same_machine,
         models=len(quality),
-        judge_problem=material.judge_problem,
+        judge_problems=material.judge_problems,
     )
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from pytest_raq.datasets import load_questions
 from pytest_raq.gate import judge_problem, why_unmeasured
 from pytest_raq.judging import open_judge, remember
-from pytest_raq.judging.checking import check_judge
 from pytest_raq.judging.sentinels import make_sentinels
+from pytest_raq.pipeline.bench import check_told
 from pytest_raq.pipeline.people import agree_with_people, read_human_rankings
 from pytest_raq.store import load_baseline
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_raq.config import SuiteDefinition
+    from pytest_raq.generation import Progress
     from pytest_raq.records import HumanAgreement, JudgeCheck
     from pytest_raq.store import ForgivingStore
 
@@ -30,6 +31,7 @@ class Check:
     baselines_folder: Path
     store: ForgivingStore
     questions: int
+    progress: Progress
     human: Path | None = None
     fresh: bool = False
 
@@ -65,7 +67,7 @@ def check_suite(suite: SuiteDefinition, check: Check) -> list[CheckedJudge]:
         asked = remember(judge, check.store, fresh=check.fresh)
         try:
             asked.prepare()
-            done = check_judge(asked, sentinels, again=True)
+            done = check_told(asked, sentinels, check.progress, again=True)
             people = agree_with_people(asked, human) if human else None
         finally:
             asked.close()

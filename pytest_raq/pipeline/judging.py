@@ -53,8 +53,9 @@ class RankingStream:
 
     def _open(self, question_ids: list[str]) -> None:
         self._done, self._total = 0, len(question_ids)
-        self._started = time.monotonic()
         entries = [self._entry(question_id) for question_id in question_ids]
+        self._bench.check(entries, self._progress)
+        self._started = time.monotonic()
         self._stream = self._bench.rank(entries)
         self._tell()
 

@@ -273,7 +273,7 @@ class SuiteRun:
             accepted_speeds=self._accepted_speeds,
             same_machine=None if before is None else dict(before) == describe_machine(),
             seed=self.suite.dataset.seed,
-            judge_problem=self._bench.problem,
+            judge_problems=self._bench.problems,
         )
 
     @property
@@ -356,8 +356,8 @@ class SuiteRun:
         ranking; the old baseline then stays.
         """
         refuse_unmeasured(self._path, self._answers, self.questions, self._joint_ranking)
-        if self._bench.problem:
-            raise MeasurementError(f"{self._path} is not updated: {self._bench.problem}")
+        for problem in self._bench.problems:
+            raise MeasurementError(f"{self._path} is not updated: {problem}")
         accepted = make_baseline(self.result(), reason)
         save_baseline(self._baselines_folder, accepted)
         self._was_accepted = True

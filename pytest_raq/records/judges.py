@@ -138,7 +138,7 @@ class HumanAgreement:
 class JudgeReport:
     """What a run knows of its judges.
 
-    ``problem`` says why they are not believed (empty when they are),
+    ``problems`` say why they are not believed (empty when they are),
     ``ranks`` is question id → judge → contestant → mid-rank, for panels.
     """
 
@@ -148,5 +148,5 @@ class JudgeReport:
     agreement: Agreement | None = None
     ranks: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     agreed: Mapping[str, bool] = field(default_factory=dict)
-    problem: str = ""
+    problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -25,7 +25,7 @@ def judges_to_json(report: JudgeReport | None) -> Json | None:
     agreement = report.agreement
     return {
         "judges": list(report.judges),
-        "problem": report.problem,
+        "problems": list(report.problems),
         "check": {name: check_to_json(check) for name, check in report.checks.items()},
         "habits": {name: _habits(habits) for name, habits in report.habits.items()},
         "agreement": None if agreement is None else _agreement(agreement),

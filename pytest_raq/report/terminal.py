@@ -166,8 +166,8 @@ def _judges(result: SuiteResult) -> Iterator[Line]:
     """Yield what is known of the judges; why they are not believed where no verdict says it."""
     for text in judge_lines(result.judges):
         yield Line(text)
-    if result.judges and result.judges.problem and not result.verdicts:
-        yield Line(f"NOT MEASURED: {safe_text(result.judges.problem, 600)}", Style.RED)
+    for problem in result.judges.problems if result.judges and not result.verdicts else ():
+        yield Line(f"NOT MEASURED: {safe_text(problem, 600)}", Style.RED)
 
 
 def _verdicts(result: SuiteResult) -> Iterator[Line]:
