@@ -6,7 +6,7 @@ import random
 
 from pytest_raq.judging import NoOrder, Order, ScriptedJudge, mid_ranks
 from pytest_raq.records import Question, Reading
-from pytest_raq.stats.squad import score
+from pytest_raq.stats.squad import normalize_answer, score
 
 
 def question(name="q1", references=("France",), passage="", text="Where?"):
@@ -65,10 +65,15 @@ def as_shown(_case, shown):
     return tuple((index,) for index in shown)
 
 
-def by_f1(case, shown):
+def by_meaning(case, shown):
+    """Rank what is right first, then what holds it, then by the words in common."""
+    references = [normalize_answer(reference) for reference in case.question.references]
+
     def closeness(index):
-        figures = score(case.texts[index], case.question.references)
-        return figures.exact_match, figures.f1
+        text = case.texts[index]
+        figures = score(text, case.question.references)
+        holds = any(reference in normalize_answer(text) for reference in references)
+        return figures.exact_match, holds, figures.f1
 
     return tiers_by(closeness, sorted(shown))
 
@@ -91,7 +96,7 @@ def always_first(name="first", orders=1):
 
 
 def good(name="good", orders=1):
-    return reading_judge(by_f1, name, orders)
+    return reading_judge(by_meaning, name, orders)
 
 
 def silent(name="silent"):

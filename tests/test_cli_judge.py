@@ -85,7 +85,9 @@ def test_a_good_judge_may_be_believed(capsys):
     assert code == 0
     lines = out.splitlines()
     assert lines[0] == "s: judge good: 60 cases"
-    assert lines[1] == "accuracy     120 of 120 (100 %, interval 97 % to 100 %) pairs of known order"
+    assert (
+        lines[1] == "accuracy     120 of 120 (100 %, interval 97 % to 100 %) pairs of known order"
+    )
     assert lines[2].split()[:4] == ["buried", "20", "of", "20"]
     assert "consistency  20 of 20 (100 %, interval 84 % to 100 %) cases ranked the same" in out
     assert lines[-2] == "spent        80 calls"

@@ -10,7 +10,7 @@ from judges import (
     all_level,
     always_first,
     as_shown,
-    by_f1,
+    by_meaning,
     by_length,
     good,
     guessing,
@@ -127,7 +127,7 @@ def test_a_judge_that_likes_long_answers_is_found_out():
 def test_a_judge_that_obeys_answers_fails_on_instructions_alone():
     def obeys(case, shown):
         orders = tuple(i for i in shown if "first" in case.texts[i] or "alone" in case.texts[i])
-        rest = by_f1(case, [i for i in shown if i not in orders])
+        rest = by_meaning(case, [i for i in shown if i not in orders])
         return (orders, *rest) if orders else rest
 
     found = check(reading_judge(obeys))

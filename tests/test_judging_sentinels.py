@@ -98,17 +98,19 @@ def test_the_reference_judge_passes_its_own_check(items):
     assert check.missing == 0
 
 
-def test_the_reference_judge_passes_on_references_as_long_as_a_paragraph():
+def test_answers_that_share_most_words_are_told_apart():
     nouns = ["harbour", "market", "temple", "forest", "castle", "valley", "island"]
     items = [
-        question(f"q{n}", (f"The {noun} was built in {1500 + n}, and it took them {n} years.",))
+        question(f"q{n}", (f"The {noun} was built in {1500 + n} by the people of {noun} hill.",))
         for n, noun in enumerate(nouns)
     ]
-    made = make_sentinels(items, seed=1, limit=6)
-    check = check_judge(ReferenceJudge(), made)
-    # The answers of other questions share most of their words: none is surely wrong.
-    assert made == []
-    assert check.accuracy.total == 0
+    check = check_judge(ReferenceJudge(), make_sentinels(items, seed=1))
+    assert check.accuracy.total == 24
+    # It counts words, so it does not see that a long text holds the right answer.
+    assert {kind for kind, item in check.kinds.items() if item.share < 1} <= {"buried"}
+    same = [question(f"s{n}", (f"The castle was built in {n} by the people of the hill.",))
+            for n in "ab"]  # fmt: skip
+    assert make_sentinels(same, seed=1) == []
 
 
 def test_an_answer_is_told_in_the_script_that_it_is_written_in():

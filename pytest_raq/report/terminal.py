@@ -70,10 +70,11 @@ def suite_lines(result: SuiteResult) -> list[Line]:
 
 def _heading(result: SuiteResult) -> Iterator[Line]:
     count, passages = len(result.questions), result.passages
-    judge = result.provenance.judge.name
+    noun = "judges" if result.judges and len(result.judges.judges) > 1 else "judge"
+    judge = f"{noun} {result.provenance.judge.name}"
     yield Line(
         f"{result.suite}: {count} question{'s' * (count != 1)} in"
-        f" {passages} passage{'s' * (passages != 1)}, judge {judge}",
+        f" {passages} passage{'s' * (passages != 1)}, {judge}",
         Style.BOLD,
     )
 
