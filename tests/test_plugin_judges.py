@@ -92,9 +92,7 @@ def test_a_good_judge_is_tested_once_and_asked_nothing_twice(project):
     result = run(project, "--raq-update")
     assert result.ret == 0
     result.stdout.fnmatch_lines(
-        [
-            "judge good: 24 of 24 (100 %, interval 86 % to 100 %) pairs of known order ranked rightly,*"
-        ]
+        ["judge good: 24 of 24 (100 %, interval 86 % to 100 %) pairs of known order ranked*"]
     )
     asked = [question for _, question, _ in judged(project)]
     assert len([name for name in asked if "sentinel" in name]) == 12
@@ -119,9 +117,7 @@ def test_a_judge_that_prefers_what_it_reads_first_is_refused(project):
     result.stdout.fnmatch_lines(
         [
             "judge first: * pairs of known order ranked rightly, place in the prompt tau 1.00, *",
-            "NOT MEASURED first: judge 'first' is not believed: it ranked * of 24 pairs of known*"
-            " order rightly (*); min_judge_accuracy is 80 %; it prefers what it reads first"
-            " (Kendall's tau 1.00, p < 0.001)",
+            "NOT MEASURED first: judge 'first' is not believed: it ranked * of 24 pairs*; it prefers*",
         ]
     )
     small = results(project, "--raq-judge", "first")
@@ -170,8 +166,7 @@ def test_a_panel_is_told_with_its_agreement(project):
     result.stdout.fnmatch_lines(
         [
             "small: 20 questions in 10 passages, judges good, reference, twice",
-            "judges good, reference, twice on 20 questions: Kendall's W 1.00 (by chance 0.33),"
-            " Krippendorff's α 1.00",
+            "judges good, *20 questions: Kendall's W 1.00 (by chance 0.33), Krippendorff's α 1.00",
             "  good – reference: tau 1.00, 20 of 20 pairs alike",
         ]
     )
@@ -179,9 +174,9 @@ def test_a_panel_is_told_with_its_agreement(project):
     agreement = small["judge"]["agreement"]
     assert agreement["kendall_w"] == agreement["kendall_w_by_question"]["q3"] == 1.0
     assert [pair["second"] for pair in agreement["pairs"]] == ["reference", "twice", "twice"]
-    assert small["judge"]["ranks"]["q3"] == dict.fromkeys(
-        ("good", "reference", "twice"), {"first": 1.0, "second": 2.0}
-    )
+    assert small["judge"]["ranks"]["q3"] == {
+        judge: {"first": 1.0, "second": 2.0} for judge in ("good", "reference", "twice")
+    }
     assert list(small["judge"]["check"]) == ["good", "twice"]
     assert small["provenance"]["judge"]["name"] == "good, reference, twice"
     assert run(project).ret == 0
