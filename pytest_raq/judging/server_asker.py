@@ -64,17 +64,25 @@ class ServerAsker:
         return replies
 
     def _try(self, trial: Ask) -> Iterator[Reply]:
-        """Yield what comes of the trial in a form; JudgeError when the form is not at fault."""
+        """Yield what comes of the trial in a form; JudgeError when the form is not at fault.
+
+        Some servers fail where they do not know a form: it is not long insisted on.
+        """
+        retries: int | None = 0
         while True:
             body = self._body(trial)
-            self._connection().start(0, Request(_PATH, body))
+            self._connection().start(0, Request(_PATH, body, retries=retries))
             _, result = self._connection().take()
-            learnt = isinstance(result, Problem) and self._parameters.learn(result, body)
-            if isinstance(result, Problem) and not learnt and _is_hopeless(result):
-                raise JudgeError(result.reason)
             yield self._reply(result)
-            if not learnt:
+            if not isinstance(result, Problem):
                 return
+            if self._parameters.learn(result, body):
+                continue
+            if not _is_hopeless(result):
+                return
+            if result.is_final or retries is None:
+                raise JudgeError(result.reason)
+            retries = None
 
     def _body(self, ask: Ask) -> dict[str, object]:
         return self._parameters.write(

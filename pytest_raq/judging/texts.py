@@ -65,7 +65,7 @@ def cut(text: str, length: int) -> str:
 
 def show(text: str, length: int) -> str:
     """Return what the judge reads of an answer."""
-    return cut(defuse(strip_reasoning(text)), length)
+    return cut(defuse(strip_reasoning(text)).strip(), length)
 
 
 def label(index: int) -> str:

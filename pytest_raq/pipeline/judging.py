@@ -28,7 +28,8 @@ class RankingStream:
         self._bench, self._entry, self._progress = bench, entry, progress
         self._judge = bench.panel
         self._stream: Iterator[Ranking] | None = None
-        self._done = self._total = 0
+        self._waiting: set[str] = set()
+        self._total = 0
         self._started = 0.0
 
     def up_to(self, question_id: str, ready: Iterable[str]) -> Iterator[Ranking]:
@@ -37,12 +38,10 @@ class RankingStream:
         The judge works ahead on questions that are ``ready``: the ids of those
         that have their answers and no ranking.
         """
-        if self._stream is not None:
-            yield from self._pull(question_id)
-        if self._stream is None:
+        if question_id not in self._waiting:
             others = [name for name in ready if name != question_id]
             self._open([question_id, *others])
-            yield from self._pull(question_id)
+        yield from self._pull(question_id)
 
     def all_of(self, question_ids: Iterable[str]) -> Iterator[Ranking]:
         """Yield the rankings of questions, in their order."""
@@ -52,7 +51,8 @@ class RankingStream:
             yield from self._pull(question_id)
 
     def _open(self, question_ids: list[str]) -> None:
-        self._done, self._total = 0, len(question_ids)
+        self.stop()
+        self._waiting, self._total = set(question_ids), len(question_ids)
         entries = [self._entry(question_id) for question_id in question_ids]
         self._bench.check(entries, self._progress)
         self._started = time.monotonic()
@@ -60,27 +60,27 @@ class RankingStream:
         self._tell()
 
     def _pull(self, question_id: str) -> Iterator[Ranking]:
-        """Yield rankings up to that of a question; at its end the stream is given up."""
-        for ranking in self._stream or ():
-            self._done += 1
+        """Yield rankings up to that of a question."""
+        assert self._stream is not None
+        for ranking in self._stream:
+            self._waiting.discard(ranking.question_id)
             self._tell()
             yield ranking
             if ranking.question_id == question_id:
                 break
-        if self._done == self._total:
-            self.stop()
 
     def _tell(self) -> None:
         if self._judge.is_free:
             return
         name, spent = self._judge.identity.name, str(self._judge.spending)
-        self._progress.judged(name, self._done, self._total, spent)
-        if self._done == self._total:
+        self._progress.judged(name, self._total - len(self._waiting), self._total, spent)
+        if not self._waiting:
             seconds = time.monotonic() - self._started
-            self._progress.all_judged(name, self._done, seconds, spent)
+            self._progress.all_judged(name, self._total, seconds, spent)
 
     def stop(self) -> None:
         """Give up what is in flight."""
+        self._waiting.clear()
         if self._stream is not None:
             stream, self._stream = self._stream, None
             close: Callable[[], None] | None = getattr(stream, "close", None)

@@ -45,11 +45,15 @@ _STARTED = "raq_started"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What is sent: the ``body`` without the model's name, to e.g. ``/chat/completions``."""
+    """What is sent: the ``body`` without the model's name, to e.g. ``/chat/completions``.
+
+    ``retries`` stands for those of the server, where it is given.
+    """
 
     path: str
     body: Mapping[str, object]
     stream: bool = False
+    retries: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +232,8 @@ def _ask_whole(client: openai.OpenAI, server: Server, request: Request) -> Resul
 
     # Not parsed into the client's own models: that takes longer than the rest of a call.
     body = {"model": server.model, **request.body}
-    response = client.post(request.path, cast_to=httpx2.Response, body=body)
+    options: Any = {} if request.retries is None else {"max_retries": request.retries}
+    response = client.post(request.path, cast_to=httpx2.Response, body=body, options=options)
     seconds = time.perf_counter() - response.request.extensions[_STARTED]
     collector = Collector()
     collector.add(response.json(), seconds)
