@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import ConfigError
-from pytest_raq.judging.protocol import Case, NoOrder, Order
+from pytest_raq.judging.protocol import Case, NoOrder, Order, Spending
 from pytest_raq.records import JudgeIdentity
 from pytest_raq.stats.squad import score_answer
 
@@ -29,6 +29,17 @@ class ReferenceJudge:
     def identity(self) -> JudgeIdentity:
         """The name and the rule."""
         return JudgeIdentity(name=NAME, options={"rule": "exact_match, f1"})
+
+    @property
+    def spending(self) -> Spending:
+        """Nothing."""
+        return Spending()
+
+    def prepare(self) -> None:
+        """Be ready."""
+
+    def close(self) -> None:
+        """Hold nothing."""
 
     def order(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
         """Yield the order of each case; none for a question without references."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.datasets import load_questions
 from pytest_raq.errors import BaselineError
 from pytest_raq.generation import ModelAnswers
-from pytest_raq.judging import open_judge, remember
+from pytest_raq.judging import open_judge, open_panel, remember
 from pytest_raq.pipeline.fitting import check_questions
 from pytest_raq.pipeline.run import SuiteRun
 from pytest_raq.store import baseline_path, load_baseline, show_path
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.config import ModelDefinition, SuiteDefinition
     from pytest_raq.generation import EnginePool, Progress, Sharing
+    from pytest_raq.judging import Judge, Panel
     from pytest_raq.records import Baseline
     from pytest_raq.store import ForgivingStore
 
@@ -57,6 +58,7 @@ def build_run(
     """
     questions = load_questions(suite.dataset, suite.path.parent)
     check_questions(suite, questions, models.values())
+    judge = _panel(suite, models_folder, resources)
 
     def answers_of(model: ModelDefinition, shared: Sharing | None = None) -> ModelAnswers:
         return ModelAnswers(
@@ -68,6 +70,7 @@ def build_run(
             fresh=resources.fresh,
             sharing=shared,
             suite=suite.name,
+            before=judge.prepare,
         )
 
     sharing = resources.sharing
@@ -80,12 +83,23 @@ def build_run(
         suite,
         questions,
         answers,
-        remember(open_judge(suite.judge, models_folder), resources.store, fresh=resources.fresh),
+        judge,
+        progress=resources.progress,
         baselines_folder=baselines_folder,
         baseline=baseline,
         baseline_problem=problem,
         originals={name: answers_of(model) for name, model in (originals or {}).items()},
     )
+
+
+def _panel(suite: SuiteDefinition, models_folder: Path, resources: Resources) -> Panel:
+    store = resources.store
+
+    def open_one(name: str) -> Judge:
+        judge = open_judge(name, models_folder, store.file_sha256)
+        return remember(judge, store, fresh=resources.fresh)
+
+    return open_panel(suite.judges, models_folder, open_one, min_share=suite.gate.min_judges)
 
 
 def _baseline(folder: Path, suite: str) -> tuple[Baseline | None, str]:

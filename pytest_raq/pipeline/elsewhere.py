@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import ConfigError
 from pytest_raq.gate import GateInput, decide
-from pytest_raq.judging import rank_contestants
+from pytest_raq.generation import NoProgress
+from pytest_raq.pipeline.bench import Bench
+from pytest_raq.pipeline.judging import RankingStream, tell_judging
 from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import (
     Answer,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pytest_raq.config import GateSettings
+    from pytest_raq.generation import Progress
     from pytest_raq.judging import Judge
     from pytest_raq.pipeline.answers_file import AnswerTable
     from pytest_raq.records import (
@@ -56,6 +59,7 @@ def rank_answers(
     *,
     baseline: str = "",
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> SuiteResult:
     """Judge, rank and test the answers of a table; the result of a suite.
 
@@ -68,21 +72,36 @@ def rank_answers(
     """
     _refuse_baseline(table, baseline)
     questions = table.questions.questions
-    ranked = rank_contestants(judge, ((item, _texts(table, item.id)) for item in questions))
-    rankings = {ranking.question_id: ranking for ranking in ranked}
+    bench = Bench(judge, questions, settings, seed=seed)
+    rankings = _rank(table, bench, progress or NoProgress())
     clusters = {item.id: item.cluster for item in questions}
+    judges = bench.report({model: model for model in table.answers})
     tests = rank_tests(rankings.values(), clusters, list(table.answers), seed=seed)
     comparison = _compare(table, rankings, settings, baseline, seed)
     return SuiteResult(
         suite=SUITE,
         models={model: _summary(model, table, tests) for model in table.answers},
         tests=tests,
-        verdicts=_verdicts(table, rankings, comparison, settings),
+        verdicts=_verdicts(table, rankings, comparison, settings, bench.problems),
         questions=tuple(_result(item, table, rankings[item.id], comparison) for item in questions),
         provenance=_provenance(table, judge),
         passages=len(set(clusters.values())),
-        notes=tuple(_notes(table, baseline)),
+        notes=(
+            *judges.notes,
+            *_notes(table, baseline),
+            *tell_judging(judge, rankings.values()),
+        ),
+        judges=judges,
     )
+
+
+def _rank(table: AnswerTable, bench: Bench, progress: Progress) -> dict[str, Ranking]:
+    questions = {item.id: item for item in table.questions.questions}
+    stream = RankingStream(bench, lambda name: (questions[name], _texts(table, name)), progress)
+    try:
+        return {ranking.question_id: ranking for ranking in stream.all_of(questions)}
+    finally:
+        stream.stop()
 
 
 def _refuse_baseline(table: AnswerTable, baseline: str) -> None:
@@ -142,10 +161,17 @@ def _verdicts(
     rankings: Mapping[str, Ranking],
     comparison: _Comparison,
     settings: GateSettings,
+    judge_problems: tuple[str, ...],
 ) -> dict[str, Verdict]:
     scores = {} if not comparison.baseline else _f1_scores(table)
     return {
-        model: decide(_gate_input(model, table, rankings, comparison, scores), settings)
+        model: decide(
+            replace(
+                _gate_input(model, table, rankings, comparison, scores),
+                judge_problems=judge_problems,
+            ),
+            settings,
+        )
         for model in comparison.preferences
     }
 
@@ -224,6 +250,7 @@ def _result(
             if question.id in items
         },
         missing=ranking.missing,
+        orders_agreed=ranking.orders_agreed,
     )
 
 

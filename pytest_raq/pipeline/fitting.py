@@ -18,7 +18,8 @@ def check_questions(
     suite: SuiteDefinition, questions: QuestionSet, models: Iterable[ModelDefinition]
 ) -> None:
     """ConfigError, before anything is asked, when a question cannot be asked or judged."""
-    require_references(suite.judge, questions.source, questions.questions)
+    for judge in suite.judges:
+        require_references(judge, questions.source, questions.questions)
     for model in models:
         check_prompt(suite, questions, model)
 

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.errors import MeasurementError
 from pytest_raq.gate import is_failure
-from pytest_raq.judging import rank_contestants, restrict
-from pytest_raq.pipeline.accepting import make_baseline, tell_accepted
+from pytest_raq.generation import NoProgress
+from pytest_raq.judging import as_panel, restrict
+from pytest_raq.pipeline.accepting import make_baseline, refuse_unmeasured, tell_accepted
+from pytest_raq.pipeline.bench import Bench, families
 from pytest_raq.pipeline.compare import differences, refuse, refuse_model
 from pytest_raq.pipeline.evidence import (
     NOW,
@@ -19,6 +21,7 @@ from pytest_raq.pipeline.evidence import (
     verdict_of,
 )
 from pytest_raq.pipeline.exchange import export_text, read_export
+from pytest_raq.pipeline.judging import RankingStream, tell_judging
 from pytest_raq.pipeline.speed import SpeedProbe, medians
 from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import (
@@ -45,7 +48,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_raq.config import SuiteDefinition
-    from pytest_raq.generation import ModelAnswers
+    from pytest_raq.generation import ModelAnswers, Progress
     from pytest_raq.judging import Judge
     from pytest_raq.records import ModelSummary, Outcome, Question, QuestionSet, SpeedSamples
 
@@ -68,17 +71,27 @@ class SuiteRun:
         baseline: Baseline | None = None,
         baseline_problem: str = "",
         originals: Mapping[str, ModelAnswers] | None = None,
+        progress: Progress | None = None,
     ) -> None:
         self.suite = suite
         self.questions = questions.questions
         self._set = questions
         self._by_id = {question.id: question for question in questions.questions}
         self._answers = answers
-        self._judge = judge
+        self._judge = as_panel(judge)
+        self._bench = Bench(
+            self._judge,
+            questions.questions,
+            suite.gate,
+            seed=suite.dataset.seed,
+            families=families(answers, originals or {}),
+        )
         self._baselines_folder = baselines_folder
         self._baseline = baseline
         self._baseline_problem = baseline_problem
         self._rankings: dict[str, Ranking] = {}
+        self._judging = RankingStream(self._bench, self._entry, progress or NoProgress())
+        self._may_judge = judge.is_free
         self._originals = originals or {}
         self._speeds: dict[str, SpeedSamples] = {}
         self._accepted_speeds: dict[str, SpeedSamples] = {}
@@ -134,13 +147,18 @@ class SuiteRun:
 
     def ranking(self, question_id: str) -> Ranking:
         """Return the mid-ranks of today's answers by model, or why they are missing."""
-        ranking = self._joint_ranking(question_id)
+        self._may_judge = True
+        return self._today(self._joint_ranking(question_id))
+
+    def _today(self, ranking: Ranking) -> Ranking:
+        """Return the mid-ranks of today's answers among themselves, by model."""
         present = [name for name in ranking.ranks if name.startswith(NOW)]
         ranks = restrict(ranking, present).ranks
         return Ranking(
-            question_id,
+            ranking.question_id,
             {name.removeprefix(NOW): rank for name, rank in ranks.items()},
             ranking.missing,
+            ranking.orders_agreed,
         )
 
     def _joint_ranking(self, question_id: str) -> Ranking:
@@ -152,14 +170,21 @@ class SuiteRun:
 
     def _rank(self, question_ids: Iterable[str]) -> None:
         """Rank questions whose answers are in hand, today's and accepted ones together."""
-        entries = [
-            (self._by_id[question_id], self._contestants(question_id))
-            for question_id in question_ids
-            if question_id not in self._rankings
-        ]
-        for ranking in rank_contestants(self._judge, entries):
-            self._rankings[ranking.question_id] = ranking
-            self._evidence = None
+        for question_id in question_ids:
+            if question_id in self._rankings:
+                continue
+            ready = [name for name in self._complete() if name not in self._rankings]
+            for ranking in self._judging.up_to(question_id, ready):
+                self._rankings[ranking.question_id] = ranking
+                self._evidence = None
+
+    def _complete(self) -> list[str]:
+        """Return the questions about which every model has an outcome in hand."""
+        in_hand = [answers.in_hand() for answers in self._answers.values()]
+        return [q.id for q in self.questions if all(q.id in outcomes for outcomes in in_hand)]
+
+    def _entry(self, question_id: str) -> tuple[Question, dict[str, str]]:
+        return self._by_id[question_id], self._contestants(question_id)
 
     def _contestants(self, question_id: str) -> dict[str, str]:
         texts = {}
@@ -208,6 +233,7 @@ class SuiteRun:
         """Return the gate's word on a model; asks for all answers and rankings."""
         for answers in self._answers.values():
             answers.get_all()
+        self._may_judge = True
         self._rank(question.id for question in self.questions)
         return self._verdict(model)
 
@@ -247,6 +273,7 @@ class SuiteRun:
             accepted_speeds=self._accepted_speeds,
             same_machine=None if before is None else dict(before) == describe_machine(),
             seed=self.suite.dataset.seed,
+            judge_problems=self._bench.problems,
         )
 
     @property
@@ -255,14 +282,11 @@ class SuiteRun:
 
     def result(self) -> SuiteResult:
         """Return what is known, without asking for anything more."""
-        complete = [
-            question.id
-            for question in self.questions
-            if all(question.id in answers.in_hand() for answers in self._answers.values())
-        ]
-        self._rank(complete)
+        if self._may_judge:
+            self._rank(self._complete())
         evidence = self._gathered()
         comparable = self._comparable
+        judges = self._bench.report({NOW + model: model for model in self._answers})
         return SuiteResult(
             suite=self.suite.name,
             models={name: self._summary(name, evidence) for name in self._answers},
@@ -279,7 +303,8 @@ class SuiteRun:
             baseline_problem=self._baseline_problem,
             standing=evidence.standing,
             speeds=self._speeds,
-            notes=self._notes(comparable),
+            notes=(*judges.notes, *self._notes(comparable)),
+            judges=judges,
         )
 
     def _is_settled(self, verdict: Verdict) -> bool:
@@ -309,7 +334,8 @@ class SuiteRun:
             answers={m: o.text for m, o in outcomes.items() if isinstance(o, Answer)},
             baseline_answers={m: text for m, text in accepted.items() if text is not None},
             failures={m: o.reason for m, o in outcomes.items() if isinstance(o, Failure)},
-            ranks=self.ranking(question.id).ranks if ranking else {},
+            ranks=self._today(ranking).ranks if ranking else {},
+            orders_agreed=ranking.orders_agreed if ranking else None,
             preferences={
                 model: items[question.id]
                 for model, items in self._gathered().preferences.items()
@@ -319,14 +345,12 @@ class SuiteRun:
         )
 
     def _notes(self, baseline: Baseline | None) -> tuple[str, ...]:
-        if baseline is None:
-            return self._set.notes
+        told = differences(baseline.provenance, self.provenance) if baseline else ()
+        changes = (f"differs from the baseline: {text}" for text in told)
         return (
             *self._set.notes,
-            *(
-                f"differs from the baseline: {text}"
-                for text in differences(baseline.provenance, self.provenance)
-            ),
+            *tell_judging(self._judge, self._rankings.values()),
+            *changes,
         )
 
     def accept(self, reason: str = "") -> list[str]:
@@ -335,27 +359,13 @@ class SuiteRun:
         MeasurementError when a question of a model has no answer or no
         ranking; the old baseline then stays.
         """
-        self._refuse_unmeasured()
+        refuse_unmeasured(self._path, self._answers, self.questions, self._joint_ranking)
+        for problem in self._bench.problems:
+            raise MeasurementError(f"{self._path} is not updated: {problem}")
         accepted = make_baseline(self.result(), reason)
         save_baseline(self._baselines_folder, accepted)
         self._was_accepted = True
         return tell_accepted(self._path, accepted, self._baseline)
-
-    def _refuse_unmeasured(self) -> None:
-        for model, answers in self._answers.items():
-            known = answers.in_hand().values()
-            answered = sum(isinstance(outcome, Answer) for outcome in known)
-            if answered < len(self.questions):
-                raise MeasurementError(
-                    f"{self._path} is not updated: {model} answered {answered} of"
-                    f" {len(self.questions)} questions; a baseline needs them all"
-                )
-        missing = [q.id for q in self.questions if self._joint_ranking(q.id).missing]
-        if missing:
-            raise MeasurementError(
-                f"{self._path} is not updated: {len(missing)} questions have no ranking,"
-                f" the first is {missing[0]}"
-            )
 
     def export(self) -> str:
         """Return what this process found out, for another process of the same run."""
@@ -369,5 +379,23 @@ class SuiteRun:
             answers.absorb(outcome for outcome in outcomes if outcome.model == model)
         self._speeds |= speeds
         self._accepted_speeds |= accepted
+        self._judging.stop()
         self._rankings.clear()
+        self._may_judge = True
         self._evidence = None
+
+    def stop_judging(self) -> None:
+        """Let a judge that costs something rank nothing more, unless it is asked for."""
+        self._judging.stop()
+        self._may_judge = self._judge.is_free
+
+    @property
+    def spent(self) -> str:
+        """What the judge cost in this run, in words; empty when it was asked nothing."""
+        spent = str(self._judge.spending)
+        return f"judge {self._judge.identity.name}: {spent} in this run" if spent else ""
+
+    def close(self) -> None:
+        """Free what the judge holds; safe to call twice."""
+        self._judging.stop()
+        self._judge.close()
