@@ -52,9 +52,9 @@ class RankingStream:
 
     def _open(self, question_ids: list[str]) -> None:
         self.stop()
-        self._waiting, self._total = set(question_ids), len(question_ids)
         entries = [self._entry(question_id) for question_id in question_ids]
         self._bench.check(entries, self._progress)
+        self._waiting, self._total = set(question_ids), len(question_ids)
         self._started = time.monotonic()
         self._stream = self._bench.rank(entries)
         self._tell()
