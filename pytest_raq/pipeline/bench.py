@@ -50,13 +50,16 @@ class Bench:
         self._families = families or {}
         self._texts: dict[str, Mapping[str, str]] = {}
         self._checks: dict[str, JudgeCheck] | None = None
+        self._report: JudgeReport | None = None
 
     def rank(self, entries: Iterable[Entry]) -> Iterator[Ranking]:
         """Yield the ranking of each question and its texts by contestant, in order."""
         items = list(entries)
         self.check(items)
         self._texts |= {question.id: texts for question, texts in items}
-        yield from rank_contestants(self.panel, items, self._families)
+        for ranking in rank_contestants(self.panel, items, self._families):
+            self._report = None
+            yield ranking
 
     def check(self, entries: Sequence[Entry], progress: Progress | None = None) -> None:
         """Let judges that cost something rank sentinels, once, if one of the entries needs them."""
@@ -81,14 +84,20 @@ class Bench:
     def report(self, contestants: Mapping[str, str]) -> JudgeReport:
         """Return what is known of the judges.
 
-        ``contestants`` maps those that are told of to the names by which they are.
+        ``contestants`` maps those that are told of to the names by which they
+        are, the same each time.
         """
+        if self._report is None:
+            self._report = self._make_report(contestants)
+        return self._report
+
+    def _make_report(self, contestants: Mapping[str, str]) -> JudgeReport:
         seats = self.panel.seats
         several = len(seats) > 1
         return JudgeReport(
             judges=tuple(seat.name for seat in seats),
             checks=self._checks or {},
-            habits={seat.name: habits(seat) for seat in seats if seat.heard or seat.silent},
+            habits={seat.name: habits(seat) for seat in seats if not seat.judge.is_free},
             agreement=agreement(seats) if several else None,
             ranks=self._ranks(seats, contestants) if several else {},
             agreed=self._agreed(seats),
