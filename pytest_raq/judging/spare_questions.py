@@ -16,7 +16,7 @@ SPARE_QUESTIONS = (
         "Mercury",
         "Mercury is the planet closest to the Sun and the smallest one of all.",
         "It goes around the Sun once in 88 days.",
-        "By day its ground is hot enough to melt lead, and its nights are colder than any on Earth.",
+        "By day its ground is hot enough to melt lead, and its nights are very cold.",
         "It has no moon and hardly any air.",
     ),
     _ask(
