@@ -20,7 +20,7 @@ check: $(READY)  ## lint, types, layers
 	$(BIN)/lint-imports
 
 bench: $(READY)  ## measure speed; slow, never part of the tests
-	$(BIN)/python tests/benchmarks/run.py
+	$(BIN)/python tests/benchmarks/run.py $(BENCH)
 
 calibrate: $(READY)  ## simulate the gate and rewrite the tables of docs/statistics.md
 	$(BIN)/python tests/benchmarks/calibrate.py

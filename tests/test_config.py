@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_raq.config import load_model, load_suite
+from pytest_raq.config import choose_dataset, load_model, load_suite
 from pytest_raq.errors import ConfigError
 
 SUITE = 'models = ["a"]\n[dataset]\nsource = "q.json"\n'
@@ -107,3 +107,23 @@ def test_braces_of_a_passage_are_no_placeholders(tmp_path):
 def test_a_relative_file_lies_beside_its_definition(tmp_path):
     (tmp_path / "m.toml").write_text(MODEL)
     assert load_model(tmp_path, "m").file_path == tmp_path / "a.gguf"
+
+
+def test_a_typed_source_may_be_a_suite(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "suites").mkdir()
+    (tmp_path / "suites/q.csv").touch()
+    text = SUITE.replace("q.json", "q.csv") + 'seed = 5\nno_answer = ["none"]\n'
+    (tmp_path / "suites/s.toml").write_text(text, encoding="utf-8")
+    found = choose_dataset("suites/s.toml", {"sample": 7}, {"seed": 1})
+    assert found.source == str(tmp_path / "suites/q.csv")
+    assert (found.seed, found.sample, found.no_answer) == (5, 7, ("none",))
+    plain = choose_dataset("q.csv", {"sample": 7}, {"seed": 1})
+    assert (plain.source, plain.seed, plain.sample) == ("q.csv", 1, 7)
+    with pytest.raises(ConfigError, match=r"no suite 't': suites/t.toml does not exist; "):
+        choose_dataset("suites/t.toml", {})
+
+
+def test_a_source_that_is_a_hub_id_stays_one(tmp_path):
+    (tmp_path / "s.toml").write_text(SUITE.replace("q.json", "team/q"), encoding="utf-8")
+    assert choose_dataset(str(tmp_path / "s.toml"), {}).source == "team/q"

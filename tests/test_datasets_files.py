@@ -160,7 +160,7 @@ def test_is_impossible_decides(tmp_path, answers):
 @pytest.mark.parametrize(
     ("steps", "to", "message"),
     [
-        ((), [], "the document: expected an object, found an empty list"),
+        ((), [], "holds no questions: the list is empty"),
         ((), "text", "the document: expected an object, found the text 'text'"),
         (("data",), ABSENT, "the document: expected the key 'data', found only version"),
         (("data",), {}, "data: expected a list, found an object"),
@@ -249,7 +249,7 @@ def test_an_id_that_stands_twice_is_told_with_both_places(tmp_path):
     ("raw", "message"),
     [
         (b"", "is empty; expected a SQuAD file"),
-        (b"\xef\xbb\xbf", "is not JSON: line 1, column 1: Expecting value"),
+        (b"\xef\xbb\xbf\n", "is empty; expected a SQuAD file"),
         (
             b'{"data": [\n  {"title" "x"}]}',
             "is not JSON: line 2, column 12: Expecting ':' delimiter",
@@ -285,12 +285,13 @@ def test_a_home_that_is_not_there_is_told(tmp_path):
     )
 
 
-@pytest.mark.parametrize("name", ["q.jsonl", "q.csv", "q.parquet", "q.txt"])
-def test_other_formats_are_refused_by_name(tmp_path, name):
+@pytest.mark.parametrize(("name", "told"), [("q.txt", ".txt"), ("q", "a file without suffix")])
+def test_other_formats_are_refused_by_name(tmp_path, name, told):
     (tmp_path / name).touch()
     assert message_of(tmp_path, name) == (
-        f"FOLDER/{name}: .{name[2:]} cannot be read; a source is a SQuAD file (.json),"
-        " a folder made by save_to_disk, or a hub id"
+        f"FOLDER/{name}: {told} cannot be read; a source is a file"
+        " (.json, .jsonl, .ndjson, .csv, .tsv, .parquet), a folder made by save_to_disk,"
+        " or a hub id"
     )
 
 

@@ -115,16 +115,16 @@ def test_a_split_is_chosen_and_the_only_one_needs_no_name(tmp_path):
         (
             [{"text": "x"}],
             (
-                "has no column 'context'; it has text,"
-                " and SQuAD's are id, title, context, question, answers"
+                "has no column 'question'; name the one that holds it with"
+                " dataset.columns.question: there are text"
             ),
         ),
         ([row(0, answers("a")), row(0, answers("b"))], "row 0 and row 1 have the same id 'q0'"),
         (
             [row(0, answers("a")), {**row(1, answers("a")), "question": ""}],
-            "row 1: question: expected a text, found ''",
+            "row 1: question: expected a text that is not empty, found an empty text",
         ),
-        ([row(0, "a")], "row 0: answers.text: expected a list of texts, found 'a'"),
+        ([row(0, [True])], "row 0: answers: expected a text or a list of texts, found true"),
     ],
 )
 def test_rows_of_another_kind_are_told(tmp_path, rows, message):
@@ -154,6 +154,7 @@ def test_a_missing_package_is_told(tmp_path, monkeypatch):
 
 
 COMMIT, OTHER = "c" * 40, "a" * 40
+TOKEN = "hf_" + "s" * 20
 
 
 def parquet(rows):
@@ -168,6 +169,9 @@ class Hub(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     data = "/datasets/team/questions"
     files: dict[str, bytes]
+    commit = COMMIT
+    is_broken = False
+    asked_with: list[str]
 
     def log_message(self, *_):
         pass
@@ -197,7 +201,11 @@ class Hub(BaseHTTPRequestHandler):
 
     def do_GET(self):
         path = unquote(urlsplit(self.path).path)
-        if path.startswith(f"{self.data}/resolve/"):
+        self.asked_with.append(self.headers.get("Authorization", ""))
+        if path.startswith(f"/api{self.data}-gated"):
+            said = f"Access is denied to {self.headers.get('Authorization')}"
+            self.reply(b"{}", 403, X_Error_Code="GatedRepo", X_Error_Message=said)
+        elif path.startswith(f"{self.data}/resolve/"):
             self.send_file(path.removeprefix(f"{self.data}/resolve/").partition("/")[2])
         elif path.startswith(f"/api{self.data}/tree/"):
             start = path.removeprefix(f"/api{self.data}/tree/").partition("/")[2]
@@ -205,7 +213,7 @@ class Hub(BaseHTTPRequestHandler):
             self.reply_json([*self.entries(start), *([] if start else [folder])])
         elif path.startswith(f"/api{self.data}"):
             siblings = [{"rfilename": name} for name in self.files]
-            self.reply_json({"id": "team/questions", "sha": COMMIT, "siblings": siblings})
+            self.reply_json({"id": "team/questions", "sha": self.commit, "siblings": siblings})
         else:
             self.reply(b"", 404, X_Error_Code="RepoNotFound")
 
@@ -220,10 +228,12 @@ class Hub(BaseHTTPRequestHandler):
     def send_file(self, name):
         known = self.files.get(name)
         if known is None:
-            self.reply(b"", 404, X_Error_Code="EntryNotFound", X_Repo_Commit=COMMIT)
+            self.reply(b"", 404, X_Error_Code="EntryNotFound", X_Repo_Commit=self.commit)
+        elif self.is_broken:
+            self.reply(b"", 403)
         else:
             tag = hashlib.sha256(known).hexdigest()
-            self.reply(known, ETag=f'"{tag}"', X_Repo_Commit=COMMIT)
+            self.reply(known, ETag=f'"{tag}"', X_Repo_Commit=self.commit)
 
 
 @pytest.fixture(scope="module")
@@ -233,6 +243,7 @@ def hub():
         "data/train-00000-of-00001.parquet": parquet(ROWS),
         "data/validation-00000-of-00001.parquet": parquet(ROWS[:1]),
     }
+    Hub.asked_with = []
     server = ThreadingHTTPServer(("127.0.0.1", 0), Hub)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -249,7 +260,7 @@ from pytest_raq.errors import DatasetError
 for settings in json.loads(sys.argv[1]):
     try:
         found = load_questions(DatasetSettings(**settings), Path("suites"))
-        told = [[item.id for item in found.questions], found.revision, found.total]
+        told = [[item.id for item in found.questions], found.revision, found.total, found.notes]
     except DatasetError as exc:
         told = str(exc)
     print(json.dumps(told))
@@ -281,6 +292,7 @@ def test_a_hub_is_read_once_and_its_cache_without_a_network(tmp_path, hub):
         [
             {"split": "train"},
             {"split": "validation", "sample": 5},
+            {"split": "validation", "revision": COMMIT},
             {},
             {"split": "dev"},
             {"split": "train", "name": "large"},
@@ -288,9 +300,14 @@ def test_a_hub_is_read_once_and_its_cache_without_a_network(tmp_path, hub):
         ],
         HF_ENDPOINT=hub,
     )
+    pin = (
+        "team/questions may change under the same name: set dataset.revision ="
+        f' "{COMMIT}" to ask the same questions in every run'
+    )
     assert online == [
-        [["q0", "q1", "q2"], COMMIT, 3],
-        [["q0"], COMMIT, 1],
+        [["q0", "q1", "q2"], COMMIT, 3, [pin]],
+        [["q0"], COMMIT, 1, [pin]],
+        [["q0"], COMMIT, 1, []],
         "team/questions: the split is missing; set dataset.split to one of train, validation",
         "team/questions: has no split 'dev'; set dataset.split to one of train, validation",
         (
@@ -314,13 +331,50 @@ def test_a_hub_is_read_once_and_its_cache_without_a_network(tmp_path, hub):
         ],
         HF_HUB_OFFLINE="1",
     )
-    assert offline[:3] == [[["q0", "q1", "q2"], COMMIT, 3]] * 3
+    assert [found[:3] for found in offline[:3]] == [[["q0", "q1", "q2"], COMMIT, 3]] * 3
+    assert [len(found[3]) for found in offline[:3]] == [2, 1, 2]
+    assert offline[0][3][1] == pin
+    for found in offline[:3]:
+        assert found[3][0].startswith("the hub did not answer (")
+        assert found[3][0].endswith(
+            f"): the questions of team/questions come from the local cache, commit {COMMIT}"
+        )
     assert offline[3] == (
         f"team/questions: revision {OTHER} is neither in the local cache nor can the hub be"
         f" reached; the cache holds {COMMIT}: load the other once with a network"
     )
+    (unreached, unknown), quiet = ask(
+        tmp_path,
+        [{"split": "train"}, {"split": "train", "source": "team/other"}],
+        HF_ENDPOINT="http://127.0.0.1:1",
+    )
+    assert unreached[:3] == [["q0", "q1", "q2"], COMMIT, 3]
+    assert unreached[3][0].startswith("the hub did not answer ([Errno ")
+    assert "neither in the local cache nor can the hub be reached ([Errno " in unknown
+    assert quiet == ""
     assert offline[4].startswith(
         "team/other: is no file in suites, and as a hub id it is neither in the local cache nor"
         " can the hub be reached ("
     )
-    assert "latest cached version" in told
+    assert told == ""
+
+
+def test_a_hub_that_went_on_and_fails_leaves_the_cache_and_the_token_stays_secret(
+    tmp_path, hub, monkeypatch
+):
+    settings = [{"split": "train"}]
+    ((first, _),) = [ask(tmp_path, settings, HF_ENDPOINT=hub)]
+    assert first[0][1] == COMMIT
+    monkeypatch.setattr(Hub, "commit", OTHER)
+    monkeypatch.setattr(Hub, "is_broken", True)
+    Hub.asked_with.clear()
+    asked = [*settings, {"split": "train", "source": "team/questions-gated"}]
+    (cached, denied), said = ask(tmp_path, asked, HF_ENDPOINT=hub, HF_TOKEN=TOKEN)
+    assert cached[:3] == [["q0", "q1", "q2"], COMMIT, 3]
+    assert cached[3][0] == (
+        f"team/questions is at commit {OTHER} on the hub and could not be loaded from there: the"
+        f" questions come from the local cache, commit {COMMIT}"
+    )
+    assert denied.startswith("team/questions-gated: is no file in suites, and as a hub id")
+    assert f"Bearer {TOKEN}" in Hub.asked_with
+    assert TOKEN not in json.dumps([cached, denied]) + said

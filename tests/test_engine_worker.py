@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 
 from pytest_raq.engines.llamacpp.worker import usable_cores
 from pytest_raq.engines.llamacpp.worker_block import Block
-from pytest_raq.engines.llamacpp.worker_chat import ChatTemplate, message_spans
+from pytest_raq.engines.llamacpp.worker_chat import (
+    ChatTemplate,
+    TemplateError,
+    differing,
+    find_contents,
+)
 from pytest_raq.engines.llamacpp.worker_model import Model, answer_seed
 from pytest_raq.engines.llamacpp.worker_text import StoppedText
 from pytest_raq.engines.text import one_line
@@ -69,7 +74,7 @@ def test_the_earliest_of_several_stop_strings_counts():
     "source", ["BOS<|user|>EXACT<|end|>", "BOS<|user|>STRIPPED<|end|>", "EXACT<|end|>EXACT"]
 )
 def test_a_message_never_forms_a_special_token(source, message):
-    pieces = template(source).pieces(message, SPECIAL)
+    pieces = template(source).pieces([("user", message)], SPECIAL)
     prompt = Formatter(source, "</s>", "<s>")([{"content": message}]).prompt
     assert "".join(pieces) == prompt
     own = source.replace("BOS", "<s>").replace("EXACT", "").replace("STRIPPED", "")
@@ -78,13 +83,57 @@ def test_a_message_never_forms_a_special_token(source, message):
 
 
 def test_a_harmless_message_leaves_one_piece():
-    assert template("BOS<|user|>STRIPPED").pieces(" what? ", SPECIAL) == ["<s><|user|>what?"]
+    pieces = template("BOS<|user|>STRIPPED").pieces([("user", " what? ")], SPECIAL)
+    assert pieces == ["<s><|user|>what?"]
 
 
 def test_a_message_that_the_template_changes_is_found_by_what_differs():
-    assert message_spans("[user] HELLO [end]", "[user] \ue000message\ue001 [end]", "hello") == [
-        (7, 12)
-    ]
+    marked = "[user] \ue0000\ue001 [end]"
+    assert find_contents("[user] HELLO [end]", marked, ["hello"]) is None
+    assert differing("[user] HELLO [end]", marked) == (7, 12)
+
+
+def test_each_message_of_a_chat_is_found_stripped_or_as_it_is():
+    marked = "<s>\ue0000\ue001|\ue0001\ue001|\ue0000\ue001"
+    assert find_contents("<s>a| b |a", marked, [" a", " b "]) == [(3, 4), (5, 8), (9, 10)]
+
+
+CHATS = [
+    "{% for m in messages %}<|user|>{{ m.content }}<|end|>{% endfor %}",
+    "{% for m in messages %}<|user|>{{ m.content | trim }}<|end|>{% endfor %}",
+    "{% for m in messages %}<|user|>{{ m.content | upper }}<|end|>{% endfor %}",
+    "<|user|>{{ messages[0].content | trim }}\n{{ messages[1].content }}<|end|>",
+]
+
+
+@given(messages, messages)
+@pytest.mark.parametrize("source", CHATS)
+def test_no_message_of_a_chat_forms_a_special_token(source, first, second):
+    formatter = llama_cpp.llama_chat_format.Jinja2ChatFormatter
+    chat = ChatTemplate(formatter, source, "<s>", "</s>", roles=("system", "user"))
+    said = [("system", first), ("user", second)]
+    pieces = chat.pieces(said, SPECIAL)
+    assert "".join(pieces) == chat._render(said)
+    own = chat._render([("system", ""), ("user", "")])
+    for special in SPECIAL:
+        assert sum(piece.count(special) for piece in pieces) == own.count(special)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("{{ messages[1].content }}", "the chat template leaves out the system's message"),
+        (
+            "{{ raise_exception('System role not supported') }}",
+            "the chat template cannot be rendered: System role not supported",
+        ),
+    ],
+)
+def test_a_template_without_a_system_message_is_told(source, message):
+    formatter = llama_cpp.llama_chat_format.Jinja2ChatFormatter
+    with pytest.raises(TemplateError) as caught:
+        ChatTemplate(formatter, source, "<s>", "</s>", roles=("system", "user"))
+    assert str(caught.value) == message
 
 
 def model(path, *, chat: bool = False) -> Model:
@@ -122,7 +171,7 @@ def test_bos_is_added_once_where_the_template_leaves_it_out(tiny_gguf):
 def test_a_template_sees_the_same_day_every_day(tiny_gguf):
     source = "{{ strftime_now('%d %b %Y') }}{{ messages[0].content }}"
     chat = model(tiny_gguf(chat_template=source), chat=True).vocabulary._chat
-    assert chat.pieces("!", []) == ["26 Jul 2024!"]
+    assert chat.pieces([("user", "!")], []) == ["26 Jul 2024!"]
 
 
 def test_every_step_is_a_sign_of_life(tiny_gguf):

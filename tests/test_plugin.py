@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 
 import pytest
 from projects import Project
@@ -154,10 +155,14 @@ def test_a_gate_alone_pulls_what_it_needs(project):
     assert len(project.asked()) == 40
 
 
-def test_the_results_are_the_same_under_xdist(project):
+def test_the_results_are_the_same_under_xdist_and_nothing_is_done_twice(project, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(project.root))
+    monkeypatch.setattr(tempfile, "tempdir", None)
     project.accept()
     project.worse("second")
     alone = project.results("-k", "not speed")
+    project.asked()
+    (project.root / "loaded.txt").unlink()
     project.pytester.runpytest_subprocess(
         "suites", "--raq-fresh", "-n", "2", "--raq-json", "run.json", "-k", "not speed"
     )
@@ -165,6 +170,10 @@ def test_the_results_are_the_same_under_xdist(project):
     shared = json.loads(text)["suites"]["small"]
     for part in ("models", "tests", "verdicts", "questions"):
         assert shared[part] == alone[part]
+    assert sorted((project.root / "loaded.txt").read_text().split()) == ["first", "second"]
+    asked = project.asked()
+    assert len(asked) == len(set(asked)) == 40
+    assert not list(project.root.glob("pytest-raq-*"))
 
 
 def test_speed_is_skipped_never_passed_where_nothing_is_timed(project):

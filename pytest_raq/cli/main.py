@@ -12,6 +12,7 @@ from pytest_raq.cli.exit_codes import ExitCode
 from pytest_raq.cli.judge import add_judge_command
 from pytest_raq.cli.models import add_models_command
 from pytest_raq.cli.power import add_power_command
+from pytest_raq.cli.prompt import add_prompt_command
 from pytest_raq.cli.rank import add_rank_command
 from pytest_raq.cli.store import add_store_command
 from pytest_raq.errors import MeasurementError, RaqError
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"pytest-raq {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_models_command(commands)
+    add_prompt_command(commands)
     add_rank_command(commands)
     add_baseline_command(commands)
     add_power_command(commands)

@@ -42,7 +42,10 @@ def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
         help="one object a line: id, model, answer, references, passage, question",
     )
     parser.add_argument(
-        "--dataset", metavar="SPEC", help="take references, passages and questions from there"
+        "--dataset",
+        metavar="SPEC",
+        help="take references, passages and questions from there: a file, a saved dataset,"
+        " a hub id, or the TOML file of a suite",
     )
     parser.add_argument("--split", help="the split of a hub or saved data set")
     parser.add_argument("--revision", help="the revision of a hub data set")
@@ -81,12 +84,20 @@ def _seed(text: str) -> int:
 
 
 def _rank(options: argparse.Namespace) -> int:
+    from pytest_raq.judging import require_references
+    from pytest_raq.judging.reference import NAME
     from pytest_raq.pipeline.answers_file import read_answers
     from pytest_raq.report import suite_lines, suite_to_json
+    from pytest_raq.session.options import split_names
     from pytest_raq.session.session import JSON_FORMAT
 
     settings = gate_settings(options, GATE_OPTIONS)
-    table = read_answers(options.files, _dataset(options))
+    names = split_names(options.judge)
+    if not names:
+        raise ConfigError(f"--judge {options.judge!r}: name a judge, or several as A,B,C")
+    table = read_answers(options.files, _dataset(options), needs_references=NAME in names)
+    for name in names:
+        require_references(name, table.questions.source, table.questions.questions)
     result, spent = _judge(table, settings, options)
     write_result(
         [*(line.text for line in suite_lines(result)), *spent],
@@ -110,8 +121,6 @@ def _judge(
     from pytest_raq.store import ForgivingStore
 
     folder, names = options.models_folder, split_names(options.judge)
-    if not names:
-        raise ConfigError(f"--judge {options.judge!r}: name a judge, or several as A,B,C")
     judges = {name: open_judge(name, folder) for name in names}
     is_free = all(judge.is_free for judge in judges.values())
     store = None if is_free else ForgivingStore(options.store)
@@ -147,13 +156,14 @@ def _dataset(options: argparse.Namespace) -> QuestionSet | None:
             if getattr(options, name) is not None:
                 raise ConfigError(f"--{name} says which part of --dataset: give both")
         return None
-    from pytest_raq.config import DatasetSettings
+    from pytest_raq.config import choose_dataset
     from pytest_raq.datasets import load_questions
 
     if not options.dataset.strip():
-        raise ConfigError("--dataset is empty: give a file, a folder or a hub id")
-    settings = DatasetSettings(
-        source=options.dataset, split=options.split, revision=options.revision
+        raise ConfigError("--dataset is empty: give a file, a folder, a suite or a hub id")
+    given = {name: getattr(options, name) for name in ("split", "revision")}
+    settings = choose_dataset(
+        options.dataset, {name: value for name, value in given.items() if value is not None}
     )
     return load_questions(settings, Path.cwd())
 

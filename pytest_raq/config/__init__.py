@@ -1,18 +1,30 @@
 """Suites and model definitions as they are written in TOML."""
 
-from pytest_raq.config.files import load_model, load_suite, suite_names
+from pytest_raq.config.files import choose_dataset, load_model, load_suite, suite_names
 from pytest_raq.config.judges import JudgeSettings
 from pytest_raq.config.models import ModelDefinition, OpenAISettings, SourceSettings
-from pytest_raq.config.suites import DatasetSettings, GateSettings, SuiteDefinition
+from pytest_raq.config.prompts import MessageSettings, PromptSettings
+from pytest_raq.config.suites import (
+    ColumnSettings,
+    DatasetSettings,
+    FilterSettings,
+    GateSettings,
+    SuiteDefinition,
+)
 
 __all__ = [
+    "ColumnSettings",
     "DatasetSettings",
+    "FilterSettings",
     "GateSettings",
     "JudgeSettings",
+    "MessageSettings",
     "ModelDefinition",
     "OpenAISettings",
+    "PromptSettings",
     "SourceSettings",
     "SuiteDefinition",
+    "choose_dataset",
     "load_model",
     "load_suite",
     "suite_names",

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import difflib
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
 from pytest_raq.config.base import Settings
 from pytest_raq.config.models import ModelDefinition
-from pytest_raq.config.suites import SuiteDefinition
+from pytest_raq.config.prompts import PromptSettings, load_messages, load_template
+from pytest_raq.config.suites import DatasetSettings, SuiteDefinition
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Mapping
 
     from pydantic_core import ErrorDetails
 
@@ -28,12 +30,48 @@ def suite_names(folder: Path) -> list[str]:
 
 def load_suite(folder: Path, name: str) -> SuiteDefinition:
     """Read ``folder/NAME.toml``; ConfigError names the file and every wrong key."""
-    return _load(SuiteDefinition, folder, name, "suite")
+    suite = _load(SuiteDefinition, folder, name, "suite")
+    if suite.prompt is None:
+        return suite
+    return suite.model_copy(update={"prompt": _load_prompt(suite.path, suite.prompt)})
+
+
+def _load_prompt(path: Path, prompt: PromptSettings) -> PromptSettings:
+    """Return the prompt of a suite with its files read."""
+    if prompt.messages:
+        return PromptSettings(messages=load_messages(path, "prompt.messages", prompt.messages))
+    if prompt.file is not None:
+        return PromptSettings(template=load_template(path, "prompt.file", prompt.file))
+    return prompt
+
+
+def choose_dataset(
+    source: str, changes: Mapping[str, object], otherwise: Mapping[str, object] | None = None
+) -> DatasetSettings:
+    """Return where questions come from by a source that was typed.
+
+    The TOML file of a suite stands for its questions, whose path is made
+    absolute. ``changes`` are settings that were typed beside, ``otherwise``
+    those of a source that is no suite.
+    """
+    path = Path(source).expanduser()
+    if path.suffix != ".toml":
+        return DatasetSettings.model_validate({**(otherwise or {}), "source": source, **changes})
+    dataset = load_suite(path.parent, path.stem).dataset
+    place = path.parent / Path(dataset.source).expanduser()
+    known = {"source": str(place.absolute())} if place.exists() else {}
+    return dataset.model_copy(update={**known, **changes})
 
 
 def load_model(folder: Path, name: str) -> ModelDefinition:
     """Read ``folder/NAME.toml``; ConfigError names the file and every wrong key."""
-    return _load(ModelDefinition, folder, name, "model")
+    model = _load(ModelDefinition, folder, name, "model")
+    if model.prompt_file is not None:
+        template = load_template(model.path, "prompt_file", model.prompt_file)
+        return model.model_copy(update={"prompt": template})
+    if model.messages:
+        return model.with_messages(load_messages(model.path, "messages", model.messages))
+    return model
 
 
 def _load(kind: type[S], folder: Path, name: str, noun: str) -> S:
@@ -87,7 +125,9 @@ def _tell(error: ErrorDetails, kind: type[Settings]) -> str:
 def _keys(kind: type[Settings], loc: tuple[int | str, ...]) -> list[str]:
     """Return the keys of the table at ``loc``."""
     for part in loc:
-        annotation = kind.model_fields[str(part)].annotation
+        if isinstance(part, int):  # of a list; its items all have the same keys
+            continue
+        annotation = kind.model_fields[part].annotation
         options = getattr(annotation, "__args__", (annotation,))
         kind = next(o for o in options if isinstance(o, type) and issubclass(o, Settings))
     return [key for key in kind.model_fields if key not in ("name", "path") or loc]

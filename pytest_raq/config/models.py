@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import string
+import hashlib
 from pathlib import Path  # noqa: TC003 - pydantic resolves the annotation at run time
 from typing import Annotated, Literal, Self
 
@@ -10,6 +10,15 @@ from pydantic import Field, field_validator, model_validator
 
 from pytest_raq.config.base import Settings
 from pytest_raq.config.judges import JudgeSettings
+from pytest_raq.config.prompts import (
+    Messages,
+    PromptSettings,
+    check_messages,
+    check_template,
+    identify_messages,
+    need_passage,
+    render,
+)
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -78,11 +87,15 @@ class ModelDefinition(Settings):
     """A template with {passage} and {question}, or "chat"."""
     chat_message: Annotated[str, Field(min_length=1)] = DEFAULT_CHAT_MESSAGE
     """The user's message when ``prompt`` is "chat": a template like ``prompt``."""
+    prompt_file: Annotated[str, Field(min_length=1)] | None = None
+    """A text file beside the definition that holds the template of ``prompt``."""
+    messages: Messages = ()
+    """A chat in place of ``prompt``: each message has a role and content, or a file for it."""
     source: SourceSettings | None = None
     openai: OpenAISettings | None = None
     judge: JudgeSettings = JudgeSettings()
 
-    @field_validator("stop", mode="before")
+    @field_validator("stop", "messages", mode="before")
     @classmethod
     def _accept_list(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
@@ -97,18 +110,20 @@ class ModelDefinition(Settings):
     @field_validator("prompt", "chat_message")
     @classmethod
     def _check_placeholders(cls, value: str) -> str:
-        if value == CHAT:
-            return value
-        try:
-            fields = [name for _, name, _, _ in string.Formatter().parse(value) if name is not None]
-        except ValueError as exc:
-            raise ValueError(f"is not a template: {exc}; write {{{{ for a brace") from exc
-        unknown = sorted(set(fields) - {"passage", "question"})
-        if unknown:
-            raise ValueError(f"knows {{passage}} and {{question}}, not {{{unknown[0]}}}")
-        if "question" not in fields:
-            raise ValueError("has no {question}")
-        return value
+        return value if value == CHAT else check_template(value)
+
+    @field_validator("messages")
+    @classmethod
+    def _check_messages(cls, value: Messages) -> Messages:
+        return check_messages(value)
+
+    @model_validator(mode="after")
+    def _refuse_two_prompts(self) -> Self:
+        ways = ("prompt", "prompt_file", "messages")
+        given = [name for name in ways if name in self.model_fields_set and getattr(self, name)]
+        if len(given) > 1:
+            raise ValueError(f"{given[0]} and {given[1]} both say the prompt: keep one")
+        return self
 
     @model_validator(mode="after")
     def _check_engine(self) -> Self:
@@ -127,9 +142,52 @@ class ModelDefinition(Settings):
     @property
     def uses_chat(self) -> bool:
         """Whether the model's chat template makes the prompt."""
-        return self.prompt == CHAT
+        return bool(self.messages) or self.prompt == CHAT
+
+    @property
+    def templates(self) -> tuple[str, ...]:
+        """The templates that make a prompt, in their order."""
+        if self.messages:
+            return tuple(message.template for message in self.messages)
+        return (self.chat_message if self.uses_chat else self.prompt,)
+
+    def with_prompt(self, prompt: PromptSettings) -> Self:
+        """Return the model as a suite asks it, with the suite's prompt in place of its own."""
+        if prompt.messages:
+            return self.with_messages(prompt.messages)
+        template = {"prompt": prompt.template, "prompt_file": None, "messages": ()}
+        return self.model_copy(update=template)
+
+    def with_messages(self, messages: Messages) -> Self:
+        """Return the model with other messages; a single one is its ``chat_message``."""
+        roles = [message.role for message in messages]
+        if roles != ["user"]:
+            return self.model_copy(update={"messages": messages})
+        chat = {"prompt": CHAT, "chat_message": messages[0].template}
+        return self.model_copy(update={**chat, "prompt_file": None, "messages": ()})
+
+    @property
+    def needs_passage(self) -> bool:
+        """Whether the prompt shows the passage."""
+        return need_passage(self.templates)
+
+    @property
+    def prompt_sha256(self) -> str:
+        """The SHA-256 of all that the definition says of the prompt."""
+        said = f"{self.prompt}\0{self.chat_message}" if self.uses_chat else self.prompt
+        if self.messages:
+            said = f"messages\0{identify_messages(self.messages)}"
+        return hashlib.sha256(said.encode()).hexdigest()
 
     def render(self, passage: str, question: str) -> str:
-        """Return the plain prompt, or the user's message for the chat template."""
-        template = self.chat_message if self.uses_chat else self.prompt
-        return template.format(passage=passage, question=question)
+        """Return the plain prompt, or the user's message for the chat template.
+
+        Of several messages all that they say, one after the other.
+        """
+        return "\n\n".join(render(template, passage, question) for template in self.templates)
+
+    def render_messages(self, passage: str, question: str) -> tuple[tuple[str, str], ...]:
+        """Return role and content of each message; none where one text is all there is."""
+        return tuple(
+            (message.role, render(message.template, passage, question)) for message in self.messages
+        )

@@ -8,26 +8,112 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from pytest_raq.config.base import Settings
+from pytest_raq.config.prompts import PromptSettings  # noqa: TC001 - the same
+from pytest_raq.records import UNANSWERABLE
 
 Probability = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class ColumnSettings(Settings):
+    """Which column holds what; ``""`` where none does.
+
+    A dot leads into a column of objects: ``answers.text``. A column that is
+    absent here is looked for under the usual names.
+    """
+
+    id: str | None = None
+    """What names a question; made of passage and question where there is none (usual: id)."""
+    title: str | None = None
+    """What a passage is about, for filters and strata (usual: title)."""
+    passage: str | None = None
+    """What the question is about; may be empty (usual: passage, context)."""
+    question: Annotated[str, Field(min_length=1)] | None = None
+    """What is asked (usual: question)."""
+    references: str | None = None
+    """All right answers (usual: references, answers.text, answers, reference, answer)."""
+    answerable: str | None = None
+    """Whether the passage holds the answer; "not X" is contrary (usual: "not is_impossible")."""
+    cluster: str | None = None
+    """What questions share that stand and fall together, if not the passage (usual: cluster)."""
+
+
+Value = str | int | bool
+Values = tuple[Value, ...]
+
+
+class FilterSettings(Settings):
+    """Which questions of the source are kept before any are drawn."""
+
+    title: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Only these titles: one text or a list."""
+    answerable: bool | None = None
+    """Only questions that their passage answers, or only those that it does not."""
+    min_passage_length: Annotated[int, Field(ge=0)] | None = None
+    """Characters that a passage has at least."""
+    max_passage_length: Annotated[int, Field(ge=0)] | None = None
+    """Characters that a passage has at most."""
+    min_references: Annotated[int, Field(ge=0)] | None = None
+    """Different references that a question has at least."""
+    columns: dict[str, Values] = Field(default_factory=dict)
+    """Only rows with these values: column = value, or column = [values]."""
+
+    @field_validator("title", mode="before")
+    @classmethod
+    def _accept_title(cls, value: object) -> object:
+        return _as_tuple(value)
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _accept_columns(cls, value: object) -> object:
+        if not isinstance(value, dict):
+            return value
+        return {column: _as_tuple(item) for column, item in value.items()}
+
+
+def _as_tuple(value: object) -> object:
+    if isinstance(value, list):
+        return tuple(value)
+    return (value,) if isinstance(value, str | int) else value
 
 
 class DatasetSettings(Settings):
     """Where the questions are and which of them are asked."""
 
     source: Annotated[str, Field(min_length=1)]
-    """A SQuAD JSON file or a saved dataset beside the suite, or a hub id."""
+    """A JSON, JSONL, CSV, TSV or Parquet file, a folder made by ``save_to_disk``, or a hub id."""
     name: str | None = None
     """The configuration of a hub data set."""
     split: str | None = None
     """The split of a hub or saved data set; not used for files."""
     revision: str | None = None
     """The revision of a hub data set: a commit, for runs that can be repeated."""
+    columns: ColumnSettings = ColumnSettings()
+    """Which column holds what."""
+    separator: Annotated[str, Field(min_length=1)] | None = None
+    """What stands between the references of one text; a JSON list needs none."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    """What stands between the cells of a CSV file; found out from its first line when absent."""
+    no_answer: tuple[str, ...] = (UNANSWERABLE,)
+    """What is right where the passage holds no answer; an empty answer always is."""
+    filter: FilterSettings = FilterSettings()
+    """Which questions are kept before any are drawn."""
+    stratify: Annotated[str, Field(min_length=1)] | None = None
+    """Draw from every value of this its share: title, answerable, or a column."""
     sample: Annotated[int, Field(ge=1)] | None = None
     """How many questions to draw; all when absent."""
     seed: int = 0
     """The seed of the draw."""
+
+    @field_validator("no_answer", mode="before")
+    @classmethod
+    def _accept_list(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @property
+    def no_answer_references(self) -> tuple[str, ...]:
+        """The references of a question without an answer; the empty one goes without saying."""
+        return tuple(dict.fromkeys(text for text in self.no_answer if text.strip())) or ("",)
 
 
 class GateSettings(Settings):
@@ -64,6 +150,8 @@ class SuiteDefinition(Settings):
     """A judge, or a list of them: a panel."""
     dataset: DatasetSettings
     gate: GateSettings = GateSettings()
+    prompt: PromptSettings | None = None
+    """What every model is told in place of its own prompt."""
 
     @field_validator("models", mode="before")
     @classmethod

@@ -1,38 +1,46 @@
-"""Data sets in SQuAD's columns, from a hub or from a folder made by ``save_to_disk``."""
+"""Data sets of a hub, or of a folder made by ``save_to_disk``."""
 
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import re
 import warnings
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pytest_raq.datasets.items import Item, derive_id, distinct
+from pytest_raq.datasets.arrow_tables import BATCH, arrow_table, roots
 from pytest_raq.errors import DatasetError
-from pytest_raq.records import UNANSWERABLE, Question
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Sequence
     from types import ModuleType
 
     from pytest_raq.config import DatasetSettings
+    from pytest_raq.datasets.tables import Table
 
-_NEEDED = ("context", "question", "answers")
-_OPTIONAL = ("id", "title", "is_impossible")
-_BATCH = 1000
 _REASON_LENGTH = 200
+_HUB_SECONDS = 10.0
+"""How long the hub may take to say which commit is meant."""
 _UNKNOWN_SPLIT = re.compile(r'Unknown split "(.*)"\. Should be one of \[(.*)\]')
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _COMMIT_START = re.compile(r"[0-9a-f]{7,40}")
 
 
-def read_saved(path: Path, split: str | None) -> list[Item]:
-    """Return the questions of a folder made by ``save_to_disk``.
+class HubTable(NamedTuple):
+    """Rows of a hub, the commit that they are of, and what a reader should know of that."""
 
-    DatasetError when it is no such folder, has no such split or other columns.
+    table: Table
+    revision: str
+    notes: tuple[str, ...]
+
+
+def saved_table(path: Path, split: str | None) -> Table:
+    """Return the rows of a folder made by ``save_to_disk``.
+
+    DatasetError when it is no such folder or has no such split.
     """
     library = _library()
     try:
@@ -42,26 +50,67 @@ def read_saved(path: Path, split: str | None) -> list[Item]:
         raise DatasetError(
             f"{path}: is a folder that save_to_disk did not make, or a damaged one: {_reason(exc)}"
         ) from exc
-    return _items(str(path), _choose_split(str(path), loaded, split))
+    return _table(str(path), _choose_split(str(path), loaded, split))
 
 
-def read_hub(settings: DatasetSettings, folder: Path) -> tuple[list[Item], str]:
-    """Return the questions of a hub data set and its commit, or the revision asked for.
+def hub_table(settings: DatasetSettings, folder: Path) -> HubTable:
+    """Return the rows of a hub data set and the commit that they are of.
 
-    Where the hub is out of reach the local cache serves. ``folder`` is where
-    the source was looked for as a file.
+    A branch is followed to its commit before anything is loaded. Where the hub
+    does not answer the local cache serves, and a note says so. ``folder`` is
+    where the source was looked for as a file.
     """
     library = _library()
     source = settings.source
+    with _quiet(library):
+        newest, problem, is_out_of_reach = _ask_hub(settings)
     try:
-        with _quiet(library):
+        with _quiet(library), _offline(library, wanted=is_out_of_reach):
             loaded = library.load_dataset(
-                source, settings.name, revision=settings.revision, split=settings.split
+                source,
+                settings.name,
+                revision=newest or settings.revision,
+                split=settings.split,
             )
     except Exception as exc:
-        raise _told(settings, folder, exc) from exc
+        raise _told(settings, folder, exc, problem) from exc
     rows = _choose_split(source, loaded, settings.split)
-    return _items(source, rows), _commit(rows, settings)
+    commit = _commit(rows, settings)
+    notes = _notes(settings, commit, newest, problem)
+    return HubTable(_table(source, rows), commit, tuple(notes))
+
+
+def _ask_hub(settings: DatasetSettings) -> tuple[str, str, bool]:
+    """Return the commit that the hub means by the revision, or why it did not say.
+
+    Last whether there was no reply at all, not even a refusal.
+    """
+    api = importlib.import_module("huggingface_hub").HfApi(library_name="pytest-raq")
+    try:
+        info = api.dataset_info(settings.source, revision=settings.revision, timeout=_HUB_SECONDS)
+    except Exception as exc:  # noqa: BLE001 - whatever it is, the cache may serve
+        replied = isinstance(exc, ValueError) or getattr(exc, "response", None) is not None
+        return "", _reason(exc), not replied
+    return str(info.sha or ""), "", False
+
+
+def _notes(settings: DatasetSettings, commit: str, newest: str, problem: str) -> Iterator[str]:
+    source = settings.source
+    if problem:
+        yield (
+            f"the hub did not answer ({problem}): the questions of {source} come from the local"
+            f" cache, commit {commit or 'unknown'}"
+        )
+    elif newest and commit != newest:
+        yield (
+            f"{source} is at commit {newest} on the hub and could not be loaded from there: the"
+            f" questions come from the local cache, commit {commit}"
+        )
+    if commit and commit != settings.revision:
+        yield (
+            f"{source} may change under the same name: set dataset.revision ="
+            f' "{commit}" to ask the same questions in every run'
+        )
 
 
 def _library() -> ModuleType:
@@ -85,19 +134,36 @@ def _library() -> ModuleType:
 
 @contextmanager
 def _quiet(library: ModuleType) -> Iterator[None]:
-    """Keep progress bars and the warnings of the library out of a test run."""
+    """Keep progress bars and warnings of the libraries out of a test run; we tell in notes."""
     were_shown = not library.are_progress_bars_disabled()
+    loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
+    levels = [logger.level for logger in loggers]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         library.disable_progress_bars()
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
         try:
             yield
         finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)
             if were_shown:
                 library.enable_progress_bars()
 
 
-def _told(settings: DatasetSettings, folder: Path, exc: Exception) -> DatasetError:
+@contextmanager
+def _offline(library: ModuleType, *, wanted: bool) -> Iterator[None]:
+    """Let the library go to its cache at once, where it would knock for half a minute."""
+    before = library.config.HF_HUB_OFFLINE
+    library.config.HF_HUB_OFFLINE = before or wanted
+    try:
+        yield
+    finally:
+        library.config.HF_HUB_OFFLINE = before
+
+
+def _told(settings: DatasetSettings, folder: Path, exc: Exception, problem: str) -> DatasetError:
     """Return the error of a hub in our words; the libraries raise many kinds."""
     source = settings.source
     unknown = _UNKNOWN_SPLIT.search(str(exc))
@@ -107,7 +173,7 @@ def _told(settings: DatasetSettings, folder: Path, exc: Exception) -> DatasetErr
     if isinstance(exc, ConnectionError) or "offline" in type(exc).__name__.lower():
         return DatasetError(
             f"{hub} it is neither in the local cache nor can the hub be reached"
-            f" ({_reason(exc)}); load it once with a network"
+            f" ({problem or _reason(exc)}); load it once with a network"
         )
     if type(exc).__name__ == "DatasetNotFoundError":
         return DatasetError(
@@ -120,8 +186,14 @@ def _told(settings: DatasetSettings, folder: Path, exc: Exception) -> DatasetErr
 
 
 def _reason(exc: Exception) -> str:
-    text = " ".join(str(exc).split()) or type(exc).__name__
+    text = _without_token(" ".join(str(exc).split()) or type(exc).__name__)
     return text if len(text) <= _REASON_LENGTH else f"{text[:_REASON_LENGTH]}…"
+
+
+def _without_token(text: str) -> str:
+    """Return what a library said without the token that it was given."""
+    token = importlib.import_module("huggingface_hub").get_token()
+    return text.replace(token, "***") if token else text
 
 
 def _choose_split(source: str, loaded: Any, split: str | None) -> Any:  # noqa: ANN401 - an optional library's class
@@ -158,54 +230,9 @@ def _commit(rows: Any, settings: DatasetSettings) -> str:  # noqa: ANN401 - an o
     return commit or asked
 
 
-def _items(source: str, rows: Any) -> list[Item]:  # noqa: ANN401 - an optional library's class
-    columns = rows.column_names
-    missing = [column for column in _NEEDED if column not in columns]
-    if missing:
-        raise DatasetError(
-            f"{source}: has no column {missing[0]!r}; it has {', '.join(columns)},"
-            f" and SQuAD's are id, title, {', '.join(_NEEDED)}"
-        )
-    wanted = [column for column in (*_NEEDED, *_OPTIONAL) if column in columns]
-    plain = rows.select_columns(wanted).with_format(None)
-    found: list[Item] = []
-    for batch in plain.iter(batch_size=_BATCH):
-        for values in zip(*(batch[column] for column in wanted), strict=True):
-            place = f"row {len(found)}"
-            row = dict(zip(wanted, values, strict=True))
-            found.append(Item(place, _question(f"{source}: {place}", row)))
-    return found
+def _table(source: str, rows: Any) -> Table:  # noqa: ANN401 - an optional library's class
+    def batches(wanted: Sequence[str]) -> Iterator[Any]:
+        columns = rows.select_columns(roots(rows.column_names, wanted))
+        yield from columns.with_format("arrow").iter(batch_size=BATCH)
 
-
-def _question(where: str, row: Mapping[str, Any]) -> Question:
-    passage, asked = _text(where, row, "context"), _text(where, row, "question")
-    # SQuAD 2.0 has no answers there; others write an empty one.
-    references = () if row.get("is_impossible") else _references(where, row["answers"])
-    name = row.get("id")
-    return Question(
-        id=derive_id(passage, asked) if name in (None, "") else str(name),
-        title=str(row.get("title") or ""),
-        passage=passage,
-        question=asked,
-        references=references or (UNANSWERABLE,),
-        answerable=bool(references),
-    )
-
-
-def _text(where: str, row: Mapping[str, Any], column: str) -> str:
-    value = row[column]
-    if not isinstance(value, str) or not value.strip():
-        raise DatasetError(f"{where}: {column}: expected a text, found {value!r:.40}")
-    return value
-
-
-def _references(where: str, answers: object) -> tuple[str, ...]:
-    """Return the texts of SQuAD's answers: ``{text: [...]}`` or ``[{text: ...}, ...]``."""
-    texts = answers.get("text") if isinstance(answers, dict) else answers
-    if isinstance(texts, list):
-        texts = [item.get("text") if isinstance(item, dict) else item for item in texts]
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise DatasetError(
-            f"{where}: answers.text: expected a list of texts, found {answers!r:.40}"
-        )
-    return distinct(text for text in texts if text.strip())
+    return arrow_table(source, rows.features.arrow_schema, batches)

@@ -14,10 +14,16 @@ if TYPE_CHECKING:
 
 
 class Item(NamedTuple):
-    """A question and its place in the source, e.g. ``data[0].paragraphs[3].qas[1]``."""
+    """A question and its place in the source, e.g. ``data[0].paragraphs[3].qas[1]``.
+
+    ``stratum`` is the value of the column to stratify by, ``is_named`` whether
+    the source gave the id.
+    """
 
     place: str
     question: Question
+    stratum: str = ""
+    is_named: bool = True
 
 
 def derive_id(passage: str, question: str) -> str:
@@ -30,18 +36,29 @@ def distinct(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(texts))
 
 
-def check_items(source: str, items: Iterable[Item]) -> list[Question]:
-    """Return the questions of a source; DatasetError when there are none or an id is not unique."""
-    places: dict[str, str] = {}
-    questions = []
-    for place, question in items:
-        if question.id in places:
+def check_items(source: str, items: Iterable[Item]) -> tuple[list[Item], int]:
+    """Return the items of a source and how many repetitions were left out.
+
+    A question without an id of its own that stands there twice, alike in all,
+    is kept once. DatasetError when there are no items, or an id is not unique.
+    """
+    first: dict[str, Item] = {}
+    repeated = 0
+    for item in items:
+        known = first.setdefault(item.question.id, item)
+        if known is item:
+            continue
+        if item.is_named or known.is_named:
             raise DatasetError(
-                f"{source}: {places[question.id]} and {place} have the same id {question.id!r};"
-                " give each question an id of its own"
+                f"{source}: {known.place} and {item.place} have the same id"
+                f" {item.question.id!r}; give each question an id of its own"
             )
-        places[question.id] = place
-        questions.append(question)
-    if not questions:
+        if known.question != item.question:
+            raise DatasetError(
+                f"{source}: {known.place} and {item.place} ask the same with other references;"
+                " make them one, or give each an id"
+            )
+        repeated += 1
+    if not first:
         raise DatasetError(f"{source}: holds no questions")
-    return questions
+    return list(first.values()), repeated

@@ -1,16 +1,21 @@
-"""Find out what a source is, read it, draw the sample."""
+"""Find out what a source is, read it, keep what the suite asks for, draw the sample."""
 
 from __future__ import annotations
 
 import hashlib
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_raq.datasets.hub import read_hub, read_saved
+from pytest_raq.datasets.arrow_tables import parquet_table
+from pytest_raq.datasets.csv_files import csv_table
+from pytest_raq.datasets.filtering import filter_items
+from pytest_raq.datasets.hub import hub_table, saved_table
 from pytest_raq.datasets.items import check_items
+from pytest_raq.datasets.json_tables import json_lines_table, json_list_table
 from pytest_raq.datasets.sampling import sample_questions
-from pytest_raq.datasets.squad_json import read_squad_json
+from pytest_raq.datasets.squad_json import read_json, squad_items
+from pytest_raq.datasets.tables import QUESTION_STRATA, read_table
 from pytest_raq.errors import DatasetError
 from pytest_raq.records import QuestionSet
 
@@ -19,13 +24,19 @@ if TYPE_CHECKING:
 
     from pytest_raq.config import DatasetSettings
     from pytest_raq.datasets.items import Item
+    from pytest_raq.datasets.tables import Table
     from pytest_raq.records import Question
 
-READERS: Mapping[str, Callable[[Path], list[Item]]] = {".json": read_squad_json}
-"""One reader a file format, by suffix."""
+SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
+"""Of the files that can be read."""
 
-_OTHER_SUFFIXES = (".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
-"""Suffixes that make a source a file although no reader knows them."""
+_TABLES: Mapping[str, Callable[[Path, DatasetSettings], Table]] = {
+    ".jsonl": lambda path, _: json_lines_table(path),
+    ".ndjson": lambda path, _: json_lines_table(path),
+    ".csv": lambda path, settings: csv_table(path, settings.delimiter),
+    ".tsv": lambda path, settings: csv_table(path, settings.delimiter),
+    ".parquet": lambda path, _: parquet_table(path),
+}
 
 _PATH_STARTS = ("/", "./", "../", "~", "\\", ".\\", "..\\")
 
@@ -33,26 +44,47 @@ _PATH_STARTS = ("/", "./", "../", "~", "\\", ".\\", "..\\")
 def load_questions(settings: DatasetSettings, folder: Path) -> QuestionSet:
     """Return the sampled questions of a source.
 
-    The source is a SQuAD JSON file or a folder made by ``save_to_disk``, where
-    a relative path starts at ``folder``, else the id of a hub data set.
-    ``total`` counts the questions of the whole source; a sample that is larger
-    takes them all. DatasetError says in one line what is wrong and where.
+    The source is a file of one of the SUFFIXES or a folder made by
+    ``save_to_disk``, where a relative path starts at ``folder``, else the id
+    of a hub data set. ``total`` counts the questions that pass the filter; a
+    sample that is larger takes them all. DatasetError says in one line what is
+    wrong and where.
     """
-    questions, revision = _read(settings, folder)
-    drawn = sample_questions(questions, settings.sample, settings.seed)
+    found = _read(settings, folder)
+    items, repeated = check_items(found.source, found.items)
+    kept = filter_items(found.source, items, settings.filter)
+    drawn = _sample(kept, settings)
     return QuestionSet(
         questions=drawn,
         source=settings.source,
         fingerprint=fingerprint(drawn),
-        revision=revision,
-        total=len(questions),
+        revision=found.revision,
+        total=len(kept),
+        notes=(*found.notes, *_tell_repeated(settings.source, repeated)),
     )
+
+
+def _tell_repeated(source: str, repeated: int) -> Iterable[str]:
+    if repeated:
+        yield f"{source}: {repeated} rows repeat a question and are left out"
+
+
+def _sample(items: list[Item], settings: DatasetSettings) -> tuple[Question, ...]:
+    questions = [item.question for item in items]
+    strata = None
+    if settings.stratify is not None:
+        strata = {item.question.id: _stratum(item, settings.stratify) for item in items}
+    return sample_questions(questions, settings.sample, settings.seed, strata)
+
+
+def _stratum(item: Item, by: str) -> str:
+    return str(getattr(item.question, by)) if by in QUESTION_STRATA else item.stratum
 
 
 def fingerprint(questions: Iterable[Question]) -> str:
     """Return the SHA-256 of all that is asked and expected, in the order of ids.
 
-    The title is left out: no model and no judge sees it.
+    Title and group are left out: no model and no judge sees them.
     """
     rows = sorted(
         [item.id, item.passage, item.question, list(item.references), item.answerable]
@@ -61,14 +93,25 @@ def fingerprint(questions: Iterable[Question]) -> str:
     return hashlib.sha256(json.dumps(rows, ensure_ascii=False).encode()).hexdigest()
 
 
-def _read(settings: DatasetSettings, folder: Path) -> tuple[list[Question], str]:
-    """Return all questions and the revision of a hub data set."""
+class _Source(NamedTuple):
+    """All questions of a source, the revision of a hub data set, and notes on both."""
+
+    source: str
+    items: Iterable[Item]
+    revision: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def _read(settings: DatasetSettings, folder: Path) -> _Source:
     path = _local_path(settings.source, folder)
     if path is None:
-        items, revision = read_hub(settings, folder)
-        return check_items(settings.source, items), revision
-    items = read_saved(path, settings.split) if path.is_dir() else _read_file(path)
-    return check_items(str(path), items), ""
+        hub = hub_table(settings, folder)
+        return _Source(settings.source, read_table(hub.table, settings), hub.revision, hub.notes)
+    if path.is_dir():
+        return _Source(str(path), read_table(saved_table(path, settings.split), settings))
+    if path.suffix.lower() == ".json":
+        return _Source(str(path), _read_json(path, settings))
+    return _Source(str(path), read_table(_open_table(path, settings), settings))
 
 
 def _local_path(source: str, folder: Path) -> Path | None:
@@ -80,8 +123,7 @@ def _local_path(source: str, folder: Path) -> Path | None:
         raise DatasetError(f"{source!r}: is not a path: {exc}") from exc
     if exists:
         return path
-    suffix = path.suffix.lower()
-    if source.startswith(_PATH_STARTS) or suffix in (*READERS, *_OTHER_SUFFIXES):
+    if source.startswith(_PATH_STARTS) or path.suffix.lower() in SUFFIXES:
         raise DatasetError(
             f"{path}: does not exist; a source is a file or a folder, relative to {folder},"
             " or a hub id"
@@ -89,12 +131,27 @@ def _local_path(source: str, folder: Path) -> Path | None:
     return None
 
 
-def _read_file(path: Path) -> list[Item]:
-    reader = READERS.get(path.suffix.lower())
-    if reader is None:
+def _open_table(path: Path, settings: DatasetSettings) -> Table:
+    make = _TABLES.get(path.suffix.lower())
+    if make is None:
         raise DatasetError(
             f"{path}: {path.suffix or 'a file without suffix'} cannot be read;"
-            f" a source is a SQuAD file ({', '.join(READERS)}),"
+            f" a source is a file ({', '.join(SUFFIXES)}),"
             " a folder made by save_to_disk, or a hub id"
         )
-    return reader(path)
+    return make(path, settings)
+
+
+def _read_json(path: Path, settings: DatasetSettings) -> Iterable[Item]:
+    """Return the questions of a SQuAD document, or of a list of objects."""
+    document = read_json(path)
+    if isinstance(document, list):
+        return read_table(json_list_table(path, document), settings)
+    changed = settings.columns.model_fields_set or settings.filter.columns
+    if changed or settings.stratify not in (None, *QUESTION_STRATA):
+        raise DatasetError(
+            f"{path}: has the layout of SQuAD, where nothing can be named by column;"
+            " dataset.columns, dataset.filter.columns and dataset.stratify by a column are for"
+            " rows"
+        )
+    return squad_items(path, document, settings.no_answer_references)

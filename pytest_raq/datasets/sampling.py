@@ -1,4 +1,4 @@
-"""Draw questions so that they spread over passages."""
+"""Draw questions so that they spread over passages, and over strata where that is asked."""
 
 from __future__ import annotations
 
@@ -6,18 +6,28 @@ import hashlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from pytest_raq.records import Question
 
+_DIGITS = 12
+"""Hexadecimal digits of a hash that a float holds exactly."""
+
 
 def sample_questions(
-    questions: Sequence[Question], size: int | None, seed: int
+    questions: Sequence[Question],
+    size: int | None,
+    seed: int,
+    strata: Mapping[str, str] | None = None,
 ) -> tuple[Question, ...]:
     """Return ``size`` questions over as many passages as possible; all when there are fewer.
 
-    Passages are shuffled, then give one question each, round after round. What
-    is drawn depends on the seed, the ids and the passages alone, not on the
+    Passages are shuffled, then give one question each, round after round.
+    With ``strata`` (question id → stratum) every stratum has its share, by
+    systematic sampling: question k = 0, 1, … of one with n has its turn at
+    (k + u) ÷ n, smallest first, where u from 0 to 1 is the stratum's own. So
+    one that is too small for a whole question has its chance. What is drawn
+    depends on the seed, the ids, the passages and the strata alone, not on the
     order of the file, the platform or the version of Python; a larger sample
     holds the smaller one. The result keeps the order of the file, with the
     questions of one passage together, so that they can share its prefill.
@@ -25,8 +35,14 @@ def sample_questions(
     clusters: dict[str, list[Question]] = {}
     for question in questions:
         clusters.setdefault(question.cluster, []).append(question)
-    drawn = set(_draw(clusters, seed)[:size])
-    return tuple(item for members in clusters.values() for item in members if item.id in drawn)
+    members = (item for cluster in clusters.values() for item in cluster)
+    if size is None or size >= len(questions):
+        return tuple(members)
+    order = _draw(clusters, seed)
+    if strata:
+        order = _share_out(order, strata, seed)
+    drawn = set(order[:size])
+    return tuple(item for item in members if item.id in drawn)
 
 
 def _draw(clusters: dict[str, list[Question]], seed: int) -> list[str]:
@@ -37,6 +53,18 @@ def _draw(clusters: dict[str, list[Question]], seed: int) -> list[str]:
         ids = sorted((item.id for item in members), key=lambda name: _shuffled(seed, name))
         turns += [(turn, place, name) for turn, name in enumerate(ids)]
     return [name for _, _, name in sorted(turns)]
+
+
+def _share_out(order: Sequence[str], strata: Mapping[str, str], seed: int) -> list[str]:
+    """Return ids so that any number of first ones holds of each stratum its share."""
+    members: dict[str, list[str]] = {}
+    for name in order:
+        members.setdefault(strata[name], []).append(name)
+    turns = []
+    for stratum, ids in members.items():
+        start = int(_shuffled(seed, f"stratum:{stratum}")[:_DIGITS], 16) / 16**_DIGITS
+        turns += [((k + start) / len(ids), stratum, k, name) for k, name in enumerate(ids)]
+    return [name for *_, name in sorted(turns)]
 
 
 def _shuffled(seed: int, text: str) -> str:

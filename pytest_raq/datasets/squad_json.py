@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
 import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_raq.datasets.items import Item, derive_id, distinct
+from pytest_raq.datasets.text_files import read_text
 from pytest_raq.errors import DatasetError
 from pytest_raq.records import UNANSWERABLE, Question
 
@@ -29,33 +29,10 @@ _SHOWN = 40
 """Characters of a wrong value that a message repeats."""
 
 
-def read_squad_json(path: Path) -> list[Item]:
-    """Return all questions of a SQuAD file, in its order.
-
-    A question with ``is_impossible``, or without answers in a file whose
-    version is 2.0, is not answered by its passage: its one reference is
-    ``unanswerable``. References are texts, so ``answer_start`` is not read; a
-    missing title is empty, a missing id derived from passage and question.
-    DatasetError names the file, the place in the document, what was expected
-    there and what was found.
-    """
-    document = _Node(path, _parse(path))
-    second = _is_second_version(document)
-    items = [
-        Item(qa.where, _question(qa, article, passage, second=second))
-        for article in document.need("data").items()
-        for paragraph in article.need("paragraphs").items()
-        for passage in [paragraph.need("context").text()]
-        for qa in paragraph.need("qas").items()
-    ]
-    if not items:
-        raise DatasetError(f"{path}: holds no questions: expected some in data[].paragraphs[].qas")
-    return items
-
-
-def _parse(path: Path) -> object:
+def read_json(path: Path) -> object:
+    """Return the document of a JSON file; DatasetError when it is none."""
     try:
-        return json.loads(_read_text(path))
+        return json.loads(read_text(path, "a SQuAD file"))
     except json.JSONDecodeError as exc:
         raise DatasetError(
             f"{path}: is not JSON: line {exc.lineno}, column {exc.colno}: {exc.msg}"
@@ -66,21 +43,33 @@ def _parse(path: Path) -> object:
         raise DatasetError(f"{path}: cannot be read: {exc}") from exc
 
 
-def _read_text(path: Path) -> str:
-    try:
-        raw = path.read_bytes()
-    except OSError as exc:
-        raise DatasetError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
-    if not raw.strip():
-        raise DatasetError(f"{path}: is empty; expected a SQuAD file")
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise DatasetError(f"{path}: is UTF-16; save it as UTF-8")
-    raw = raw.removeprefix(codecs.BOM_UTF8)
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as exc:
-        line = raw.count(b"\n", 0, exc.start) + 1
-        raise DatasetError(f"{path}: is not UTF-8 in line {line}; save it as UTF-8") from exc
+def read_squad_json(path: Path, no_answer: tuple[str, ...] = (UNANSWERABLE,)) -> list[Item]:
+    """Return all questions of a SQuAD file; see `squad_items`."""
+    return squad_items(path, read_json(path), no_answer)
+
+
+def squad_items(path: Path, document: object, no_answer: tuple[str, ...]) -> list[Item]:
+    """Return all questions of a SQuAD document, in its order.
+
+    A question with ``is_impossible``, or without answers in a file whose
+    version is 2.0, is not answered by its passage: its references are
+    ``no_answer``. References are texts, so ``answer_start`` is not read; a
+    missing title is empty, a missing id derived from passage and question.
+    DatasetError names the file, the place in the document, what was expected
+    there and what was found.
+    """
+    root = _Node(path, document)
+    reader = _Reader(no_answer, second=_is_second_version(root))
+    items = [
+        reader.item(qa, article, passage)
+        for article in root.need("data").items()
+        for paragraph in article.need("paragraphs").items()
+        for passage in [paragraph.need("context").text()]
+        for qa in paragraph.need("qas").items()
+    ]
+    if not items:
+        raise DatasetError(f"{path}: holds no questions: expected some in data[].paragraphs[].qas")
+    return items
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,17 +133,25 @@ def _is_second_version(document: _Node) -> bool:
     return version is not None and str(version.value).lower().lstrip("v").startswith("2")
 
 
-def _question(qa: _Node, article: _Node, passage: str, *, second: bool) -> Question:
-    asked = qa.need("question").text()
-    references = _references(qa, second=second)
-    return Question(
-        id=_id(qa, passage, asked),
-        title=_title(article),
-        passage=passage,
-        question=asked,
-        references=references or (UNANSWERABLE,),
-        answerable=bool(references),
-    )
+class _Reader:
+    """Makes questions of the nodes of one file."""
+
+    def __init__(self, no_answer: tuple[str, ...], *, second: bool) -> None:
+        self._no_answer, self._second = no_answer, second
+
+    def item(self, qa: _Node, article: _Node, passage: str) -> Item:
+        asked = qa.need("question").text()
+        references = _references(qa, second=self._second)
+        name = _id(qa)
+        question = Question(
+            id=name or derive_id(passage, asked),
+            title=_title(article),
+            passage=passage,
+            question=asked,
+            references=references or self._no_answer,
+            answerable=bool(references),
+        )
+        return Item(qa.where, question, is_named=bool(name))
 
 
 def _title(article: _Node) -> str:
@@ -164,10 +161,10 @@ def _title(article: _Node) -> str:
     return node.text()
 
 
-def _id(qa: _Node, passage: str, asked: str) -> str:
+def _id(qa: _Node) -> str:
     node = qa.get("id")
     if node is None:
-        return derive_id(passage, asked)
+        return ""
     if isinstance(node.value, int) and not isinstance(node.value, bool):
         return str(node.value)
     return node.text()

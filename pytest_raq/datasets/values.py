@@ -131,4 +131,4 @@ def _split(where: str, text: str, separator: str | None) -> Iterable[str]:
             raise wrong(where, _LIST, text) from exc
         return _texts(where, found, None)
     _reference(where, text)
-    return text.split(separator) if separator else (text,)
+    return [part.strip() for part in text.split(separator)] if separator else (text,)

@@ -1,7 +1,16 @@
 """Answers, pulled: from memory, from the store, or else from an engine."""
 
 from pytest_raq.generation.answers import ModelAnswers
-from pytest_raq.generation.pool import EnginePool
+from pytest_raq.generation.pool import EnginePool, memory_share
 from pytest_raq.generation.progress import NoProgress, Progress
+from pytest_raq.generation.sharing import Exchange, Sharing
 
-__all__ = ["EnginePool", "ModelAnswers", "NoProgress", "Progress"]
+__all__ = [
+    "EnginePool",
+    "Exchange",
+    "ModelAnswers",
+    "NoProgress",
+    "Progress",
+    "Sharing",
+    "memory_share",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import replace
 from functools import cached_property
@@ -12,7 +11,9 @@ from typing import TYPE_CHECKING
 from pytest_raq.errors import RaqError
 from pytest_raq.generation.blocks import blocks_of
 from pytest_raq.generation.identity import AnswerIdentity, engine_version, model_options
-from pytest_raq.records import Answer, EngineInfo, Failure, ModelProvenance, Prompt
+from pytest_raq.generation.pool import file_size
+from pytest_raq.generation.prompts import make_prompt
+from pytest_raq.records import Answer, EngineInfo, Failure, ModelProvenance
 from pytest_raq.store import hash_file
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
     from pytest_raq.config import ModelDefinition
     from pytest_raq.generation.pool import EnginePool
     from pytest_raq.generation.progress import Progress
-    from pytest_raq.records import Outcome, Question
+    from pytest_raq.generation.sharing import Sharing
+    from pytest_raq.records import Outcome, Prompt, Question
     from pytest_raq.store import ForgivingStore, Store
 
 UNREADABLE = "unreadable"
@@ -37,7 +39,9 @@ class ModelAnswers:
     An answer that is asked for comes from memory, else from the store, else
     from the engine, which then works through all planned questions in order
     as far as it is asked to. ``before`` is called before anything is
-    generated; where it raises, that is why there are no answers.
+    generated; where it raises, that is why there are no answers. With
+    ``sharing`` one process of the run works through all of them, and the
+    others wait for what it finds out.
     """
 
     def __init__(
@@ -50,8 +54,12 @@ class ModelAnswers:
         progress: Progress,
         fresh: bool = False,
         before: Callable[[], None] | None = None,
+        sharing: Sharing | None = None,
+        suite: str = "",
     ) -> None:
         self.model = model
+        self.sharing_key = (model.name, suite)
+        self._sharing = sharing
         self._questions = {question.id: question for question in questions}
         self._plan = list(self._questions)
         self._pool = pool
@@ -60,6 +68,7 @@ class ModelAnswers:
         self._fresh = fresh
         self._before = before or (lambda: None)
         self._outcomes: dict[str, Outcome] = {}
+        self._absorbed: set[str] = set()
         self._stream: Iterator[Outcome] | None = None
         self._has_recalled = False
         self._asked = 0
@@ -79,9 +88,29 @@ class ModelAnswers:
             planned = () if self._has_recalled else self._plan
             self._has_recalled = True
             self._recall({question_id, *planned})
+        if question_id not in self._outcomes and self._sharing is not None:
+            self._sharing.obtain(self)
         if question_id not in self._outcomes:
             self._generate(question_id)
         return self._outcomes[question_id]
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the model's file; 0 where there is none."""
+        return file_size(self.model)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all planned questions have an outcome in hand."""
+        return all(question_id in self._outcomes for question_id in self._plan)
+
+    def answer_plan(self) -> None:
+        """Find out everything that is planned, then let go of the engine."""
+        self._recall(self._plan)
+        for question_id in self._plan:
+            if question_id not in self._outcomes:
+                self._generate(question_id)
+        self._pool.release(self.model)
 
     def get_all(self) -> dict[str, Outcome]:
         """Return the answers to all questions, in the order of the questions."""
@@ -98,6 +127,11 @@ class ModelAnswers:
             known = self._outcomes.get(outcome.question_id)
             if known is None or isinstance(known, Failure):
                 self._outcomes[outcome.question_id] = outcome
+                self._absorbed.add(outcome.question_id)
+
+    def found_here(self) -> Iterator[Outcome]:
+        """Yield what no other process of this run has told."""
+        return (o for name, o in self._outcomes.items() if name not in self._absorbed)
 
     def _generate(self, question_id: str) -> None:
         if self._stream is None:
@@ -169,8 +203,7 @@ class ModelAnswers:
         return next(iter(engine.answers([self._prompt(self._questions[question_id])])), missing)
 
     def _prompt(self, question: Question) -> Prompt:
-        text = self.model.render(question.passage, question.question)
-        return Prompt(question.id, text, chat=self.model.uses_chat)
+        return make_prompt(self.model, question)
 
     @property
     def _generated(self) -> int:
@@ -182,6 +215,8 @@ class ModelAnswers:
             return  # it was known, and asked again for the sake of its block
         self._outcomes[outcome.question_id] = outcome
         self._awaited.discard(outcome.question_id)
+        if self._sharing is not None:
+            self._sharing.put(self, outcome)
         if isinstance(outcome, Answer):
             self._progress.answered(self.model.name, self._generated, self._asked)
             if self._store is not None and self._is_same_file:
@@ -260,14 +295,13 @@ class ModelAnswers:
         self._info = self._info or self._recall_engine()
         build = engine_version() if self.model.engine == "llama-cpp" else ""
         info = self._info or EngineInfo(self.model.engine, build)
-        prompt = self.model.prompt + ("\0" + self.model.chat_message) * self.model.uses_chat
         return ModelProvenance(
             engine=info.engine,
             build=info.build,
             file=self.model.file_path.name if self.model.file else "",
             file_sha256=self.file_sha256,
             quantization=info.quantization,
-            prompt_sha256=hashlib.sha256(prompt.encode()).hexdigest(),
+            prompt_sha256=self.model.prompt_sha256,
             template_sha256=info.template_sha256,
             options=model_options(self.model),
         )

@@ -88,10 +88,11 @@ class AnswerIdentity:
     def former_key(self, prompt: Prompt) -> str:
         """Return the key of the answer in a store of format 1; empty where it cannot be there.
 
-        Format 1 knew no batches: what it holds was asked one at a time.
+        Format 1 knew no batches: what it holds was asked one at a time. Nor did
+        it know chats of several messages.
         """
         options = model_options(self._model)
-        if options.pop("parallel", 1) != 1:
+        if options.pop("parallel", 1) != 1 or prompt.messages:
             return ""
         return hash_parts(
             model=self._former_identity, options=options, text=prompt.text, chat=prompt.chat

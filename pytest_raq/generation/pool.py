@@ -36,7 +36,7 @@ class EnginePool:
     ) -> None:
         known = partial(open_engine, digest=digest) if digest else open_engine
         self._opener = opener or known
-        self._budget = _memory_share() if budget_bytes is None else budget_bytes
+        self._budget = memory_share() if budget_bytes is None else budget_bytes
         self._engines: OrderedDict[str, tuple[Engine, int]] = OrderedDict()
         self._errors: dict[str, RaqError] = {}
 
@@ -54,7 +54,7 @@ class EnginePool:
         return self._engines[model.name][0]
 
     def _open(self, model: ModelDefinition) -> None:
-        size = _file_size(model)
+        size = file_size(model)
         while self._engines and size + self._bytes_open() > self._budget:
             _, (engine, _) = self._engines.popitem(last=False)
             engine.close()
@@ -63,6 +63,12 @@ class EnginePool:
         except RaqError as exc:
             self._errors[model.name] = exc
             raise
+
+    def release(self, model: ModelDefinition) -> None:
+        """Close the engine of a model, if it is open."""
+        engine, _ = self._engines.pop(model.name, (None, 0))
+        if engine is not None:
+            engine.close()
 
     def _bytes_open(self) -> int:
         return sum(size for _, size in self._engines.values())
@@ -74,7 +80,8 @@ class EnginePool:
             engine.close()
 
 
-def _file_size(model: ModelDefinition) -> int:
+def file_size(model: ModelDefinition) -> int:
+    """Return the bytes of a model's file; 0 where there is none."""
     if model.file is None:
         return 0
     try:
@@ -83,7 +90,8 @@ def _file_size(model: ModelDefinition) -> int:
         return 0
 
 
-def _memory_share() -> int:
+def memory_share() -> int:
+    """Return how many bytes the files of loaded models may have together."""
     try:
         pages = os.sysconf("SC_PHYS_PAGES")
         return int(_MEMORY_SHARE * pages * os.sysconf("SC_PAGE_SIZE"))

@@ -5,7 +5,7 @@ from pytest_raq.judging.llm import LlmJudge
 from pytest_raq.judging.panel import Panel, Seat, as_panel
 from pytest_raq.judging.protocol import Case, Judge, NoOrder, Order, Spending
 from pytest_raq.judging.ranking import mid_ranks, rank_contestants, restrict
-from pytest_raq.judging.reference import ReferenceJudge
+from pytest_raq.judging.reference import ReferenceJudge, require_references
 from pytest_raq.judging.remembering import RememberingJudge, remember
 from pytest_raq.judging.scripted import ScriptedJudge
 
@@ -28,5 +28,6 @@ __all__ = [
     "open_panel",
     "rank_contestants",
     "remember",
+    "require_references",
     "restrict",
 ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_raq.judging.protocol import Case, Order, Spending
+from pytest_raq.errors import ConfigError
+from pytest_raq.judging.protocol import Case, NoOrder, Order, Spending
 from pytest_raq.records import JudgeIdentity
-from pytest_raq.stats.squad import score
+from pytest_raq.stats.squad import score_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_raq.records import Question
 
@@ -40,13 +41,27 @@ class ReferenceJudge:
     def close(self) -> None:
         """Hold nothing."""
 
-    def order(self, cases: Iterable[Case]) -> Iterator[Order]:
-        """Yield the order of each case."""
+    def order(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
+        """Yield the order of each case; none for a question without references."""
         for case in cases:
             yield _order(case)
 
 
-def _order(case: Case) -> Order:
+def require_references(judge: str, source: str, questions: Sequence[Question]) -> None:
+    """ConfigError when this judge is to rank answers that nothing tells right from wrong."""
+    lacking = [question.id for question in questions if not question.references]
+    if judge == NAME and lacking:
+        more = f" and {len(lacking) - 1} more have" if len(lacking) > 1 else " has"
+        raise ConfigError(
+            f"{source}: {lacking[0]!r}{more} no references, and judge {NAME!r} knows nothing"
+            " else: name their column with dataset.columns.references, or a judge that reads"
+            " the passage"
+        )
+
+
+def _order(case: Case) -> Order | NoOrder:
+    if not case.question.references:
+        return NoOrder(f"the question has no references, and judge {NAME!r} knows nothing else")
     tiers: dict[tuple[float, float], list[int]] = {}
     for index, text in enumerate(case.texts):
         tiers.setdefault(_closeness(text, case.question), []).append(index)
@@ -54,7 +69,8 @@ def _order(case: Case) -> Order:
 
 
 def _closeness(text: str, question: Question) -> tuple[float, float]:
-    figures = score(text, question.references)
+    figures = score_answer(text, question)
+    assert figures is not None
     # An exact match is as close as can be, even "the" to "the", whose official F1 is 0.
     best = max(figures.f1, figures.exact_match)
     # 2/5 and 4/10 are equal, also where their floating-point numbers are not.

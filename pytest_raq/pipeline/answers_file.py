@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import codecs
 import difflib
 import hashlib
-import json
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_raq.datasets import fingerprint
+from pytest_raq.datasets.json_lines import read_lines
+from pytest_raq.datasets.text_files import read_bytes
+from pytest_raq.datasets.values import is_half, tell
 from pytest_raq.errors import DatasetError
 from pytest_raq.records import UNANSWERABLE, Question, QuestionSet
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 FIELDS = ("id", "model", "answer", "references", "passage", "question")
 
-_SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN = 40
 """Characters of a wrong value that a message repeats."""
 
@@ -42,18 +41,23 @@ class AnswerTable:
     unasked: int = 0
 
 
-def read_answers(paths: Sequence[Path], dataset: QuestionSet | None = None) -> AnswerTable:
+def read_answers(
+    paths: Sequence[Path],
+    dataset: QuestionSet | None = None,
+    *,
+    needs_references: bool = True,
+) -> AnswerTable:
     """Read answers, one JSON object a line; blank lines are passed over.
 
-    Without ``dataset`` each question needs ``references`` (a list of texts)
-    and ``passage`` (any text that names the cluster) on at least one of its
-    lines, and may have ``question``; with it these are not read. Other fields
-    are left alone. DatasetError names the file, the line and the field of
-    what is wrong, and says what was expected.
+    Without ``dataset`` each question needs ``references`` (a list of texts),
+    unless the judge can do without, and ``passage`` (any text that names the
+    cluster) on at least one of its lines, and may have ``question``; with it
+    these are not read. Other fields are left alone. DatasetError names the
+    file, the line and the field of what is wrong, and says what was expected.
     """
-    collector = _Collector(dataset)
+    collector = _Collector(dataset, needs_references=needs_references)
     for path in paths:
-        raw = _read(path)
+        raw = read_bytes(path)
         digest = hashlib.sha256(raw).hexdigest()
         lines = list(_lines(path, raw))
         if not lines:
@@ -63,60 +67,9 @@ def read_answers(paths: Sequence[Path], dataset: QuestionSet | None = None) -> A
     return collector.table([str(path) for path in paths])
 
 
-def _read(path: Path) -> bytes:
-    try:
-        raw = path.read_bytes()
-    except OSError as exc:
-        raise DatasetError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise DatasetError(f"{path}: is UTF-16; save it as UTF-8")
-    return raw
-
-
 def _lines(path: Path, raw: bytes) -> Iterator[_Line]:
-    # Only a line feed ends a line of JSON Lines: U+2028 may stand in an answer.
-    for number, part in enumerate(raw.removeprefix(codecs.BOM_UTF8).split(b"\n"), start=1):
-        if part.strip():
-            place = f"{path}:{number}"
-            yield _Line(place, _parse(place, part))
-
-
-def _parse(place: str, raw: bytes) -> dict[str, object]:
-    try:
-        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_once)
-    except UnicodeDecodeError as exc:
-        raise DatasetError(f"{place}: is not UTF-8 (byte {exc.start + 1} of the line)") from exc
-    except json.JSONDecodeError as exc:
-        raise DatasetError(
-            f"{place}: is not JSON: {exc.msg} (column {exc.colno}); expected one object a line"
-        ) from exc
-    except _RepeatedKeyError as exc:
-        raise DatasetError(f"{place}: {exc}: stands twice in the line; keep one") from exc
-    except (ValueError, RecursionError) as exc:  # thousands of digits, thousands of brackets
-        raise DatasetError(f"{place}: cannot be read as JSON: {exc}") from exc
-    if not isinstance(value, dict):
-        raise DatasetError(f"{place}: expected a JSON object, found {_tell(value)}")
-    return value
-
-
-class _RepeatedKeyError(ValueError):
-    """A key that stands twice in an object."""
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    table = dict(pairs)
-    if len(table) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise _RepeatedKeyError(next(key for key in keys if keys.count(key) > 1))
-    return table
-
-
-def _tell(value: object) -> str:
-    if isinstance(value, str):
-        return f"the text {value[:_SHOWN]!r}" if value.strip() else "an empty text"
-    if isinstance(value, list):
-        return "a list" if value else "an empty list"
-    return "an object" if isinstance(value, dict) else json.dumps(value)[:_SHOWN]
+    for number, values in read_lines(path, raw):
+        yield _Line(f"{path}:{number}", values)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +80,7 @@ class _Line:
     values: Mapping[str, object]
 
     def wrong(self, name: str, expected: str, value: object) -> DatasetError:
-        return DatasetError(f"{self.place}: {name}: expected {expected}, found {_tell(value)}")
+        return DatasetError(f"{self.place}: {name}: expected {expected}, found {tell(value)}")
 
     def missing(self, name: str, expected: str) -> DatasetError:
         others = [key for key in self.values if key not in FIELDS]
@@ -148,7 +101,7 @@ class _Line:
         return value
 
     def refuse_half(self, name: str, text: str) -> None:
-        if _SURROGATE.search(text):
+        if is_half(text):
             raise DatasetError(
                 f"{self.place}: {name}: expected Unicode text, found half of a surrogate pair"
             )
@@ -209,7 +162,9 @@ class _Draft:
                 f" found another; give all lines of a question the same {name}"
             )
 
-    def question(self, question_id: str) -> Question:
+    def question(self, question_id: str, *, needs_references: bool) -> Question:
+        if not needs_references:
+            self.parts.setdefault("references", ((), ""))
         for name, expected in (
             ("references", "a list of texts, here or from --dataset"),
             ("passage", "a text that names the passage (the id where each question has its own)"),
@@ -243,8 +198,9 @@ READERS: Mapping[str, Callable[[_Line], object]] = {
 class _Collector:
     """Gathers lines into answers by model and drafts of questions."""
 
-    def __init__(self, dataset: QuestionSet | None) -> None:
+    def __init__(self, dataset: QuestionSet | None, *, needs_references: bool) -> None:
         self._dataset = dataset
+        self._needs_references = needs_references
         self._known = {item.id: item for item in dataset.questions} if dataset else {}
         self._drafts: dict[str, _Draft] = {}
         self._answers: dict[str, dict[str, str]] = {}
@@ -270,13 +226,17 @@ class _Collector:
         draft = self._drafts.setdefault(question_id, _Draft(line))
         if self._dataset is None:
             for name, read in READERS.items():
-                if name in line.values:
+                if name in line.values and not self._may_lack(line, name):
                     draft.learn(line, name, read(line), question_id)
         elif question_id not in self._known:
             raise DatasetError(
                 f"{line.place}: id: expected the id of a question of {self._dataset.source},"
                 f" found {question_id[:_SHOWN]!r}"
             )
+
+    def _may_lack(self, line: _Line, name: str) -> bool:
+        """Whether a field says that there are no references, where none are needed."""
+        return name == "references" and not (self._needs_references or line.values[name])
 
     def table(self, paths: Sequence[str]) -> AnswerTable:
         questions = self._questions()
@@ -288,6 +248,7 @@ class _Collector:
                 fingerprint=fingerprint(questions),
                 revision=self._dataset.revision if self._dataset else "",
                 total=len(self._known) or len(questions),
+                notes=self._dataset.notes if self._dataset else (),
             ),
             answers=self._answers,
             files={model: ", ".join(digests) for model, digests in self._sources.items()},
@@ -298,7 +259,10 @@ class _Collector:
     def _questions(self) -> tuple[Question, ...]:
         if self._dataset is not None:
             return tuple(item for item in self._dataset.questions if item.id in self._drafts)
-        return tuple(draft.question(name) for name, draft in self._drafts.items())
+        return tuple(
+            draft.question(name, needs_references=self._needs_references)
+            for name, draft in self._drafts.items()
+        )
 
 
 def _digest(digests: Mapping[str, str]) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_raq.datasets import load_questions
 from pytest_raq.errors import BaselineError
 from pytest_raq.generation import ModelAnswers
 from pytest_raq.judging import open_judge, open_panel, remember
+from pytest_raq.pipeline.bench import Bench, families
+from pytest_raq.pipeline.fitting import check_questions
+from pytest_raq.pipeline.judging import Judging
 from pytest_raq.pipeline.run import SuiteRun
 from pytest_raq.store import baseline_path, load_baseline, show_path
 
@@ -16,22 +20,34 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_raq.config import ModelDefinition, SuiteDefinition
-    from pytest_raq.generation import EnginePool, Progress
+    from pytest_raq.generation import EnginePool, Progress, Sharing
     from pytest_raq.judging import Judge, Panel
     from pytest_raq.records import Baseline
     from pytest_raq.store import ForgivingStore
 
 
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the suites of a session have in common.
+
+    ``fresh`` says that nothing kept is reused, ``sharing`` how the processes
+    of one run share their work; None in a run of one process.
+    """
+
+    pool: EnginePool
+    store: ForgivingStore
+    progress: Progress
+    fresh: bool = False
+    sharing: Sharing | None = None
+
+
 def build_run(
     suite: SuiteDefinition,
     models: Mapping[str, ModelDefinition],
+    resources: Resources,
     *,
     models_folder: Path,
     baselines_folder: Path,
-    pool: EnginePool,
-    store: ForgivingStore,
-    progress: Progress,
-    fresh: bool,
     originals: Mapping[str, ModelDefinition] | None = None,
 ) -> SuiteRun:
     """Read questions, judge and baseline of a suite; UsageError when one is wrong.
@@ -43,38 +59,60 @@ def build_run(
     every model, and can be replaced by ``--raq-update``.
     """
     questions = load_questions(suite.dataset, suite.path.parent)
-    judge = _panel(suite, models_folder, store, fresh=fresh)
+    check_questions(suite, questions, models.values())
+    store = resources.store
+    judge = _panel(suite, models_folder, resources)
 
-    def answers_of(model: ModelDefinition) -> ModelAnswers:
+    def answers_of(model: ModelDefinition, shared: Sharing | None = None) -> ModelAnswers:
         return ModelAnswers(
             model,
             questions.questions,
-            pool=pool,
+            pool=resources.pool,
             store=store,
-            progress=progress,
-            fresh=fresh,
+            progress=resources.progress,
+            fresh=resources.fresh,
             before=judge.prepare,
+            sharing=shared,
+            suite=suite.name,
         )
 
+    sharing = resources.sharing
+    answers = {name: answers_of(model, sharing) for name, model in models.items()}
+    if sharing is not None:
+        for each in answers.values():
+            sharing.register(each)
+    replaced = {name: answers_of(model) for name, model in (originals or {}).items()}
+    bench = Bench(
+        judge,
+        questions.questions,
+        suite.gate,
+        seed=suite.dataset.seed,
+        families=families(answers, replaced),
+    )
     baseline, problem = _baseline(baselines_folder, suite.name)
     return SuiteRun(
         suite,
         questions,
-        {name: answers_of(model) for name, model in models.items()},
-        judge,
-        progress=progress,
+        answers,
+        Judging(
+            bench,
+            resources.progress,
+            exchange=sharing.exchange if sharing else None,
+            suite=suite.name,
+        ),
         baselines_folder=baselines_folder,
         baseline=baseline,
         baseline_problem=problem,
-        originals={name: answers_of(model) for name, model in (originals or {}).items()},
+        originals=replaced,
     )
 
 
-def _panel(
-    suite: SuiteDefinition, models_folder: Path, store: ForgivingStore, *, fresh: bool
-) -> Panel:
+def _panel(suite: SuiteDefinition, models_folder: Path, resources: Resources) -> Panel:
+    store = resources.store
+
     def open_one(name: str) -> Judge:
-        return remember(open_judge(name, models_folder, store.file_sha256), store, fresh=fresh)
+        opened = open_judge(name, models_folder, store.file_sha256)
+        return remember(opened, store, fresh=resources.fresh)
 
     return open_panel(suite.judges, models_folder, open_one, min_share=suite.gate.min_judges)
 

@@ -11,7 +11,7 @@ from pytest_raq.errors import ConfigError
 from pytest_raq.gate import GateInput, decide
 from pytest_raq.generation import NoProgress
 from pytest_raq.pipeline.bench import Bench
-from pytest_raq.pipeline.judging import RankingStream, tell_judging
+from pytest_raq.pipeline.judging import Judging
 from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import (
     Answer,
@@ -25,7 +25,7 @@ from pytest_raq.records import (
 )
 from pytest_raq.stats.quality import preferences, quality_evidence
 from pytest_raq.stats.ranks import rank_tests
-from pytest_raq.stats.squad import f1
+from pytest_raq.stats.squad import score_answer
 from pytest_raq.store import describe_machine, describe_versions
 
 if TYPE_CHECKING:
@@ -72,10 +72,17 @@ def rank_answers(
     """
     _refuse_baseline(table, baseline)
     questions = table.questions.questions
+    by_id = {item.id: item for item in questions}
     bench = Bench(judge, questions, settings, seed=seed)
-    rankings = _rank(table, bench, progress or NoProgress())
+    judging = Judging(bench, progress or NoProgress())
+    judging.rank(
+        (item.id for item in questions),
+        lambda: [item.id for item in questions],
+        lambda name: (by_id[name], _texts(table, name)),
+    )
+    judging.stop()
+    rankings = judging.rankings
     clusters = {item.id: item.cluster for item in questions}
-    judges = bench.report({model: model for model in table.answers})
     tests = rank_tests(rankings.values(), clusters, list(table.answers), seed=seed)
     comparison = _compare(table, rankings, settings, baseline, seed)
     return SuiteResult(
@@ -86,22 +93,11 @@ def rank_answers(
         questions=tuple(_result(item, table, rankings[item.id], comparison) for item in questions),
         provenance=_provenance(table, judge),
         passages=len(set(clusters.values())),
-        notes=(
-            *judges.notes,
-            *_notes(table, baseline),
-            *tell_judging(judge, rankings.values()),
+        notes=(*_notes(table, baseline), *judging.notes()),
+        judges=bench.report(
+            {model: model for model in table.answers}, lambda name: _texts(table, name)
         ),
-        judges=judges,
     )
-
-
-def _rank(table: AnswerTable, bench: Bench, progress: Progress) -> dict[str, Ranking]:
-    questions = {item.id: item for item in table.questions.questions}
-    stream = RankingStream(bench, lambda name: (questions[name], _texts(table, name)), progress)
-    try:
-        return {ranking.question_id: ranking for ranking in stream.all_of(questions)}
-    finally:
-        stream.stop()
 
 
 def _refuse_baseline(table: AnswerTable, baseline: str) -> None:
@@ -177,9 +173,14 @@ def _verdicts(
 
 
 def _f1_scores(table: AnswerTable) -> dict[str, dict[str, float]]:
-    references = {item.id: item.references for item in table.questions.questions}
+    """Return F1 by model and question; questions without references have none."""
+    questions = {item.id: item for item in table.questions.questions}
     return {
-        model: {name: f1(text, references[name]) for name, text in answers.items()}
+        model: {
+            name: scored.f1
+            for name, text in answers.items()
+            if (scored := score_answer(text, questions[name])) is not None
+        }
         for model, answers in table.answers.items()
     }
 
@@ -191,13 +192,14 @@ def _gate_input(
     comparison: _Comparison,
     scores: Mapping[str, Mapping[str, float]],
 ) -> GateInput:
+    answers = table.answers[model]
     now, before = scores[model], scores[comparison.baseline]
     shared = now.keys() & before.keys()
     return GateInput(
         model=model,
         expected=len(table.questions),
-        answered=len(now),
-        ranked=sum(model in rankings[question_id].ranks for question_id in now),
+        answered=len(answers),
+        ranked=sum(model in rankings[question_id].ranks for question_id in answers),
         quality=comparison.quality.get(model),
         f1_now=fmean(now[name] for name in shared) if shared else None,
         f1_before=fmean(before[name] for name in shared) if shared else None,
@@ -274,6 +276,7 @@ def _provenance(table: AnswerTable, judge: Judge) -> Provenance:
 
 
 def _notes(table: AnswerTable, baseline: str) -> Iterator[str]:
+    yield from table.questions.notes
     if baseline:
         yield f"the answers of {baseline} are the accepted ones"
     expected = len(table.questions)

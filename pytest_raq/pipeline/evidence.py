@@ -14,7 +14,7 @@ from pytest_raq.records import Answer, Ranking
 from pytest_raq.stats.quality import preferences, quality_evidence
 from pytest_raq.stats.ranks import rank_tests
 from pytest_raq.stats.speed import speed_evidence
-from pytest_raq.stats.squad import f1
+from pytest_raq.stats.squad import score_answer
 from pytest_raq.stats.standing import standing_changes
 
 if TYPE_CHECKING:
@@ -167,9 +167,12 @@ def _f1(
     for question in material.questions:
         accepted = material.baseline.questions.get(question.id)
         text = accepted.answers.get(model) if accepted else None
-        if text is not None and question.id in answers:
-            today = f1(answers[question.id].text, question.references)
-            pairs.append((today, f1(text, question.references)))
+        if text is None or question.id not in answers:
+            continue
+        today = score_answer(answers[question.id].text, question)
+        before = score_answer(text, question)
+        if today and before:
+            pairs.append((today.f1, before.f1))
     if not pairs:
         return None, None
     return fmean(now for now, _ in pairs), fmean(before for _, before in pairs)

@@ -6,7 +6,7 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Answer, Interval, ModelSummary
-from pytest_raq.stats.squad import score
+from pytest_raq.stats.squad import score_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -24,11 +24,12 @@ def summarize(
 ) -> ModelSummary:
     """Return the figures of one model; means and medians are over its answers.
 
-    EM and F1 are the official SQuAD figures as fractions. None where there
-    is no answer to measure.
+    EM and F1 are the official SQuAD figures as fractions, over the questions
+    that have references. None where there is no answer to measure.
     """
     answers = [outcome for outcome in outcomes.values() if isinstance(outcome, Answer)]
-    scores = [score(answer.text, questions[answer.question_id].references) for answer in answers]
+    found = [score_answer(answer.text, questions[answer.question_id]) for answer in answers]
+    scores = [item for item in found if item is not None]
     timings = [answer.timing for answer in answers]
     return ModelSummary(
         model=model,

@@ -52,10 +52,17 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """Count answers that failed for a reason already told apart from the first."""
-    if report.failed and ("raq", "told before") in getattr(report, "user_properties", ()):
-        return "not answered", "F", "NOT ANSWERED"
-    return None
+    """Count answers and rankings that failed for a reason already told apart from the first."""
+    told = dict(getattr(report, "user_properties", ())).get("raq") if report.failed else None
+    return (told, "F", told.upper()) if told in {"not answered", "not ranked"} else None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: object) -> None:
+    """Tell a worker of pytest-xdist where the workers of this run share their work."""
+    from pytest_raq.plugin.workers import tell_exchange
+
+    tell_exchange(node)
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -81,9 +88,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave no worker process behind, however the run ended."""
+    """Leave no worker process and no shared folder behind, however the run ended."""
     if state := _used(config):
         state.close()
+    if getattr(config.option, "numprocesses", None):
+        from pytest_raq.plugin.workers import remove_exchange
+
+        remove_exchange(config)
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ def add_options(parser: pytest.Parser) -> None:
         "--raq-dataset",
         default="",
         metavar="SPEC",
-        help="ask other questions: a SQuAD JSON file, a saved dataset, or a hub id",
+        help="ask other questions: a SQuAD JSON, JSONL, CSV or Parquet file, a saved dataset,"
+        " a hub id, or the TOML file of a suite",
     )
     add("--raq-sample", type=int, metavar="N", help="ask N questions, spread over passages")
     add("--raq-seed", type=int, metavar="S", help="the seed that draws the questions")

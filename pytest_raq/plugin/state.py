@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from pytest_raq.errors import RaqError, UsageError
+from pytest_raq.generation import Exchange, Sharing, memory_share
 from pytest_raq.plugin.checks import AnswerCheck, GateCheck, RankingCheck, SpeedCheck
 from pytest_raq.plugin.display import ProgressDisplay
+from pytest_raq.plugin.workers import EXCHANGE
 from pytest_raq.report import Style, suite_lines
 from pytest_raq.session import Session, SessionOptions, parse_swaps, split_names
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.pipeline import SuiteRun
 
-_SUFFIXES = {".json", ".jsonl", ".csv", ".parquet"}
+_SUFFIXES = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".toml"}
 
 _MARKUP: dict[Style, dict[str, bool]] = {
     Style.PLAIN: {},
@@ -48,15 +50,20 @@ class PluginState:
     def _is_worker(self) -> bool:
         return hasattr(self._config, "workerinput")
 
-    @property
-    def _is_distributing(self) -> bool:
-        return not self._is_worker and bool(getattr(self._config.option, "numprocesses", None))
+    @cached_property
+    def _sharing(self) -> Sharing | None:
+        """How this worker of pytest-xdist shares its work with the others; None in a run alone."""
+        if not self._is_worker:
+            return None
+        folder = Path(self._config.workerinput[EXCHANGE])  # type: ignore[attr-defined]
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return Sharing(Exchange(folder), memory_share())
 
     def session(self, folder: Path) -> Session:
         """Return the session of a folder of suites."""
         if folder not in self._sessions:
             options = session_options(self._config, folder)
-            self._sessions[folder] = Session(options, progress=self.display)
+            self._sessions[folder] = Session(options, progress=self.display, sharing=self._sharing)
         return self._sessions[folder]
 
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
@@ -75,7 +82,7 @@ class PluginState:
                 metafunc.parametrize(fixture, params, ids=ids, indirect=True)
 
     def plan(self, items: Iterable[pytest.Item]) -> None:
-        """Tell each model which questions will be asked; a worker of xdist looks not ahead."""
+        """Tell each model which questions will be asked."""
         wanted: dict[tuple[Path, str, str], set[str]] = {}
         whole: set[tuple[Path, str]] = set()
         for item in items:
@@ -88,11 +95,10 @@ class PluginState:
         for folder, session in self._sessions.items():
             for run in session.runs:
                 name = run.suite.name
-                if not self._is_worker and (folder, name) in whole:
+                if (folder, name) in whole:
                     continue
                 for model in run.models:
-                    asked = wanted.get((folder, name, model), set())
-                    run.plan(model, set() if self._is_worker else asked)
+                    run.plan(model, wanted.get((folder, name, model), set()))
 
     def _run(self, request: pytest.FixtureRequest) -> tuple[SuiteRun, tuple[str, ...]]:
         folder, suite, *case = cast("tuple[Path, str, *tuple[str, ...]]", request.param)
@@ -106,7 +112,7 @@ class PluginState:
     def ranking_check(self, request: pytest.FixtureRequest) -> RankingCheck:
         """Return the check of one ranking."""
         run, (question_id,) = self._run(request)
-        return RankingCheck(run, question_id)
+        return RankingCheck(run, question_id, request.node)
 
     def speed_check(self, request: pytest.FixtureRequest) -> SpeedCheck:
         """Return the check of one model's speed."""

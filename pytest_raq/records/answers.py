@@ -99,23 +99,55 @@ Outcome = Answer | Failure
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """One message of a chat; the role is ``system``, ``user`` or ``assistant``."""
+
+    role: str
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
 class Prompt:
     """What an engine is asked for one question.
 
     With ``chat`` the text is the user's message, to be rendered by the chat
-    template of the model; without, it is given to the model as it is. Prompts
-    of one ``block`` may be answered together, and nothing else with them. With
-    a ``schema``, JSON Schema as text, the model can say nothing but JSON that
-    fits it, where the engine can see to that. ``max_tokens`` stands for that of
-    the definition; 0 leaves it.
+    template of the model; without, it is given to the model as it is. A chat
+    of several ``messages`` holds them beside the text, which is then all that
+    they say. Prompts of one ``block`` may be answered together, and nothing
+    else with them. With a ``schema``, JSON Schema as text, the model can say
+    nothing but JSON that fits it, where the engine can see to that.
+    ``max_tokens`` stands for that of the definition; 0 leaves it.
     """
 
     question_id: str
     text: str
     chat: bool = False
     block: int = 0
+    messages: tuple[Message, ...] = ()
     schema: str = ""
     max_tokens: int = 0
+
+    @property
+    def conversation(self) -> tuple[Message, ...]:
+        """The prompt as messages: for a server, or for the chat template of a model."""
+        return self.messages or (Message("user", self.text),)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One token of a prompt; ``kind`` is ``text``, ``special`` or ``bytes`` of a character."""
+
+    id: int
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedPrompt:
+    """What a model receives: the text that its template made, and its tokens."""
+
+    text: str
+    tokens: tuple[Token, ...]
 
 
 @dataclass(frozen=True, slots=True)

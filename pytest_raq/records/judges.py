@@ -151,4 +151,3 @@ class JudgeReport:
     ranks: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     agreed: Mapping[str, bool] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()

@@ -10,7 +10,13 @@ UNANSWERABLE = "unanswerable"
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One SQuAD item; questions of one ``passage`` are a cluster."""
+    """One item of a data set, as SQuAD has them.
+
+    The passage is empty where a question is asked without one. References are
+    all right answers; none where nobody knows them, and for a question that is
+    not ``answerable`` whatever says so. ``group`` names what questions have in
+    common that stand and fall together, where that is not their passage.
+    """
 
     id: str
     title: str
@@ -18,11 +24,15 @@ class Question:
     question: str
     references: tuple[str, ...]
     answerable: bool = True
+    group: str = ""
 
     @property
     def cluster(self) -> str:
-        """What the questions of one passage share."""
-        return self.passage
+        """What questions that stand and fall together share: the group, else the passage.
+
+        A question with neither stands alone.
+        """
+        return self.group or self.passage or f"\0{self.id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +41,9 @@ class QuestionSet:
 
     ``source`` is the spec as the user wrote it, ``fingerprint`` the SHA-256 of
     the canonical text of all sampled questions, so that the same file read
-    under another name is known to be the same.
+    under another name is known to be the same. ``total`` counts the questions
+    that the sample was drawn from; ``notes`` say what a reader of the results
+    should know of the source.
     """
 
     questions: tuple[Question, ...]
@@ -39,6 +51,7 @@ class QuestionSet:
     fingerprint: str
     revision: str = ""
     total: int = 0
+    notes: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.questions)

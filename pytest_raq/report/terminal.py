@@ -204,7 +204,7 @@ def example_lines(model: str, questions: Sequence[QuestionResult]) -> list[Line]
     for item in lost[:EXAMPLES]:
         lines += [
             Line(f"  {safe_text(item.question.id)}  {safe_text(item.question.question)}"),
-            Line(f"    reference  {safe_text(' | '.join(item.question.references))}"),
+            Line(f"    reference  {safe_text(' | '.join(item.question.references)) or '–'}"),
             Line(f"    baseline   {safe_text(item.baseline_answers.get(model, ''))}"),
             Line(f"    today      {safe_text(item.answers.get(model, ''))}", Style.RED),
         ]

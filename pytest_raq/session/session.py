@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.config import load_model, load_suite, suite_names
+from pytest_raq.config import choose_dataset, load_model, load_suite, suite_names
 from pytest_raq.errors import ConfigError
-from pytest_raq.generation import EnginePool, NoProgress, Progress
-from pytest_raq.pipeline import build_run
+from pytest_raq.generation import EnginePool, NoProgress, Progress, Sharing
+from pytest_raq.pipeline import Resources, build_run
 from pytest_raq.pipeline.history import make_record, new_run_id
 from pytest_raq.report import suite_to_json
 from pytest_raq.session.options import split_names
@@ -39,11 +39,13 @@ class Session:
         *,
         progress: Progress | None = None,
         pool: EnginePool | None = None,
+        sharing: Sharing | None = None,
     ) -> None:
         options.refuse_partial_update()
         self.options = options
         self._progress = progress or NoProgress()
         self._pool = pool or EnginePool(digest=self._digest)
+        self._sharing = sharing
         self._store: ForgivingStore | None = None
         self._names: list[str] | None = None
         self._runs: dict[str, SuiteRun] = {}
@@ -82,28 +84,29 @@ class Session:
             self._runs[name] = build_run(
                 suite,
                 self._models(suite),
+                self._resources,
                 models_folder=self.options.models_folder,
                 baselines_folder=self.options.baselines_folder,
-                pool=self._pool,
-                store=self._open_store(),
-                progress=self._progress,
-                fresh=self.options.fresh,
                 originals=self._originals(suite),
             )
         return self._runs[name]
 
+    @property
+    def _resources(self) -> Resources:
+        return Resources(
+            self._pool, self._open_store(), self._progress, self.options.fresh, self._sharing
+        )
+
     def _suite(self, name: str) -> SuiteDefinition:
         options = self.options
         suite = load_suite(options.suites_folder, name)
-        changes: dict[str, object] = {}
+        dataset = suite.dataset
+        typed = {"sample": options.sample, "seed": options.seed}
+        changes = {name: value for name, value in typed.items() if value is not None}
         if options.dataset:
-            changes |= {"source": options.dataset, "name": None, "split": None, "revision": None}
-            changes |= {"sample": None}
-        if options.sample is not None:
-            changes["sample"] = options.sample
-        if options.seed is not None:
-            changes["seed"] = options.seed
-        updated: dict[str, object] = {"dataset": suite.dataset.model_copy(update=changes)}
+            kept = {"seed": dataset.seed, "no_answer": dataset.no_answer}
+            dataset = choose_dataset(options.dataset, changes, kept)
+        updated: dict[str, object] = {"dataset": dataset.model_copy(update=changes)}
         if options.judge:
             updated["judge"] = _judges(options.judge)
         if options.models:
@@ -129,14 +132,17 @@ class Session:
             )
         folder = self.options.models_folder
         return {
-            name: self._swapped(load_model(folder, name), swaps.get(name)) for name in suite.models
+            name: asked_by(suite, self._swapped(load_model(folder, name), swaps.get(name)))
+            for name in suite.models
         }
 
     def _originals(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
         """Return swapped models as they are without the swap, under a name of their own."""
         folder = self.options.models_folder
         return {
-            name: load_model(folder, name).model_copy(update={"name": f"{name} (accepted)"})
+            name: asked_by(suite, load_model(folder, name)).model_copy(
+                update={"name": f"{name} (accepted)"}
+            )
             for name in suite.models
             if name in (self.options.swaps or {})
         }
@@ -229,6 +235,11 @@ class Session:
         self.close_engines()
         if self._store is not None:
             self._store.close()
+
+
+def asked_by(suite: SuiteDefinition, model: ModelDefinition) -> ModelDefinition:
+    """Return a model with the prompt of the suite, where that has one."""
+    return model if suite.prompt is None else model.with_prompt(suite.prompt)
 
 
 def _judges(text: str) -> tuple[str, ...]:

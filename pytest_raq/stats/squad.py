@@ -5,10 +5,12 @@ Text" (2016), evaluation script v1.1: texts are lower-cased, stripped of ASCII
 punctuation, of the articles a, an, the, and of extra white space; the best of
 all references counts.
 
-A question without an answer (SQuAD 2.0, Rajpurkar et al., 2018) has the one
-reference ``unanswerable``. To say so abstains and scores 1; so does an answer
-of which normalisation leaves nothing, the no-answer of the official script
-v2.0. Neither scores on a question that has an answer.
+A question without an answer (SQuAD 2.0, Rajpurkar et al., 2018) has references
+that say so, ``unanswerable`` if nobody chose others. To say one of them abstains
+and scores 1; so does an answer of which normalisation leaves nothing, the
+no-answer of the official script v2.0. As there, it is all or nothing: to share
+a word with "no answer" is no half of an abstention. Neither scores on a question
+that has an answer.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from pytest_raq.records import UNANSWERABLE, Score
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pytest_raq.records import Question
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -54,6 +58,18 @@ def score(text: str, references: Iterable[str]) -> Score:
         exact_match=float(answer in expected),
         f1=max((_overlap(answer.split(), words.split()) for words in expected), default=0.0),
     )
+
+
+def score_answer(text: str, question: Question) -> Score | None:
+    """Return exact match and F1 of an answer; None where nobody knows the right one."""
+    if not question.references:
+        return None
+    if question.answerable:
+        return score(text, question.references)
+    answer = normalize_answer(text)
+    known = (normalize_answer(reference) for reference in question.references)
+    abstains = float(not answer or answer in known)
+    return Score(abstains, abstains)
 
 
 def _overlap(words: list[str], expected: list[str]) -> float:

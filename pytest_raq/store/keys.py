@@ -37,9 +37,16 @@ class AnswerKeys:
     def key(self, prompt: Prompt) -> str:
         """Return the key of the answer to a prompt; its question's id does not matter."""
         digest = self._common.copy()
+        if prompt.messages:
+            digest.update(b"\0messages\0" + _canonical({"messages": _pairs(prompt)}))
+            return digest.hexdigest()
         digest.update(b"\0chat\0" if prompt.chat else b"\0plain\0")
         digest.update(prompt.text.encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
+
+
+def _pairs(prompt: Prompt) -> list[list[str]]:
+    return [[message.role, message.content] for message in prompt.messages]
 
 
 def verdict_key(judge: JudgeIdentity, question: Question, texts: Sequence[str]) -> str:
@@ -49,4 +56,6 @@ def verdict_key(judge: JudgeIdentity, question: Question, texts: Sequence[str]) 
     reads the texts.
     """
     who = [judge.name, judge.prompt_sha256, dict(judge.options)]
-    return hash_parts(judge=who, question=asdict(question), texts=sorted(set(texts)))
+    asked = asdict(question)
+    del asked["group"]  # no judge sees it
+    return hash_parts(judge=who, question=asked, texts=sorted(set(texts)))

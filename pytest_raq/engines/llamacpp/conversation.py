@@ -70,6 +70,7 @@ class Conversation:
             "threads": definition.threads,
             "parallel": self._parallel,
             "chat": definition.uses_chat,
+            "roles": [message.role for message in definition.messages],
             "sign_seconds": min(1.0, definition.timeout / 4),
             # The kernel ends the worker with the *thread* that started it.
             "dies_with_parent": threading.current_thread() is threading.main_thread(),
@@ -182,6 +183,7 @@ class Conversation:
             "request": request,
             "text": prompt.text,
             "chat": prompt.chat,
+            "messages": [(message.role, message.content) for message in prompt.messages],
             "schema": prompt.schema,
             "max_tokens": prompt.max_tokens or definition.max_tokens,
             "temperature": definition.temperature,

@@ -5,17 +5,23 @@ the standard library, llama_cpp and its parts beside it. Requests come on stdin,
 replies leave on what was stdout; whatever else is printed goes to stderr. The
 end of stdin is the end of the worker, also in the middle of a question.
 
-    ← load     file, context_length, threads, parallel, chat, sign_seconds, dies_with_parent
+    ← load     file, context_length, threads, parallel, chat, roles, sign_seconds,
+               dies_with_parent
     → loaded   build, quantization, parameters, chat_template_sha256
     → failed   kind, reason
-    ← block    epoch, parallel, questions: each request, text, chat, schema, max_tokens,
-               temperature, seed, stop
+    ← block    epoch, parallel, questions: each request, text, chat, messages, schema,
+               max_tokens, temperature, seed, stop
     → answer   request, text, finish_reason, timing
     → too long request, prompt_tokens
     → error    request, reason
     → lost     epoch, reason: what was not answered of a block will not be
     → alive    at most every sign_seconds, while a model loads or answers
     ← epoch    epoch: blocks of earlier epochs are not wanted any more
+
+Instead of load, when a prompt is only to be looked at:
+
+    ← tokens   file, text, chat, messages, roles, sign_seconds, dies_with_parent
+    → tokens   text, tokens: each id, kind, text
 """
 
 from __future__ import annotations
@@ -37,6 +43,7 @@ if TYPE_CHECKING or __package__:
     from pytest_raq.engines.llamacpp.worker_chat import TemplateError
     from pytest_raq.engines.llamacpp.worker_model import Model
     from pytest_raq.engines.llamacpp.worker_text import LoadError, QuestionError, TooLongError
+    from pytest_raq.engines.llamacpp.worker_tokens import read_prompt
 else:  # a script: its folder is on the path for these imports only
     _beside = str(Path(__file__).parent)
     sys.path.insert(0, _beside)
@@ -44,6 +51,7 @@ else:  # a script: its folder is on the path for these imports only
     from worker_chat import TemplateError
     from worker_model import Model
     from worker_text import LoadError, QuestionError, TooLongError
+    from worker_tokens import read_prompt
 
     sys.path[:] = [folder for folder in sys.path if folder != _beside]
 
@@ -227,11 +235,16 @@ def main() -> None:
     try:
         llama = import_llama()
         log = log_warnings(llama)
+        if order["type"] == "tokens":
+            channel.send("tokens", **read_prompt(llama, order))
+            return
         model = load_model(llama, order, channel)
     except LoadError as exc:
         channel.send("failed", kind=exc.kind, reason=str(exc))
     except TemplateError as exc:
         channel.send("failed", kind="template", reason=str(exc))
+    except QuestionError as exc:
+        channel.send("failed", kind="question", reason=str(exc))
     else:
         work(model, channel)
         del log

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
-MARK = "\ue000message\ue001"
-"""Stands for the user's message in a rendered template; private-use characters."""
+Span = tuple[int, int]
+Message = tuple[str, str]
+"""Role and content."""
+
+_MARK = "\ue000{}\ue001"
+"""Stands for the content of a message in a rendered template; private-use characters."""
+_MARKS = re.compile("\ue000([0-9]+)\ue001")
 _TODAY = dt.date(2024, 7, 26)
 """What templates take for today, so that a prompt is the same every day."""
 
@@ -19,52 +26,94 @@ class TemplateError(Exception):
 
 
 class ChatTemplate:
-    """The chat template of a GGUF file.
+    """The chat template of a GGUF file; TemplateError when it cannot show messages of ``roles``.
 
     Special tokens of the template are parsed, those that a message spells out
     are not: the rendered prompt is cut inside each of them, to be tokenized
-    piece by piece. A message without any leaves one piece, so that it is
+    piece by piece. Messages without any leave one piece, so that it is
     tokenized exactly as llama.cpp would.
     """
 
-    def __init__(self, make_formatter: Callable[..., Any], source: str, bos: str, eos: str) -> None:
+    def __init__(
+        self,
+        make_formatter: Callable[..., Any],
+        source: str,
+        bos: str,
+        eos: str,
+        roles: Sequence[str] = ("user",),
+    ) -> None:
         try:
             self._formatter = make_formatter(source, eos_token=eos, bos_token=bos)
         except Exception as exc:
             raise TemplateError(f"the chat template cannot be parsed: {exc}") from exc
         self._formatter.strftime_now = _TODAY.strftime
-        self._marked = self._render(MARK)
-        if MARK not in self._marked:
-            raise TemplateError("the chat template leaves out the user's message")
+        marked = self._render_marked(roles)
+        for index, role in enumerate(roles):
+            if _MARK.format(index) not in marked:
+                raise TemplateError(f"the chat template leaves out the {role}'s message")
 
-    def _render(self, message: str) -> str:
+    def _render(self, messages: Iterable[Message]) -> str:
+        asked = [{"role": role, "content": content} for role, content in messages]
         try:
-            return str(self._formatter(messages=[{"role": "user", "content": message}]).prompt)
+            return str(self._formatter(messages=asked).prompt)
         except Exception as exc:  # a template is a program: anything may go wrong
             raise TemplateError(f"the chat template cannot be rendered: {exc}") from exc
 
-    def pieces(self, message: str, special: Iterable[str]) -> list[str]:
-        """Return the rendered prompt, cut inside the ``special`` texts that the message spells."""
-        rendered = self._render(message)
-        spans = message_spans(rendered, self._marked, message)
-        cuts = sorted(_cuts(rendered, spans, special))
+    def _render_marked(self, roles: Iterable[str]) -> str:
+        return self._render((role, _MARK.format(index)) for index, role in enumerate(roles))
+
+    def pieces(self, messages: Sequence[Message], special: Iterable[str]) -> list[str]:
+        """Return the rendered prompt, cut inside the ``special`` texts that a message spells."""
+        rendered = self._render(messages)
+        cuts = sorted(_cuts(rendered, self._spans(rendered, messages), special))
         return [rendered[start:end] for start, end in zip([0, *cuts], [*cuts, None], strict=True)]
 
+    def _spans(self, rendered: str, messages: Sequence[Message]) -> list[Span]:
+        """Return where the messages stand in the rendered prompt, as (start, end).
 
-def message_spans(rendered: str, marked: str, message: str) -> list[tuple[int, int]]:
-    """Return where the message stands in a rendered template, as (start, end).
+        Templates may strip a message. One that changes it otherwise is found by
+        what differs when another stands in its place.
+        """
+        marked = self._render_marked(role for role, _ in messages)
+        found = find_contents(rendered, marked, [content for _, content in messages])
+        if found is not None:
+            return found
+        others = [list(messages) for _ in messages]
+        for index, other in enumerate(others):
+            other[index] = (other[index][0], _MARK.format(index))
+        return list(starmap(differing, ((rendered, self._render(other)) for other in others)))
 
-    ``marked`` is the template rendered with MARK for the message. Templates
-    may strip a message; one that changes it otherwise gets a single span: all
-    that differs from ``marked``.
+
+def find_contents(rendered: str, marked: str, contents: Sequence[str]) -> list[Span] | None:
+    """Return where contents stand, as they are or stripped; None where one does not.
+
+    ``marked`` is the template rendered with a mark for each of them.
     """
-    parts = marked.split(MARK)
-    for shown in (message, message.strip()):
-        if shown.join(parts) == rendered:
-            return _spans_between(parts, len(shown))
-    start = _shared(rendered, marked)
-    end = _shared(rendered[start:][::-1], marked[start:][::-1])
-    return [(start, len(rendered) - end)]
+    parts = _MARKS.split(marked)
+    shown = [contents[int(index)] for index in parts[1::2]]
+    return _fit(rendered, 0, parts[::2], shown)
+
+
+def _fit(rendered: str, at: int, parts: Sequence[str], shown: Sequence[str]) -> list[Span] | None:
+    if not rendered.startswith(parts[0], at):
+        return None
+    at += len(parts[0])
+    if not shown:
+        return [] if at == len(rendered) else None
+    for text in dict.fromkeys((shown[0], shown[0].strip())):
+        end = at + len(text)
+        if rendered.startswith(text, at):
+            rest = _fit(rendered, end, parts[1:], shown[1:])
+            if rest is not None:
+                return [(at, end), *rest]
+    return None
+
+
+def differing(rendered: str, other: str) -> Span:
+    """Return the part of a text that is not shared with another from its start or its end."""
+    start = _shared(rendered, other)
+    end = _shared(rendered[start:][::-1], other[start:][::-1])
+    return start, len(rendered) - end
 
 
 def _shared(first: str, second: str) -> int:
@@ -73,16 +122,7 @@ def _shared(first: str, second: str) -> int:
     return next((i for i, (a, b) in pairs if a != b), min(len(first), len(second)))
 
 
-def _spans_between(parts: list[str], length: int) -> list[tuple[int, int]]:
-    spans, at = [], 0
-    for part in parts[:-1]:
-        at += len(part)
-        spans.append((at, at + length))
-        at += length
-    return spans
-
-
-def _cuts(rendered: str, spans: list[tuple[int, int]], special: Iterable[str]) -> set[int]:
+def _cuts(rendered: str, spans: Sequence[Span], special: Iterable[str]) -> set[int]:
     cuts = set()
     for text in special:
         at = rendered.find(text)

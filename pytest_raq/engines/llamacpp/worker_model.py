@@ -57,7 +57,9 @@ class Model:
         self._memory = llama.llama_get_memory(self._context)
         self.cells = int(llama.llama_n_ctx(self._context))
         self.batch = Batch(llama, min(_BATCH, self.cells))
-        self.vocabulary = Vocabulary(llama, self._model, chat=order["chat"])
+        self.vocabulary = Vocabulary(
+            llama, self._model, chat=order["chat"], roles=order.get("roles") or ("user",)
+        )
         self._warm_up()
 
     def _load(self, file: str) -> Any:  # noqa: ANN401 - an opaque pointer
@@ -157,7 +159,9 @@ class Model:
         QuestionError, TemplateError or TooLongError when it cannot be asked.
         """
         started = time.perf_counter()
-        tokens = self.vocabulary.prompt_tokens(order["text"], chat=order["chat"])
+        tokens = self.vocabulary.prompt_tokens(
+            order["text"], chat=order["chat"], messages=order.get("messages", ())
+        )
         room = min(int(order["max_tokens"]), self._limit - len(tokens))
         if room < 1:
             raise TooLongError(len(tokens))

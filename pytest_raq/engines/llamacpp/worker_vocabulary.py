@@ -13,21 +13,34 @@ else:  # beside the worker, in an environment that may not have this package
     from worker_text import QuestionError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import ModuleType
 
 _CHARACTERS_OF_A_PIECE = 256
 
 
 class Vocabulary:
-    """The tokenizer and the chat template of a model; TemplateError when ``chat`` has none."""
+    """The tokenizer and the chat template of a model.
 
-    def __init__(self, llama: ModuleType, model: Any, *, chat: bool) -> None:  # noqa: ANN401
+    TemplateError when ``chat`` is asked for and there is no template, or none
+    that can show messages of the ``roles``.
+    """
+
+    def __init__(
+        self,
+        llama: ModuleType,
+        model: Any,  # noqa: ANN401 - an opaque pointer
+        *,
+        chat: bool,
+        roles: Sequence[str] = ("user",),
+    ) -> None:
         self._llama = llama
         self._model = model
         self.raw = self._vocab = llama.llama_model_get_vocab(model)
         self._piece = ctypes.create_string_buffer(_CHARACTERS_OF_A_PIECE)
         self._bytes: dict[int, bytes] = {}
         self._special = self._special_texts()
+        self._roles = roles
         self._chat = self._chat_template() if chat else None
 
     @property
@@ -55,11 +68,15 @@ class Vocabulary:
                 return self._piece.raw[:size]
             self._piece = ctypes.create_string_buffer(-size)
 
-    def prompt_tokens(self, text: str, *, chat: bool) -> list[int]:
-        """Return the tokens of a prompt, with one BOS token where the model wants it."""
+    def prompt_tokens(
+        self, text: str, *, chat: bool, messages: Sequence[Sequence[str]] = ()
+    ) -> list[int]:
+        """Return the tokens of a prompt, with one BOS token where the model wants it.
+
+        A chat is of ``messages``, role and content each, or of the text alone.
+        """
         if chat:
-            self._chat = self._chat or self._chat_template()
-            pieces = self._chat.pieces(text, self._special)
+            pieces = self.chat_pieces(text, messages)
             tokens = [t for piece in pieces for t in self._tokenize(piece, parse_special=True)]
         else:
             tokens = self._tokenize(text, parse_special=False)
@@ -69,6 +86,12 @@ class Vocabulary:
         if not tokens:
             raise QuestionError("the prompt is empty")
         return tokens
+
+    def chat_pieces(self, text: str, messages: Sequence[Sequence[str]] = ()) -> list[str]:
+        """Return a chat as the template renders it, cut where a message spells special tokens."""
+        self._chat = self._chat or self._chat_template()
+        asked = [(role, content) for role, content in messages] or [("user", text)]
+        return self._chat.pieces(asked, self._special)
 
     def _tokenize(self, text: str, *, parse_special: bool) -> list[int]:
         data = text.encode("utf-8", "replace")
@@ -93,8 +116,9 @@ class Vocabulary:
         return ChatTemplate(
             self._llama.llama_chat_format.Jinja2ChatFormatter,
             source.decode("utf-8", "replace"),
-            bos=self._token_text(self._llama.llama_vocab_bos(self._vocab)),
-            eos=self._token_text(self._llama.llama_vocab_eos(self._vocab)),
+            bos=self.token_text(self._llama.llama_vocab_bos(self._vocab)),
+            eos=self.token_text(self._llama.llama_vocab_eos(self._vocab)),
+            roles=self._roles,
         )
 
     def _special_texts(self) -> list[str]:
@@ -103,9 +127,10 @@ class Vocabulary:
         hidden = llama.LLAMA_TOKEN_ATTR_CONTROL | llama.LLAMA_TOKEN_ATTR_UNKNOWN
         count = llama.llama_vocab_n_tokens(vocab)
         special = [t for t in range(count) if llama.llama_vocab_get_attr(vocab, t) & hidden]
-        return [text for text in map(self._token_text, special) if len(text) > 1]
+        return [text for text in map(self.token_text, special) if len(text) > 1]
 
-    def _token_text(self, token: int) -> str:
+    def token_text(self, token: int) -> str:
+        """Return how the vocabulary writes a token, also where it stands for no text."""
         if token < 0:
             return ""
         text: bytes = self._llama.llama_vocab_get_text(self._vocab, token) or b""

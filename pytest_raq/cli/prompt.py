@@ -1,0 +1,120 @@
+"""``raq prompt``: what a model receives."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_raq.cli.exit_codes import ExitCode
+from pytest_raq.cli.output import add_json_option, write_result
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from pytest_raq.records import RenderedPrompt
+    from pytest_raq.session.prompts import AskedQuestion
+
+
+def add_prompt_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``raq prompt show``."""
+    parser = commands.add_parser("prompt", help="show what a model receives")
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    text = "show the prompt of one question as a model receives it: text, and token by token"
+    show = actions.add_parser("show", help=text, description=text)
+    show.add_argument("--suite", required=True, metavar="NAME", help="the suite that asks")
+    show.add_argument(
+        "--model", default="", metavar="NAME", help="who is asked (default: the suite's first)"
+    )
+    show.add_argument(
+        "--question", default="", metavar="ID", help="what is asked (default: the first question)"
+    )
+    for name in ("suites", "models"):
+        show.add_argument(
+            f"--{name}-folder",
+            type=Path,
+            default=Path(name),
+            metavar="FOLDER",
+            help=f"folder of the {name} (default: {name})",
+        )
+    add_json_option(show)
+    show.set_defaults(command=_show)
+
+
+def _show(options: argparse.Namespace) -> int:
+    from pytest_raq.session.prompts import find_prompt
+
+    asked = find_prompt(
+        options.suites_folder,
+        options.models_folder,
+        options.suite,
+        options.model,
+        options.question,
+    )
+    rendered = _render(asked)
+    write_result(_lines(asked, rendered), _table(asked, rendered), options.json)
+    return ExitCode.FINE
+
+
+def _render(asked: AskedQuestion) -> RenderedPrompt | None:
+    """Return the prompt as tokens; None where a server makes them."""
+    if asked.model.engine != "llama-cpp":
+        return None
+    from pytest_raq.engines.llamacpp.rendering import render_prompt
+
+    return render_prompt(asked.model, asked.prompt)
+
+
+def _lines(asked: AskedQuestion, rendered: RenderedPrompt | None) -> Iterator[str]:
+    from pytest_raq.report.prompt_text import message_lines, text_lines, token_lines
+
+    model = asked.model
+    kind = _kind(asked, rendered)
+    yield f"{model.name} is asked {asked.question.id!r} by {kind}, as {asked.origin} says it"
+    yield ""
+    if rendered is None:
+        yield from message_lines(asked.prompt.conversation)
+        return
+    yield from text_lines(rendered.text)
+    yield ""
+    yield _count(asked, rendered)
+    yield from token_lines(rendered)
+
+
+def _kind(asked: AskedQuestion, rendered: RenderedPrompt | None) -> str:
+    if rendered is None:
+        return f"messages to {getattr(asked.model.openai, 'base_url', 'a server')}"
+    if not asked.prompt.chat:
+        return "a plain text"
+    return f"the chat template of {asked.model.file_path.name}"
+
+
+def _count(asked: AskedQuestion, rendered: RenderedPrompt) -> str:
+    count, model = len(rendered.tokens), asked.model
+    room = model.context_length - count
+    if room < 1:
+        return f"{count} tokens: they do not fit context_length {model.context_length}"
+    answer = min(room, model.max_tokens)
+    cut = f", fewer than max_tokens {model.max_tokens}" if answer < model.max_tokens else ""
+    return (
+        f"{count} tokens of context_length {model.context_length}, which leaves an answer"
+        f" {answer}{cut}"
+    )
+
+
+def _table(asked: AskedQuestion, rendered: RenderedPrompt | None) -> dict[str, object]:
+    model = asked.model
+    return {
+        "model": model.name,
+        "question": asked.question.id,
+        "chat": asked.prompt.chat or rendered is None,
+        "messages": [asdict(message) for message in asked.prompt.conversation]
+        if asked.prompt.chat or rendered is None
+        else [],
+        "text": None if rendered is None else rendered.text,
+        "tokens": None if rendered is None else [asdict(token) for token in rendered.tokens],
+        "context_length": model.context_length,
+        "max_tokens": model.max_tokens,
+        "prompt_sha256": model.prompt_sha256,
+    }

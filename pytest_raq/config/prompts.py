@@ -1,0 +1,188 @@
+"""What a model is told: templates, chat messages, and files that hold them."""
+
+from __future__ import annotations
+
+import json
+import string
+from typing import TYPE_CHECKING, Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from pytest_raq.config.base import Settings
+from pytest_raq.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import Path
+
+PLACEHOLDERS = ("passage", "question")
+
+Text = Annotated[str, Field(min_length=1)]
+
+
+def placeholders(template: str) -> set[str]:
+    """Return the names of the placeholders of a template; ValueError when it is none."""
+    try:
+        return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+    except ValueError as exc:
+        raise ValueError(f"is not a template: {exc}; write {{{{ for a brace") from exc
+
+
+def check_placeholders(template: str) -> set[str]:
+    """Return the placeholders of a template; ValueError when one is unknown."""
+    found = placeholders(template)
+    unknown = sorted(found - set(PLACEHOLDERS))
+    if unknown:
+        raise ValueError(f"knows {{passage}} and {{question}}, not {{{unknown[0]}}}")
+    return found
+
+
+def check_template(template: str) -> str:
+    """Return a template of a whole prompt; ValueError when it cannot ask a question."""
+    if "question" not in check_placeholders(template):
+        raise ValueError("has no {question}")
+    return template
+
+
+class MessageSettings(Settings):
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant"]
+    """Who says it."""
+    content: Text | None = None
+    """What is said: a template that may hold {passage} and {question}."""
+    file: Text | None = None
+    """A text file that holds the content instead, beside this file."""
+
+    @field_validator("content")
+    @classmethod
+    def _check_content(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_placeholders(value)
+        return value
+
+    @model_validator(mode="after")
+    def _need_one(self) -> Self:
+        if (self.content is None) == (self.file is None):
+            raise ValueError("needs either content or file")
+        return self
+
+    @property
+    def template(self) -> str:
+        """The content, once a file is read."""
+        assert self.content is not None
+        return self.content
+
+
+Messages = tuple[MessageSettings, ...]
+
+
+def check_messages(messages: Messages) -> Messages:
+    """Return messages; ValueError when they cannot ask a question."""
+    if messages and messages[-1].role != "user":
+        raise ValueError(f"end with a message of the {messages[-1].role}, not of the user")
+    if messages and all(item.content is not None for item in messages):
+        _need_question(messages)
+    return messages
+
+
+def _need_question(messages: Messages) -> None:
+    if not any("question" in placeholders(item.template) for item in messages):
+        raise ValueError("hold no {question}")
+
+
+class PromptSettings(Settings):
+    """The prompt of a suite: every model gets it, whatever its definition says."""
+
+    template: Text | None = None
+    """A text with {question} and, for questions about passages, {passage}."""
+    file: Text | None = None
+    """A text file beside the suite that holds the template instead."""
+    messages: Messages = ()
+    """A chat: each message has a role and content, or a file that holds the content."""
+
+    @field_validator("messages", mode="before")
+    @classmethod
+    def _accept_list(cls, value: object) -> object:
+        return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("template")
+    @classmethod
+    def _check_template(cls, value: str | None) -> str | None:
+        return value if value is None else check_template(value)
+
+    @field_validator("messages")
+    @classmethod
+    def _check_messages(cls, value: Messages) -> Messages:
+        return check_messages(value)
+
+    @model_validator(mode="after")
+    def _need_one(self) -> Self:
+        given = [self.template is not None, self.file is not None, bool(self.messages)]
+        if sum(given) != 1:
+            raise ValueError("needs one of template, file and messages")
+        return self
+
+
+def read_template(path: Path, key: str, file: str) -> str:
+    """Return the text of a file that ``key`` of a definition names.
+
+    One line end at its end is not part of it: editors put it there.
+    ConfigError names both files and what is wrong.
+    """
+    place = (path.parent / file).expanduser()
+    try:
+        text = place.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as exc:
+        why = "is not UTF-8" if isinstance(exc, UnicodeDecodeError) else exc.strerror or exc
+        raise ConfigError(f"{path}: {key}: {place} cannot be read: {why}") from exc
+    text = text.removesuffix("\n")
+    if not text.strip():
+        raise ConfigError(f"{path}: {key}: {place} is empty; expected a text with {{question}}")
+    return text
+
+
+def load_template(path: Path, key: str, file: str) -> str:
+    """Return the template of a whole prompt that a file holds; ConfigError when it is none."""
+    text = read_template(path, key, file)
+    try:
+        return check_template(text)
+    except ValueError as exc:
+        raise ConfigError(f"{path}: {key}: {path.parent / file} {exc}") from exc
+
+
+def load_messages(path: Path, key: str, messages: Messages) -> Messages:
+    """Return messages with the contents of their files; ConfigError tells what is wrong."""
+    loaded = tuple(_load_message(path, f"{key}.{n}", item) for n, item in enumerate(messages))
+    try:
+        if loaded:
+            _need_question(loaded)
+    except ValueError as exc:
+        raise ConfigError(f"{path}: {key}: {exc}") from exc
+    return loaded
+
+
+def _load_message(path: Path, key: str, message: MessageSettings) -> MessageSettings:
+    if message.file is None:
+        return message
+    text = read_template(path, f"{key}.file", message.file)
+    try:
+        check_placeholders(text)
+    except ValueError as exc:
+        raise ConfigError(f"{path}: {key}.file: {path.parent / message.file} {exc}") from exc
+    return MessageSettings(role=message.role, content=text)
+
+
+def identify_messages(messages: Iterable[MessageSettings]) -> str:
+    """Return messages as one text, different for any two chats, for hashes."""
+    return json.dumps([[item.role, item.template] for item in messages], ensure_ascii=False)
+
+
+def render(template: str, passage: str, question: str) -> str:
+    """Return a template with the texts in place."""
+    return template.format(passage=passage, question=question)
+
+
+def need_passage(templates: Sequence[str]) -> bool:
+    """Whether any of the templates shows the passage."""
+    return any("passage" in placeholders(template) for template in templates)

@@ -1,0 +1,172 @@
+"""From the rows of a table to questions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_raq.datasets.columns import choose_columns
+from pytest_raq.datasets.items import Item, derive_id
+from pytest_raq.datasets.values import (
+    as_label,
+    as_optional_text,
+    as_references,
+    as_text,
+    as_truth,
+)
+from pytest_raq.errors import DatasetError
+from pytest_raq.records import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pytest_raq.config import DatasetSettings
+    from pytest_raq.datasets.columns import Columns
+
+QUESTION_STRATA = ("title", "answerable")
+"""What a question knows of itself to be drawn by; other strata are columns."""
+
+Row = tuple[str, tuple[object, ...]]
+"""Where a row stands (``line 3``, ``row 3``) and its values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A source of rows.
+
+    ``columns`` are the names that can be read, those inside of objects with
+    dots; ``rows`` yields the values of some of them, in the order asked for.
+    """
+
+    source: str
+    columns: tuple[str, ...]
+    rows: Callable[[Sequence[str]], Iterator[Row]]
+
+
+def read_table(table: Table, settings: DatasetSettings) -> Iterator[Item]:
+    """Yield the questions of a table that its filter on columns keeps.
+
+    DatasetError names the row and the column of what is wrong.
+    """
+    wanted = settings.filter.columns
+    more = dict.fromkeys(wanted, "dataset.filter.columns")
+    if settings.stratify is not None and settings.stratify not in QUESTION_STRATA:
+        more.setdefault(settings.stratify, "dataset.stratify")
+    columns = choose_columns(table.source, table.columns, settings.columns, more)
+    needed = columns.needed
+    reader = _Reader(table.source, columns, settings)
+    seen = kept = 0
+    for seen, (place, values) in enumerate(table.rows(needed), start=1):  # noqa: B007
+        row = dict(zip(needed, values, strict=True))
+        if all(is_among(row[column], allowed) for column, allowed in wanted.items()):
+            kept += 1
+            yield reader.item(place, row)
+    if seen and not kept:
+        told = ", ".join(f"{name} = {tell_values(values)}" for name, values in wanted.items())
+        raise DatasetError(
+            f"{table.source}: no row has what dataset.filter.columns asks for: {told}"
+        )
+
+
+def tell_values(values: Sequence[object]) -> str:
+    """Return values as a suite writes them."""
+    return repr(values[0] if len(values) == 1 else list(values))
+
+
+def is_among(value: object, kept: Sequence[object]) -> bool:
+    """Whether a cell holds one of the values; a text file writes numbers as text."""
+    texts = [_plain(item) for item in kept]
+    return _plain(value) in texts
+
+
+def _plain(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+class _Reader:
+    """Makes questions of rows; equal passages, titles and groups are one object in memory."""
+
+    def __init__(self, source: str, columns: Columns, settings: DatasetSettings) -> None:
+        self._source, self._columns = source, columns
+        self._separator = settings.separator
+        self._no_answer = settings.no_answer_references
+        self._stratify = settings.stratify
+        self._known: dict[str, str] = {}
+
+    def item(self, place: str, row: Mapping[str, object]) -> Item:
+        where, columns = f"{self._source}: {place}", self._columns
+        passage = self._text(where, row, columns.passage)
+        asked = as_text(f"{where}: {columns.question}", row[columns.question])
+        references, answerable = self._references(where, row)
+        name = self._label(where, row, columns.id)
+        question = Question(
+            id=name or derive_id(passage, asked),
+            title=self._label(where, row, columns.title),
+            passage=passage,
+            question=asked,
+            references=references,
+            answerable=answerable,
+            group=self._label(where, row, columns.cluster),
+        )
+        return Item(place, question, self._stratum(row), bool(name))
+
+    def _label(self, where: str, row: Mapping[str, object], column: str) -> str:
+        return self._share(as_label(f"{where}: {column}", row[column])) if column else ""
+
+    def _text(self, where: str, row: Mapping[str, object], column: str) -> str:
+        return self._share(as_optional_text(f"{where}: {column}", row[column])) if column else ""
+
+    def _share(self, text: str) -> str:
+        return self._known.setdefault(text, text)
+
+    def _references(self, where: str, row: Mapping[str, object]) -> tuple[tuple[str, ...], bool]:
+        """Return the references, and whether the question has an answer."""
+        columns = self._columns
+        references: tuple[str, ...] = ()
+        if columns.references:
+            column = columns.references
+            references = as_references(f"{where}: {column}", row[column], self._separator)
+        answerable = self._answerable(where, row)
+        if answerable is None:
+            answerable = bool(references) or not columns.follows_squad
+        return (references if answerable else self._no_answer), answerable
+
+    def _answerable(self, where: str, row: Mapping[str, object]) -> bool | None:
+        column = self._columns.answerable
+        said = as_truth(f"{where}: {column}", row[column]) if column else None
+        return said if said is None else said != self._columns.is_negated
+
+    def _stratum(self, row: Mapping[str, object]) -> str:
+        if self._stratify is None or self._stratify in QUESTION_STRATA:
+            return ""
+        return self._share(_plain(row[self._stratify]))
+
+
+def nested(columns: Mapping[str, object]) -> Iterator[str]:
+    """Yield the names of an object, those of objects in it with dots."""
+    for name, value in columns.items():
+        yield name
+        value = value[0] if isinstance(value, list) and value else value  # noqa: PLW2901
+        if isinstance(value, dict):
+            yield from (f"{name}.{inner}" for inner in nested(value))
+
+
+def look_up(row: Mapping[str, object], column: str) -> object:
+    """Return the value of a column, also inside of an object or of each object of a list."""
+    if column in row:
+        return row[column]
+    name, dot, rest = column.partition(".")
+    return _inner(row.get(name), rest) if dot else None
+
+
+def _inner(value: object, rest: str) -> object:
+    if isinstance(value, list):
+        return [_inner(item, rest) for item in value]
+    return look_up(value, rest) if isinstance(value, dict) else None
+
+
+def refuse_repeated(source: str, columns: Sequence[str]) -> None:
+    """DatasetError when two columns have one name."""
+    twice = next((name for name in columns if columns.count(name) > 1), None)
+    if twice is not None:
+        raise DatasetError(f"{source}: has two columns {twice!r}; rename one")
