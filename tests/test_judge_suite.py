@@ -175,8 +175,8 @@ def test_too_many_missing_rankings_are_not_measured_and_no_rank(project, server)
     result.stdout.fnmatch_lines(
         [
             "*q3 has no ranking: asked 2 times, the judge gave no complete order: the reply is*",
-            "note: 1 of 20 questions has no ranking: asked 2 times*",
             "*1 of 20 questions has no answer or no ranking; max_missing tolerates 2 %*",
+            "note: 1 of 20 questions has no ranking: asked 2 times*",
         ]
     )
     q3 = results(project)["questions"]["q3"]
