@@ -136,7 +136,7 @@ def test_two_orders_are_averaged_and_their_agreement_told(judging):
         return chat(json.dumps({name: index + 1 for index, name in enumerate(labels)}))
 
     with serving(first_wins) as server:
-        biased = rank(judging(server, orders=2), items(3, "wrong", "worse"))
+        biased = rank(judging(server, orders=2, concurrency=1), items(3, "wrong", "worse"))
         assert [r.ranks for r in biased] == [{"a": 2, "m0": 2, "m1": 2}] * 3
         assert [r.orders_agreed for r in biased] == [False] * 3
         assert len(asked(server)) == 6

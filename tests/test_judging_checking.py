@@ -197,13 +197,13 @@ def test_an_order_that_is_not_complete_is_no_verdict():
     assert found.reason == "the judge's order names text 2 of 4 not at all"
 
 
-def test_without_sentinels_a_judge_is_not_measured():
+def test_without_cases_a_judge_is_not_measured():
     found = check(good(), [])
-    assert judge_problem(found, SETTINGS).startswith(
-        "judge 'good' cannot be checked: no question makes answers of known order"
+    assert (
+        judge_problem(found, SETTINGS)
+        == why_unmeasured(found)
+        == ("judge 'good' cannot be checked: there are no cases of known order")
     )
-    assert judge_problem(found, GateSettings(min_judge_accuracy=0)) == ""
-    assert why_unmeasured(found)
 
 
 def test_a_judge_that_reads_once_is_asked_again_in_another_order():

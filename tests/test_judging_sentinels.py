@@ -11,7 +11,7 @@ from judges import question, questions
 
 from pytest_raq.judging import ReferenceJudge
 from pytest_raq.judging.checking import check_judge
-from pytest_raq.judging.sentinels import make_sentinels, once_more
+from pytest_raq.judging.sentinels import are_spare, make_sentinels, once_more
 from pytest_raq.judging.wordings import (
     find_filler,
     in_a_sentence,
@@ -110,7 +110,7 @@ def test_answers_that_share_most_words_are_told_apart():
     assert {kind for kind, item in check.kinds.items() if item.share < 1} <= {"buried"}
     same = [question(f"s{n}", (f"The castle was built in {n} by the people of the hill.",))
             for n in "ab"]  # fmt: skip
-    assert make_sentinels(same, seed=1) == []
+    assert are_spare(make_sentinels(same, seed=1))
 
 
 def test_an_answer_is_told_in_the_script_that_it_is_written_in():
@@ -174,16 +174,17 @@ def test_questions_that_make_no_sentinels_are_passed_over():
         question("w", ()),
         question("x", ("y" * 1000,)),
     ]
-    assert make_sentinels(none, seed=0) == []
-    assert make_sentinels([*none, question("alone", ("Paris",))], seed=0) == []
+    assert are_spare(make_sentinels(none, seed=0))
+    assert are_spare(make_sentinels([*none, question("alone", ("Paris",))], seed=0))
     two = make_sentinels([*none, question("a", ("Paris",)), question("b", ("Rome",))], seed=0)
+    assert not are_spare(two)
     assert {item.case.question.references for item in two} == {("Paris",), ("Rome",)}
 
 
 def test_an_answer_that_may_be_right_too_is_no_wrong_answer():
     items = [question("a", ("Paris", "Paris, France")), question("b", ("in Paris",)),
              question("c", ("paris",))]  # fmt: skip
-    assert make_sentinels(items, seed=0) == []
+    assert are_spare(make_sentinels(items, seed=0))
 
 
 def test_a_wrong_answer_is_of_the_same_kind():
@@ -207,3 +208,13 @@ def test_a_case_asked_once_more_has_another_id_and_the_same_texts():
     again = once_more(first)
     assert again.case.texts == first.case.texts
     assert again.case.question.id == f"{first.case.question.id} again"
+
+
+def test_built_in_questions_stand_in_where_a_suite_makes_no_sentinels():
+    made = make_sentinels([], seed=0, limit=8)
+    check = check_judge(ReferenceJudge(), made)
+    assert check.are_spare
+    assert (check.cases, check.accuracy.count, check.accuracy.total) == (24, 48, 48)
+    assert check_judge(ReferenceJudge(), make_sentinels(questions(), seed=0)).are_spare is False
+    long = [max(item.case.texts, key=len) for item in made if "length" in item.case.question.id]
+    assert not any(text.startswith("I have read the question") for text in long)

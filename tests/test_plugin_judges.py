@@ -211,24 +211,18 @@ def test_a_single_judge_of_the_family_of_a_model_is_told(project):
     )
 
 
-def test_the_results_are_the_same_under_xdist(project):
-    alone = results(project, "--raq-judge", "good,first")
-    (project.root / ".raq/store.db").unlink()
+def test_processes_of_a_run_test_a_judge_once_and_end_in_the_same_figures(project):
+    options = ("--raq-judge", "good,first", "--raq-fresh")
+    alone = results(project, *options)
+    judged(project)
     project.pytester.runpytest_subprocess(
-        "suites",
-        "-n",
-        "2",
-        "-k",
-        "not speed",
-        "--raq-judge",
-        "good,first",
-        "--raq-json",
-        "run.json",
+        "suites", "-n", "2", "-k", "not speed", *options, "--raq-json", "run.json"
     )
     text = (project.root / "run.json").read_text(encoding="utf-8")
     shared = json.loads(text)["suites"]["small"]
     for part in ("judge", "verdicts", "questions"):
         assert shared[part] == alone[part]
+    assert len(judged(project)) == 2 * (12 + 20)
 
 
 def test_names_of_people_may_be_models_whose_answers_are_accepted(project, capsys, monkeypatch):

@@ -12,8 +12,6 @@ from pytest_raq.cli.output import add_json_option, add_store_option, write_resul
 from pytest_raq.errors import ConfigError, JudgeError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pytest_raq.config import GateSettings
     from pytest_raq.judging import Judge
     from pytest_raq.pipeline.answers_file import AnswerTable
@@ -97,11 +95,10 @@ def _rank(options: argparse.Namespace) -> int:
     names = split_names(options.judge)
     if not names:
         raise ConfigError(f"--judge {options.judge!r}: name a judge, or several as A,B,C")
-    dataset = _dataset(options)
-    table = read_answers(options.files, dataset, needs_references=NAME in names)
+    table = read_answers(options.files, _dataset(options), needs_references=NAME in names)
     for name in names:
         require_references(name, table.questions.source, table.questions.questions)
-    result, spent = _judge(names, table, settings, options)
+    result, spent = _judge(table, settings, options)
     write_result(
         [*(line.text for line in suite_lines(result)), *spent],
         {"format": JSON_FORMAT, "suites": {result.suite: suite_to_json(result)}},
@@ -111,10 +108,7 @@ def _rank(options: argparse.Namespace) -> int:
 
 
 def _judge(
-    names: Sequence[str],
-    table: AnswerTable,
-    settings: GateSettings,
-    options: argparse.Namespace,
+    table: AnswerTable, settings: GateSettings, options: argparse.Namespace
 ) -> tuple[SuiteResult, list[str]]:
     """Return the result, and what the judge cost; its verdicts are kept unless they are free.
 
@@ -123,9 +117,10 @@ def _judge(
     from pytest_raq.cli.progress import StderrProgress
     from pytest_raq.judging import open_judge, open_panel, remember
     from pytest_raq.pipeline.elsewhere import rank_answers
+    from pytest_raq.session.options import split_names
     from pytest_raq.store import ForgivingStore
 
-    folder = options.models_folder
+    folder, names = options.models_folder, split_names(options.judge)
     judges = {name: open_judge(name, folder) for name in names}
     is_free = all(judge.is_free for judge in judges.values())
     store = None if is_free else ForgivingStore(options.store)

@@ -46,11 +46,7 @@ def judge_problem(check: JudgeCheck, settings: GateSettings) -> str:
 def why_unmeasured(check: JudgeCheck) -> str:
     """Return why nothing can be said of a judge; empty when something can."""
     if not check.cases:
-        return (
-            f"judge {check.judge!r} cannot be checked: no question makes answers of known order"
-            " (that takes references, and another question with another answer);"
-            " min_judge_accuracy = 0 believes it unchecked"
-        )
+        return f"judge {check.judge!r} cannot be checked: there are no cases of known order"
     if check.missing > MOST_MISSING * check.cases:
         return (
             f"judge {check.judge!r} cannot be checked: it gave no ranking of {check.missing} of"

@@ -38,10 +38,10 @@ class ModelAnswers:
 
     An answer that is asked for comes from memory, else from the store, else
     from the engine, which then works through all planned questions in order
-    as far as it is asked to. With ``sharing`` one process of the run works
-    through all of them, and the others wait for what it finds out. ``before``
-    is called before anything is generated; where it raises, that is why there
-    are no answers.
+    as far as it is asked to. ``before`` is called before anything is
+    generated; where it raises, that is why there are no answers. With
+    ``sharing`` one process of the run works through all of them, and the
+    others wait for what it finds out.
     """
 
     def __init__(
@@ -53,9 +53,9 @@ class ModelAnswers:
         store: Store | ForgivingStore | None,
         progress: Progress,
         fresh: bool = False,
+        before: Callable[[], None] | None = None,
         sharing: Sharing | None = None,
         suite: str = "",
-        before: Callable[[], None] | None = None,
     ) -> None:
         self.model = model
         self.sharing_key = (model.name, suite)

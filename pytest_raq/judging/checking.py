@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.judging.heard import Heard, tier_ranks, verdicts
 from pytest_raq.judging.protocol import NoOrder, Order
-from pytest_raq.judging.sentinels import once_more
+from pytest_raq.judging.sentinels import are_spare, once_more
 from pytest_raq.records import JudgeCheck
 from pytest_raq.stats.agreement import length_preference, proportion, spearman_within, trend
 from pytest_raq.stats.squad import f1
@@ -58,6 +58,7 @@ def check_judge(
         length=length_preference(_longer(heard)),
         f1=f1_trend(cases),
         f1_spearman=f1_spearman(cases),
+        are_spare=are_spare(sentinels),
     )
 
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field, replace
 from itertools import tee
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_raq.judging.heard import Heard, verdicts
 from pytest_raq.judging.protocol import Case, NoOrder, Order, Spending
 from pytest_raq.judging.ranking import mid_ranks
-from pytest_raq.records import JudgeIdentity
+from pytest_raq.records import JudgeIdentity, Reading
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pytest_raq.judging.protocol import Judge
+    from pytest_raq.records import Question
 
 RULE = "mid-ranks averaged, own family left out"
 LEVEL = 1e-9
@@ -47,6 +48,31 @@ class Seat:
             self.silent.pop(case.question.id, None)
         else:
             self.silent[case.question.id] = verdict.reason
+
+    def export(self) -> dict[str, object]:
+        """Return what was heard as plain data, for another process of the run."""
+        heard = {
+            name: {
+                "texts": item.case.texts,
+                "places": places,
+                "tiers": item.order.tiers,
+                "agreed": item.order.agreed,
+                "readings": [[reading.shown, reading.tiers] for reading in item.order.readings],
+            }
+            for name, (item, places) in self.heard.items()
+        }
+        return {"heard": heard, "silent": self.silent}
+
+    def absorb(self, table: Mapping[str, Any], questions: Mapping[str, Question]) -> None:
+        """Take over what another process exported."""
+        for name, row in table.get("heard", {}).items():
+            readings = tuple(
+                Reading(tuple(shown), _frozen(tiers)) for shown, tiers in row["readings"]
+            )
+            order = Order(_frozen(row["tiers"]), agreed=row["agreed"], readings=readings)
+            self.keep(Case(questions[name], tuple(row["texts"])), tuple(row["places"]), order)
+        known = table.get("silent", {})
+        self.silent |= {name: why for name, why in known.items() if name not in self.heard}
 
 
 class Panel:
@@ -163,6 +189,10 @@ class Panel:
         ]
         gave = asked - len(reasons)
         return f"{gave} of {asked} judges gave a ranking; {'; '.join(reasons)}"
+
+
+def _frozen(tiers: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(tier) for tier in tiers)
 
 
 def _part(case: Case, places: Sequence[int]) -> Case:

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_raq.judging.protocol import Case
+from pytest_raq.judging.spare_questions import SPARE_QUESTIONS
 from pytest_raq.judging.wordings import (
     ORDERS_TO_THE_JUDGE,
     buried,
@@ -77,8 +78,19 @@ def make_sentinels(
 
     The same questions and seed give the same sentinels, in whatever order the
     questions come. Questions without an answer, or without an answer of
-    another question that is surely wrong, make none.
+    another question that is surely wrong, make none; where none does,
+    questions of common knowledge stand in, see `are_spare`.
     """
+    return _make(questions, seed, limit) or _make(SPARE_QUESTIONS, seed, limit)
+
+
+def are_spare(sentinels: Sequence[Sentinel]) -> bool:
+    """Whether sentinels are not of a suite itself."""
+    spare = {question.question for question in SPARE_QUESTIONS}
+    return all(item.case.question.question in spare for item in sentinels)
+
+
+def _make(questions: Sequence[Question], seed: int, limit: int) -> list[Sentinel]:
     usable = sorted((item for item in questions if _is_usable(item)), key=lambda item: item.id)
     drawn = random.Random(f"sentinels {seed}")  # noqa: S311 - seeded pseudo-random numbers are wanted
     order = drawn.sample(usable, len(usable))

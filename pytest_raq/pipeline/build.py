@@ -9,7 +9,9 @@ from pytest_raq.datasets import load_questions
 from pytest_raq.errors import BaselineError
 from pytest_raq.generation import ModelAnswers
 from pytest_raq.judging import open_judge, open_panel, remember
+from pytest_raq.pipeline.bench import Bench, families
 from pytest_raq.pipeline.fitting import check_questions
+from pytest_raq.pipeline.judging import Judging
 from pytest_raq.pipeline.run import SuiteRun
 from pytest_raq.store import baseline_path, load_baseline, show_path
 
@@ -58,6 +60,7 @@ def build_run(
     """
     questions = load_questions(suite.dataset, suite.path.parent)
     check_questions(suite, questions, models.values())
+    store = resources.store
     judge = _panel(suite, models_folder, resources)
 
     def answers_of(model: ModelDefinition, shared: Sharing | None = None) -> ModelAnswers:
@@ -65,12 +68,12 @@ def build_run(
             model,
             questions.questions,
             pool=resources.pool,
-            store=resources.store,
+            store=store,
             progress=resources.progress,
             fresh=resources.fresh,
+            before=judge.prepare,
             sharing=shared,
             suite=suite.name,
-            before=judge.prepare,
         )
 
     sharing = resources.sharing
@@ -78,17 +81,29 @@ def build_run(
     if sharing is not None:
         for each in answers.values():
             sharing.register(each)
+    replaced = {name: answers_of(model) for name, model in (originals or {}).items()}
+    bench = Bench(
+        judge,
+        questions.questions,
+        suite.gate,
+        seed=suite.dataset.seed,
+        families=families(answers, replaced),
+    )
     baseline, problem = _baseline(baselines_folder, suite.name)
     return SuiteRun(
         suite,
         questions,
         answers,
-        judge,
-        progress=resources.progress,
+        Judging(
+            bench,
+            resources.progress,
+            exchange=sharing.exchange if sharing else None,
+            suite=suite.name,
+        ),
         baselines_folder=baselines_folder,
         baseline=baseline,
         baseline_problem=problem,
-        originals={name: answers_of(model) for name, model in (originals or {}).items()},
+        originals=replaced,
     )
 
 
@@ -96,8 +111,8 @@ def _panel(suite: SuiteDefinition, models_folder: Path, resources: Resources) ->
     store = resources.store
 
     def open_one(name: str) -> Judge:
-        judge = open_judge(name, models_folder, store.file_sha256)
-        return remember(judge, store, fresh=resources.fresh)
+        opened = open_judge(name, models_folder, store.file_sha256)
+        return remember(opened, store, fresh=resources.fresh)
 
     return open_panel(suite.judges, models_folder, open_one, min_share=suite.gate.min_judges)
 

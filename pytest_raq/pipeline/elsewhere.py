@@ -11,7 +11,7 @@ from pytest_raq.errors import ConfigError
 from pytest_raq.gate import GateInput, decide
 from pytest_raq.generation import NoProgress
 from pytest_raq.pipeline.bench import Bench
-from pytest_raq.pipeline.judging import RankingStream, tell_judging
+from pytest_raq.pipeline.judging import Judging
 from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import (
     Answer,
@@ -72,10 +72,17 @@ def rank_answers(
     """
     _refuse_baseline(table, baseline)
     questions = table.questions.questions
+    by_id = {item.id: item for item in questions}
     bench = Bench(judge, questions, settings, seed=seed)
-    rankings = _rank(table, bench, progress or NoProgress())
+    judging = Judging(bench, progress or NoProgress())
+    judging.rank(
+        (item.id for item in questions),
+        lambda: [item.id for item in questions],
+        lambda name: (by_id[name], _texts(table, name)),
+    )
+    judging.stop()
+    rankings = judging.rankings
     clusters = {item.id: item.cluster for item in questions}
-    judges = bench.report({model: model for model in table.answers})
     tests = rank_tests(rankings.values(), clusters, list(table.answers), seed=seed)
     comparison = _compare(table, rankings, settings, baseline, seed)
     return SuiteResult(
@@ -86,22 +93,11 @@ def rank_answers(
         questions=tuple(_result(item, table, rankings[item.id], comparison) for item in questions),
         provenance=_provenance(table, judge),
         passages=len(set(clusters.values())),
-        notes=(
-            *judges.notes,
-            *_notes(table, baseline),
-            *tell_judging(judge, rankings.values()),
+        notes=(*_notes(table, baseline), *judging.notes()),
+        judges=bench.report(
+            {model: model for model in table.answers}, lambda name: _texts(table, name)
         ),
-        judges=judges,
     )
-
-
-def _rank(table: AnswerTable, bench: Bench, progress: Progress) -> dict[str, Ranking]:
-    questions = {item.id: item for item in table.questions.questions}
-    stream = RankingStream(bench, lambda name: (questions[name], _texts(table, name)), progress)
-    try:
-        return {ranking.question_id: ranking for ranking in stream.all_of(questions)}
-    finally:
-        stream.stop()
 
 
 def _refuse_baseline(table: AnswerTable, baseline: str) -> None:

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.errors import MeasurementError
 from pytest_raq.gate import is_failure
-from pytest_raq.generation import NoProgress
-from pytest_raq.judging import as_panel, restrict
+from pytest_raq.judging import restrict
 from pytest_raq.pipeline.accepting import make_baseline, refuse_unmeasured, tell_accepted
-from pytest_raq.pipeline.bench import Bench, families
 from pytest_raq.pipeline.compare import differences, refuse, refuse_model
 from pytest_raq.pipeline.evidence import (
     NOW,
@@ -20,8 +18,7 @@ from pytest_raq.pipeline.evidence import (
     gather_evidence,
     verdict_of,
 )
-from pytest_raq.pipeline.exchange import export_text, read_export
-from pytest_raq.pipeline.judging import RankingStream, tell_judging
+from pytest_raq.pipeline.exchange import export_text, read_export, read_judging
 from pytest_raq.pipeline.speed import SpeedProbe, medians
 from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import (
@@ -48,8 +45,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_raq.config import SuiteDefinition
-    from pytest_raq.generation import ModelAnswers, Progress
-    from pytest_raq.judging import Judge
+    from pytest_raq.generation import ModelAnswers
+    from pytest_raq.pipeline.judging import Judging
     from pytest_raq.records import ModelSummary, Outcome, Question, QuestionSet, SpeedSamples
 
 
@@ -65,38 +62,27 @@ class SuiteRun:
         suite: SuiteDefinition,
         questions: QuestionSet,
         answers: Mapping[str, ModelAnswers],
-        judge: Judge,
+        judging: Judging,
         *,
         baselines_folder: Path,
         baseline: Baseline | None = None,
         baseline_problem: str = "",
         originals: Mapping[str, ModelAnswers] | None = None,
-        progress: Progress | None = None,
     ) -> None:
         self.suite = suite
         self.questions = questions.questions
         self._set = questions
         self._by_id = {question.id: question for question in questions.questions}
         self._answers = answers
-        self._judge = as_panel(judge)
-        self._bench = Bench(
-            self._judge,
-            questions.questions,
-            suite.gate,
-            seed=suite.dataset.seed,
-            families=families(answers, originals or {}),
-        )
+        self._judging = judging
         self._baselines_folder = baselines_folder
         self._baseline = baseline
         self._baseline_problem = baseline_problem
-        self._rankings: dict[str, Ranking] = {}
-        self._judging = RankingStream(self._bench, self._entry, progress or NoProgress())
-        self._may_judge = judge.is_free
         self._originals = originals or {}
         self._speeds: dict[str, SpeedSamples] = {}
         self._accepted_speeds: dict[str, SpeedSamples] = {}
         self._evidence: Evidence | None = None
-        self._told: set[tuple[str, str]] = set()
+        self._told: set[str] = set()
         self._was_accepted = False
         if baseline is not None and (why := refuse(baseline, self.provenance)):
             self._baseline_problem = f"{self._path} does not fit: {why}"
@@ -119,7 +105,7 @@ class SuiteRun:
             revision=self._set.revision,
             fingerprint=self._set.fingerprint,
             questions=len(self.questions),
-            judge=self._judge.identity,
+            judge=self._judging.judge.identity,
             models={name: answers.provenance for name, answers in self._answers.items()},
             versions=describe_versions(),
             machine=describe_machine(),
@@ -138,16 +124,14 @@ class SuiteRun:
         """Return a model's answer to a question, or why there is none."""
         return self._answers[model].get(question_id)
 
-    def was_told(self, failure: Failure) -> bool:
-        """Whether a failure for the same reason was asked about before; remember it."""
-        key = (failure.model, failure.reason)
-        known = key in self._told
-        self._told.add(key)
+    def was_told(self, reason: str) -> bool:
+        """Whether something failed for the same reason before; remember it."""
+        known = reason in self._told
+        self._told.add(reason)
         return known
 
     def ranking(self, question_id: str) -> Ranking:
         """Return the mid-ranks of today's answers by model, or why they are missing."""
-        self._may_judge = True
         return self._today(self._joint_ranking(question_id))
 
     def _today(self, ranking: Ranking) -> Ranking:
@@ -162,21 +146,16 @@ class SuiteRun:
         )
 
     def _joint_ranking(self, question_id: str) -> Ranking:
-        if question_id not in self._rankings:
+        if question_id not in self._judging.rankings:
             for answers in self._answers.values():
                 answers.get(question_id)
             self._rank([question_id])
-        return self._rankings[question_id]
+        return self._judging.rankings[question_id]
 
     def _rank(self, question_ids: Iterable[str]) -> None:
         """Rank questions whose answers are in hand, today's and accepted ones together."""
-        for question_id in question_ids:
-            if question_id in self._rankings:
-                continue
-            ready = [name for name in self._complete() if name not in self._rankings]
-            for ranking in self._judging.up_to(question_id, ready):
-                self._rankings[ranking.question_id] = ranking
-                self._evidence = None
+        if self._judging.rank(question_ids, self._complete, self._entry):
+            self._evidence = None
 
     def _complete(self) -> list[str]:
         """Return the questions about which every model has an outcome in hand."""
@@ -233,7 +212,6 @@ class SuiteRun:
         """Return the gate's word on a model; asks for all answers and rankings."""
         for answers in self._answers.values():
             answers.get_all()
-        self._may_judge = True
         self._rank(question.id for question in self.questions)
         return self._verdict(model)
 
@@ -266,14 +244,14 @@ class SuiteRun:
         return Material(
             questions=self.questions,
             outcomes={name: answers.in_hand() for name, answers in self._answers.items()},
-            rankings=self._rankings,
+            rankings=self._judging.rankings,
             problems={model: self._problem_of(model) for model in self._answers},
             baseline=comparable,
             speeds=self._speeds,
             accepted_speeds=self._accepted_speeds,
             same_machine=None if before is None else dict(before) == describe_machine(),
             seed=self.suite.dataset.seed,
-            judge_problems=self._bench.problems,
+            judge_problems=self._judging.bench.problems,
         )
 
     @property
@@ -282,11 +260,11 @@ class SuiteRun:
 
     def result(self) -> SuiteResult:
         """Return what is known, without asking for anything more."""
-        if self._may_judge:
+        if self._judging.is_wanted:
             self._rank(self._complete())
         evidence = self._gathered()
         comparable = self._comparable
-        judges = self._bench.report({NOW + model: model for model in self._answers})
+        names = {NOW + model: model for model in self._answers}
         return SuiteResult(
             suite=self.suite.name,
             models={name: self._summary(name, evidence) for name in self._answers},
@@ -303,8 +281,8 @@ class SuiteRun:
             baseline_problem=self._baseline_problem,
             standing=evidence.standing,
             speeds=self._speeds,
-            notes=(*judges.notes, *self._notes(comparable)),
-            judges=judges,
+            notes=self._notes(comparable),
+            judges=self._judging.bench.report(names, self._contestants),
         )
 
     def _is_settled(self, verdict: Verdict) -> bool:
@@ -327,7 +305,7 @@ class SuiteRun:
             for model, answers in self._answers.items()
             if question.id in answers.in_hand()
         }
-        ranking = self._rankings.get(question.id)
+        ranking = self._judging.rankings.get(question.id)
         accepted = {model: self._accepted(model, question.id) for model in self._answers}
         return QuestionResult(
             question=question,
@@ -345,13 +323,13 @@ class SuiteRun:
         )
 
     def _notes(self, baseline: Baseline | None) -> tuple[str, ...]:
-        told = differences(baseline.provenance, self.provenance) if baseline else ()
-        changes = (f"differs from the baseline: {text}" for text in told)
-        return (
-            *self._set.notes,
-            *tell_judging(self._judge, self._rankings.values()),
-            *changes,
-        )
+        notes = [*self._set.notes, *self._judging.notes()]
+        if baseline is not None:
+            notes += [
+                f"differs from the baseline: {text}"
+                for text in differences(baseline.provenance, self.provenance)
+            ]
+        return tuple(notes)
 
     def accept(self, reason: str = "") -> list[str]:
         """Write this run as the baseline and say what was accepted.
@@ -360,7 +338,7 @@ class SuiteRun:
         ranking; the old baseline then stays.
         """
         refuse_unmeasured(self._path, self._answers, self.questions, self._joint_ranking)
-        for problem in self._bench.problems:
+        for problem in self._judging.bench.problems:
             raise MeasurementError(f"{self._path} is not updated: {problem}")
         accepted = make_baseline(self.result(), reason)
         save_baseline(self._baselines_folder, accepted)
@@ -370,7 +348,9 @@ class SuiteRun:
     def export(self) -> str:
         """Return what this process found out, for another process of the same run."""
         outcomes = [o for answers in self._answers.values() for o in answers.found_here()]
-        return export_text(outcomes, self._speeds, self._accepted_speeds)
+        found, spent = self._judging.found, self._judging.judge.spending
+        bench = self._judging.bench.export()
+        return export_text(outcomes, self._speeds, self._accepted_speeds, found, spent, bench=bench)
 
     def absorb(self, text: str) -> None:
         """Take over what another process exported."""
@@ -379,23 +359,20 @@ class SuiteRun:
             answers.absorb(outcome for outcome in outcomes if outcome.model == model)
         self._speeds |= speeds
         self._accepted_speeds |= accepted
-        self._judging.stop()
-        self._rankings.clear()
-        self._may_judge = True
+        rankings, spent, bench = read_judging(text)
+        self._judging.absorb(rankings, spent)
+        self._judging.bench.absorb(bench)
         self._evidence = None
 
     def stop_judging(self) -> None:
         """Let a judge that costs something rank nothing more, unless it is asked for."""
-        self._judging.stop()
-        self._may_judge = self._judge.is_free
+        self._judging.give_up()
 
     @property
     def spent(self) -> str:
         """What the judge cost in this run, in words; empty when it was asked nothing."""
-        spent = str(self._judge.spending)
-        return f"judge {self._judge.identity.name}: {spent} in this run" if spent else ""
+        return self._judging.spent
 
     def close(self) -> None:
         """Free what the judge holds; safe to call twice."""
-        self._judging.stop()
-        self._judge.close()
+        self._judging.close()

@@ -49,6 +49,7 @@ class LengthPreference:
 class JudgeCheck:
     """How a judge ranked sentinels: answers whose order is known.
 
+    ``are_spare`` tells that they are not made from the questions of the suite.
     ``missing`` counts the cases without a verdict, ``reason`` says why the
     first has none; ``orders`` is in how many orders a verdict read the texts,
     0 where the judge does not tell. ``accuracy`` counts the pairs of which
@@ -70,6 +71,7 @@ class JudgeCheck:
     length: LengthPreference
     f1: Trend
     f1_spearman: float
+    are_spare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,4 +151,3 @@ class JudgeReport:
     ranks: Mapping[str, Mapping[str, Mapping[str, float]]] = field(default_factory=dict)
     agreed: Mapping[str, bool] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()

@@ -38,6 +38,7 @@ def check_to_json(check: JudgeCheck) -> Json:
     """Return how a judge ranked sentinels."""
     return {
         "cases": check.cases,
+        "built_in_questions": check.are_spare,
         "missing": check.missing,
         "reason": check.reason,
         "orders": check.orders,

@@ -43,6 +43,8 @@ def _in_short(check: JudgeCheck) -> str:
     parts = [f"{_share(check.accuracy)} pairs of known order ranked rightly"]
     if not math.isnan(check.position.tau):
         parts.append(f"place in the prompt {_trend(check.position)}")
+    if check.are_spare:
+        parts.append("built-in questions: the suite makes no answers of known order")
     if check.missing:
         parts.append(f"{check.missing} of {check.cases} cases without a ranking")
     return f"judge {safe_text(check.judge)}: {', '.join(parts)}"
@@ -66,8 +68,9 @@ def check_lines(check: JudgeCheck) -> list[str]:
         (kind, f"{item.count}", f"of {item.total}", KINDS.get(kind, ""))
         for kind, item in check.kinds.items()
     ]
+    spare = " of built-in questions, as the suite makes none" if check.are_spare else ""
     return [
-        f"judge {safe_text(check.judge)}: {check.cases} cases"
+        f"judge {safe_text(check.judge)}: {check.cases} cases{spare}"
         + (
             f", {check.missing} without a ranking: {safe_text(check.reason)}"
             if check.missing

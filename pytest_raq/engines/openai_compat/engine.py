@@ -81,10 +81,15 @@ class OpenAIEngine:
         return prompt, body
 
     def _body(self, prompt: Prompt) -> dict[str, object]:
-        definition, text = self._definition, prompt.text.encode("utf-8", "replace").decode()
-        said: dict[str, object] = (
-            {"messages": [{"role": "user", "content": text}]} if prompt.chat else {"prompt": text}
-        )
+        definition = self._definition
+        said: dict[str, object] = {"prompt": _encodable(prompt.text)}
+        if prompt.chat:
+            said = {
+                "messages": [
+                    {"role": message.role, "content": _encodable(message.content)}
+                    for message in prompt.conversation
+                ]
+            }
         stop = {"stop": list(definition.stop)} if definition.stop else {}
         return {
             **said,
@@ -141,6 +146,11 @@ class OpenAIEngine:
 
 
 _CLOSED = "the engine is closed"
+
+
+def _encodable(text: str) -> str:
+    """Return a text without halves of surrogate pairs, which no request can hold."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _until_stop(text: str, stops: Sequence[str]) -> str:
