@@ -12,3 +12,5 @@ class ExitCode(IntEnum):
     REGRESSION = 1
     USAGE = 2
     NOT_MEASURED = 3
+    INTERRUPTED = 130
+    """As shells say it of Ctrl-C."""

@@ -30,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(exc, ExitCode.NOT_MEASURED)
     except RaqError as exc:
         return _fail(exc, ExitCode.USAGE)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nraq: interrupted\n")
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone, as `raq … | head` does.
         sys.stderr.close()

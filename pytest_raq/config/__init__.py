@@ -8,6 +8,7 @@ from pytest_raq.config.suites import (
     DatasetSettings,
     FilterSettings,
     GateSettings,
+    GenerationSettings,
     SuiteDefinition,
 )
 
@@ -16,6 +17,7 @@ __all__ = [
     "DatasetSettings",
     "FilterSettings",
     "GateSettings",
+    "GenerationSettings",
     "MessageSettings",
     "ModelDefinition",
     "OpenAISettings",

@@ -135,6 +135,15 @@ class GateSettings(Settings):
     """Whether a run that cannot decide passes with a warning, or fails."""
 
 
+class GenerationSettings(Settings):
+    """How all models of a suite answer, whatever their definitions say."""
+
+    context_length: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+
+
 class SuiteDefinition(Settings):
     """One suite. ``name`` and ``path`` come from the file, not from its text."""
 
@@ -144,6 +153,7 @@ class SuiteDefinition(Settings):
     models: Annotated[tuple[str, ...], Field(min_length=1)]
     judge: str = "reference"
     dataset: DatasetSettings
+    generation: GenerationSettings = GenerationSettings()
     gate: GateSettings = GateSettings()
     prompt: PromptSettings | None = None
     """What every model is told in place of its own prompt."""

@@ -218,6 +218,8 @@ def session_options(config: pytest.Config, folder: Path) -> SessionOptions:
         seed=option.raq_seed,
         judge=option.raq_judge,
         swaps=parse_swaps(option.raq_swap),
+        python=start / Path(option.raq_python).expanduser() if option.raq_python else None,
+        start=start,
         update=option.raq_update,
         reason=option.raq_reason,
         fresh=option.raq_fresh,

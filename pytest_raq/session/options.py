@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
     """The options of design and command line; paths are absolute.
 
-    ``swaps`` maps a model to the file, or the name of the definition, that is
-    run in its place.
+    ``swaps`` maps a model to the file, the name of the definition, or the hub
+    id that is run in its place; ``python`` is that of another environment to
+    run the models under, ``start`` the folder where relative paths start.
     """
 
     suites_folder: Path
@@ -31,10 +32,12 @@ class SessionOptions:
     seed: int | None = None
     judge: str = ""
     swaps: Mapping[str, str] | None = None
+    python: Path | None = None
     update: bool = False
     reason: str = ""
     fresh: bool = False
     json_path: Path | None = None
+    start: Path = Path()
 
     def describe(self) -> dict[str, str]:
         """Return what was typed and changes what is measured: option → value."""
@@ -45,6 +48,7 @@ class SessionOptions:
             "--raq-seed": "" if self.seed is None else str(self.seed),
             "--raq-judge": self.judge,
             "--raq-swap": ",".join(f"{name}={file}" for name, file in (self.swaps or {}).items()),
+            "--raq-python": str(self.python or ""),
             "--raq-fresh": "yes" if self.fresh else "",
             "--raq-update": "yes" if self.update else "",
         }
@@ -59,6 +63,7 @@ class SessionOptions:
             "--raq-seed": self.seed is not None,
             "--raq-judge": self.judge,
             "--raq-swap": self.swaps,
+            "--raq-python": self.python,
         }
         given = [option for option, value in changed.items() if value]
         if self.update and given:
@@ -69,7 +74,7 @@ class SessionOptions:
 
 
 def parse_swaps(texts: Iterable[str]) -> dict[str, str]:
-    """Read ``MODEL=FILE`` texts; ConfigError names the one that is not."""
+    """Read ``MODEL=TARGET`` texts; ConfigError names the one that is not."""
     swaps: dict[str, str] = {}
     for text in texts:
         model, equals, target = text.partition("=")

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.config import choose_dataset, load_model, load_suite, suite_names
+from pytest_raq.config import choose_dataset, load_suite, suite_names
 from pytest_raq.errors import ConfigError
 from pytest_raq.generation import EnginePool, NoProgress, Progress, Sharing
 from pytest_raq.pipeline import Resources, build_run
 from pytest_raq.pipeline.history import make_record, new_run_id
 from pytest_raq.report import suite_to_json
+from pytest_raq.session.contestants import Contestants, refuse_missing
 from pytest_raq.store import ForgivingStore, write_atomically
 from pytest_raq.store.revisions import describe_commit
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from pathlib import Path
 
-    from pytest_raq.config import ModelDefinition, SuiteDefinition
+    from pytest_raq.config import SuiteDefinition
     from pytest_raq.pipeline import SuiteRun
     from pytest_raq.session.options import SessionOptions
 
@@ -80,13 +81,16 @@ class Session:
         """Return a suite, reading its definition, models and questions the first time."""
         if name not in self._runs:
             suite = self._suite(name)
+            contestants = Contestants(self.options, self._digest)
+            models = contestants.models(suite)
+            refuse_missing(suite, models)
             self._runs[name] = build_run(
                 suite,
-                self._models(suite),
+                models,
                 self._resources,
                 models_folder=self.options.models_folder,
                 baselines_folder=self.options.baselines_folder,
-                originals=self._originals(suite),
+                originals=contestants.originals(suite),
             )
         return self._runs[name]
 
@@ -120,46 +124,6 @@ class Session:
                 f" it has {', '.join(suite.models)}"
             )
         return tuple(name for name in suite.models if name in self.options.models)
-
-    def _models(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
-        swaps = dict(self.options.swaps or {})
-        unknown = sorted(swaps.keys() - set(suite.models))
-        if unknown:
-            raise ConfigError(
-                f"--raq-swap: suite {suite.name} has no model {unknown[0]!r};"
-                f" it has {', '.join(suite.models)}"
-            )
-        folder = self.options.models_folder
-        return {
-            name: asked_by(suite, self._swapped(load_model(folder, name), swaps.get(name)))
-            for name in suite.models
-        }
-
-    def _originals(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
-        """Return swapped models as they are without the swap, under a name of their own."""
-        folder = self.options.models_folder
-        return {
-            name: asked_by(suite, load_model(folder, name)).model_copy(
-                update={"name": f"{name} (accepted)"}
-            )
-            for name in suite.models
-            if name in (self.options.swaps or {})
-        }
-
-    def _swapped(self, model: ModelDefinition, target: str | None) -> ModelDefinition:
-        """Return the model as it is run: another file, or another definition, under its name."""
-        if target is None:
-            return model
-        folder = self.options.models_folder
-        if (folder / f"{target}.toml").is_file():
-            return load_model(folder, target).model_copy(update={"name": model.name})
-        path = Path(target).expanduser().absolute()
-        if not path.is_file():
-            raise ConfigError(
-                f"--raq-swap {model.name}={target}: {path} is no file,"
-                f" and {folder} has no definition {target!r}"
-            )
-        return model.model_copy(update={"file": str(path), "sha256": None})
 
     def _open_store(self) -> ForgivingStore:
         if self._store is None:
@@ -229,8 +193,3 @@ class Session:
         self.close_engines()
         if self._store is not None:
             self._store.close()
-
-
-def asked_by(suite: SuiteDefinition, model: ModelDefinition) -> ModelDefinition:
-    """Return a model with the prompt of the suite, where that has one."""
-    return model if suite.prompt is None else model.with_prompt(suite.prompt)

@@ -8,6 +8,7 @@ import subprocess
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from pytest_raq.engines.llamacpp.process import foreign_variables, one_line
 from pytest_raq.errors import ConfigError
@@ -25,6 +26,7 @@ import json, re, sys
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 spec = find_spec("llama_cpp")
 origin = spec.origin if spec and spec.origin else ""
 try:
@@ -89,7 +91,7 @@ def _interpreter(path: Path) -> Path:
     return path
 
 
-def _ask(python: Path) -> dict[str, tuple[int, int] | str]:
+def _ask(python: Path) -> dict[str, Any]:
     try:
         said = subprocess.run(  # noqa: S603 - the interpreter that the user named
             [str(python), "-c", _QUESTION],

@@ -84,9 +84,7 @@ class Quantizer:
                 )
             raise EngineStartError(f"{self._path}: {reason}{self._log_line()}: it may be damaged")
         types: Mapping[str, int] = reply["types"]
-        return SourceFile(
-            self._path, str(reply["quantization"]), str(reply["build"]), tuple(types)
-        )
+        return SourceFile(self._path, str(reply["quantization"]), str(reply["build"]), tuple(types))
 
     def kind(self, text: str) -> str:
         """Return the name of a file type as llama.cpp writes it; ConfigError for another."""
@@ -135,7 +133,7 @@ class Quantizer:
         finally:
             draft.unlink(missing_ok=True)
 
-    def _ask(self, order: dict[str, object], steps: Steps | None = None) -> Reply:
+    def _ask(self, order: Mapping[str, object], steps: Steps | None = None) -> Reply:
         try:
             self._process.send({**order, "source": str(self._path)}, _SILENCE)
             while (reply := self._process.receive(_SILENCE))["type"] == "step":

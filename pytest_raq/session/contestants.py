@@ -1,0 +1,124 @@
+"""Which definitions a suite runs: with swaps, another engine, and the suite's own settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_raq.config import load_model
+from pytest_raq.engines.llamacpp.environment import find_environment
+from pytest_raq.errors import ConfigError
+from pytest_raq.hub import Job, Puller, parse_target
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_raq.config import ModelDefinition, SourceSettings, SuiteDefinition
+    from pytest_raq.session.options import SessionOptions
+
+HUB_FOLDER = "hub"
+"""Beside the store: where files are that a swap names by a hub id."""
+
+
+class Contestants:
+    """The models of a suite as the options of a run change them.
+
+    ``digest`` returns the SHA-256 of a file, maybe from memory.
+    """
+
+    def __init__(self, options: SessionOptions, digest: Callable[[Path], str]) -> None:
+        self._options = options
+        self._digest = digest
+
+    def models(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
+        """Return what is run for each model; UsageError when that cannot be had."""
+        swaps = dict(self._options.swaps or {})
+        unknown = sorted(swaps.keys() - set(suite.models))
+        if unknown:
+            raise ConfigError(
+                f"--raq-swap: suite {suite.name} has no model {unknown[0]!r};"
+                f" it has {', '.join(suite.models)}"
+            )
+        found = {}
+        for name in suite.models:
+            model = self._settle(suite, self.swapped(self._load(name), swaps.get(name)))
+            found[name] = self._under_python(model)
+        return found
+
+    def originals(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
+        """Return changed models as they are without the change, under a name of their own."""
+        changed = suite.models if self._options.python else (self._options.swaps or {})
+        return {
+            name: self._settle(suite, self._load(name)).model_copy(
+                update={"name": f"{name} (accepted)"}
+            )
+            for name in suite.models
+            if name in changed
+        }
+
+    def _load(self, name: str) -> ModelDefinition:
+        return load_model(self._options.models_folder, name)
+
+    @staticmethod
+    def _settle(suite: SuiteDefinition, model: ModelDefinition) -> ModelDefinition:
+        """Return the model with the settings that the suite has for all."""
+        updates = suite.generation.model_dump(exclude_none=True)
+        return asked_by(suite, model).model_copy(update=updates)
+
+    def _under_python(self, model: ModelDefinition) -> ModelDefinition:
+        """Return the model under the engine that is tried; ConfigError when that is of no use."""
+        if model.engine == "llama-cpp" and self._options.python:
+            model = model.model_copy(update={"python": str(self._options.python)})
+        if model.engine == "llama-cpp" and model.python_path:
+            find_environment(model.python_path)
+        return model
+
+    def swapped(self, model: ModelDefinition, target: str | None) -> ModelDefinition:
+        """Return a model as it is run: from another file or definition, under its name.
+
+        ``target`` is the name of a definition, the path of a file, or
+        ``hf:ORG/REPO/FILE`` of a hub, which is pulled first.
+        """
+        if target is None:
+            return model
+        folder = self._options.models_folder
+        if Path(target).name == target and (folder / f"{target}.toml").is_file():
+            return self._load(target).model_copy(update={"name": model.name})
+        if source := parse_target(target):
+            return self._pulled(model, source)
+        path = (self._options.start / Path(target).expanduser()).absolute()
+        if not path.is_file():
+            raise ConfigError(
+                f"--raq-swap {model.name}={target}: {path} is no file,"
+                f" and {folder} has no definition {target!r}"
+            )
+        return model.model_copy(update={"file": str(path), "sha256": None})
+
+    def _pulled(self, model: ModelDefinition, source: SourceSettings) -> ModelDefinition:
+        place = self._options.store_path.parent / HUB_FOLDER / source.repo.replace("/", "--")
+        path = (place / source.revision.replace("/", "--") / source.filename).absolute()
+        # The file there is this command's own: where the revision has moved it is replaced.
+        puller = Puller(self._digest, force=True)
+        job = puller.plan(Job(model.name, source, path))
+        puller.require_room([job])
+        pulled = puller.pull(job, lambda _name, _done, _size: None)
+        return model.model_copy(update={"file": str(path), "sha256": pulled.sha256})
+
+
+def refuse_missing(suite: SuiteDefinition, models: Mapping[str, ModelDefinition]) -> None:
+    """ConfigError when files are missing that a hub has: nothing is asked before they are there."""
+    missing = [
+        name for name, model in models.items() if model.file and not model.file_path.exists()
+    ]
+    if any(models[name].source for name in missing):
+        count = f"{len(missing)} of {len(models)} models" if len(models) > 1 else "the model"
+        verb = "have" if len(missing) > 1 else "has"
+        raise ConfigError(
+            f"suite {suite.name}: {count} {verb} no file yet ({', '.join(missing)}):"
+            f" run raq models pull --suite {suite.name}"
+        )
+
+
+def asked_by(suite: SuiteDefinition, model: ModelDefinition) -> ModelDefinition:
+    """Return a model with the prompt of the suite, where that has one."""
+    return model if suite.prompt is None else model.with_prompt(suite.prompt)
