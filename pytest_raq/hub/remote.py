@@ -138,8 +138,8 @@ def tell(library: ModuleType, source: SourceSettings, exc: Exception) -> HubErro
     for kind, told in (
         (
             errors.GatedRepoError,
-            f"its authors ask for consent: give it at {endpoint()}/{source.repo} and set HF_TOKEN"
-            " to a token of yours",
+            f"its authors ask for consent: give it at {endpoint()}/{source.repo} and set HF_TOKEN to"
+            " a token of yours",
         ),
         (errors.RemoteEntryNotFoundError, "the repository has no such file: correct filename"),
         (errors.RevisionNotFoundError, "the repository has no such revision: correct revision"),
