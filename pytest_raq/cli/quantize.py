@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +31,7 @@ def add_quantize_command(commands: argparse._SubParsersAction[argparse.ArgumentP
 
 def _quantize(options: argparse.Namespace) -> int:
     from pytest_raq.cli.progress import CommandProgress
-    from pytest_raq.engines.llamacpp.quantizer import Quantizer
+    from pytest_raq.engines.llamacpp.quantizer import Quantizer, plain_name
     from pytest_raq.report.json_report import plain
 
     progress = CommandProgress()
@@ -52,13 +51,6 @@ def _quantize(options: argparse.Namespace) -> int:
             progress.clear()
         write_result(_lines(made, quantizer.source.quantization), plain(_table(made)), options.json)
     return ExitCode.FINE
-
-
-def plain_name(path: Path, quantization: str) -> str:
-    """Return the name of a file without its ending and without its type: model-f16.gguf → model."""
-    stem = path.stem
-    found = re.fullmatch(rf"(.+)[-._]{re.escape(quantization)}", stem, re.IGNORECASE)
-    return found[1] if found and quantization else stem
 
 
 def _refuse(source: Path, target: Path, *, force: bool) -> None:

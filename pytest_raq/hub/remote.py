@@ -135,18 +135,16 @@ def _headers(library: ModuleType, asked: str, location: str) -> dict[str, str]:
 def tell(library: ModuleType, source: SourceSettings, exc: Exception) -> HubError:
     """Return an error of huggingface_hub in our words."""
     errors, what = library.errors, describe(source)
+    consent = (
+        f"its authors ask for consent: give it at {endpoint()}/{source.repo} and set HF_TOKEN"
+        " to a token of yours"
+    )
+    absent = f"{endpoint()} has no such repository: correct repo, or set HF_TOKEN if it is private"
     for kind, told in (
-        (
-            errors.GatedRepoError,
-            f"its authors ask for consent: give it at {endpoint()}/{source.repo} and set HF_TOKEN to"
-            " a token of yours",
-        ),
+        (errors.GatedRepoError, consent),
         (errors.RemoteEntryNotFoundError, "the repository has no such file: correct filename"),
         (errors.RevisionNotFoundError, "the repository has no such revision: correct revision"),
-        (
-            errors.RepositoryNotFoundError,
-            f"{endpoint()} has no such repository: correct repo, or set HF_TOKEN if it is private",
-        ),
+        (errors.RepositoryNotFoundError, absent),
     ):
         if isinstance(exc, kind):
             return HubError(f"{what}: {told}")

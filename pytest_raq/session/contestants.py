@@ -45,6 +45,19 @@ class Contestants:
             found[name] = self._under_python(model)
         return found
 
+    def single(self, suite: SuiteDefinition, text: str) -> ModelDefinition:
+        """Return one model, of this suite or not, for its questions: ``NAME`` or ``NAME=TARGET``.
+
+        ConfigError when it has no file of its own, or none yet.
+        """
+        name, _, target = text.partition("=")
+        model = self._settle(suite, self.swapped(self._load(name), target or None))
+        if model.engine != "llama-cpp":
+            raise ConfigError(f'{model.path}: engine = "{model.engine}" has no file to quantize')
+        if model.source and not model.file_path.exists():
+            raise ConfigError(f"{name} has no file yet: run raq models pull {name}")
+        return self._under_python(model)
+
     def originals(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
         """Return changed models as they are without the change, under a name of their own."""
         changed = suite.models if self._options.python else (self._options.swaps or {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_raq.config import choose_dataset, load_suite, suite_names
@@ -16,10 +17,10 @@ from pytest_raq.store import ForgivingStore, write_atomically
 from pytest_raq.store.revisions import describe_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
-    from pytest_raq.config import SuiteDefinition
+    from pytest_raq.config import ModelDefinition, SuiteDefinition
     from pytest_raq.pipeline import SuiteRun
     from pytest_raq.session.options import SessionOptions
 
@@ -44,7 +45,7 @@ class Session:
         options.refuse_partial_update()
         self.options = options
         self._progress = progress or NoProgress()
-        self._pool = pool or EnginePool(digest=self._digest)
+        self.pool = pool or EnginePool(digest=self.digest)
         self._sharing = sharing
         self._store: ForgivingStore | None = None
         self._names: list[str] | None = None
@@ -80,27 +81,46 @@ class Session:
     def run(self, name: str) -> SuiteRun:
         """Return a suite, reading its definition, models and questions the first time."""
         if name not in self._runs:
-            suite = self._suite(name)
-            contestants = Contestants(self.options, self._digest)
-            models = contestants.models(suite)
-            refuse_missing(suite, models)
-            self._runs[name] = build_run(
-                suite,
-                models,
-                self._resources,
-                models_folder=self.options.models_folder,
-                baselines_folder=self.options.baselines_folder,
-                originals=contestants.originals(suite),
-            )
+            suite = self.suite(name)
+            models = self.contestants.models(suite)
+            originals = self.contestants.originals(suite)
+            self._runs[name] = self.build(suite, models, originals=originals)
         return self._runs[name]
+
+    def build(
+        self,
+        suite: SuiteDefinition,
+        models: Mapping[str, ModelDefinition],
+        *,
+        originals: Mapping[str, ModelDefinition] | None = None,
+    ) -> SuiteRun:
+        """Return a run of a suite with these models; UsageError when something is wrong with it.
+
+        The run is none of `runs`: nothing of it is accepted or kept for history.
+        """
+        refuse_missing(suite, models)
+        return build_run(
+            suite,
+            models,
+            self._resources,
+            models_folder=self.options.models_folder,
+            baselines_folder=self.options.baselines_folder,
+            originals=originals,
+        )
 
     @property
     def _resources(self) -> Resources:
         return Resources(
-            self._pool, self._open_store(), self._progress, self.options.fresh, self._sharing
+            self.pool, self._open_store(), self._progress, self.options.fresh, self._sharing
         )
 
-    def _suite(self, name: str) -> SuiteDefinition:
+    @cached_property
+    def contestants(self) -> Contestants:
+        """Which definitions the suites run."""
+        return Contestants(self.options, self.digest)
+
+    def suite(self, name: str) -> SuiteDefinition:
+        """Return a suite as the options change it."""
         options = self.options
         suite = load_suite(options.suites_folder, name)
         dataset = suite.dataset
@@ -130,7 +150,8 @@ class Session:
             self._store = ForgivingStore(self.options.store_path)
         return self._store
 
-    def _digest(self, path: Path) -> str:
+    def digest(self, path: Path) -> str:
+        """Return the SHA-256 of a file, remembered in the store."""
         return self._open_store().file_sha256(path)
 
     @property
@@ -186,7 +207,7 @@ class Session:
 
     def close_engines(self) -> None:
         """End every engine; safe to call twice. What was found out can still be read."""
-        self._pool.close()
+        self.pool.close()
 
     def close(self) -> None:
         """Close engines and the store; safe to call twice."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 import shutil
 import sys
 from dataclasses import dataclass, field
@@ -55,6 +56,13 @@ class QuantizedFile:
     source_bytes: int
     bytes: int
     notes: tuple[str, ...] = field(default=())
+
+
+def plain_name(path: Path, quantization: str) -> str:
+    """Return the name of a file without its ending and without its type: model-f16.gguf → model."""
+    stem = path.stem
+    found = re.fullmatch(rf"(.+)[-._]{re.escape(quantization)}", stem, re.IGNORECASE)
+    return found[1] if found and quantization else stem
 
 
 class Quantizer:
