@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq import __version__
 from pytest_raq.cli.baseline import add_baseline_command
+from pytest_raq.cli.engine import add_engine_command
 from pytest_raq.cli.exit_codes import ExitCode
 from pytest_raq.cli.ladder import add_ladder_command
 from pytest_raq.cli.models import add_models_command
@@ -61,4 +62,5 @@ def _parser() -> argparse.ArgumentParser:
     add_store_command(commands)
     add_quantize_command(commands)
     add_ladder_command(commands)
+    add_engine_command(commands)
     return parser

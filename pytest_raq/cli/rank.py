@@ -6,14 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.exit_codes import ExitCode
+from pytest_raq.cli.exit_codes import verdict_code
 from pytest_raq.cli.gate_options import add_gate_options, gate_settings
 from pytest_raq.cli.output import add_json_option, write_result
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
-    from pytest_raq.config import GateSettings
-    from pytest_raq.records import QuestionSet, SuiteResult
+    from pytest_raq.records import QuestionSet
 
 GATE_OPTIONS = ("alpha", "margin", "min_effect", "max_f1_drop", "max_missing", "inconclusive")
 """The settings of a suite's ``[gate]`` that answers without timings need."""
@@ -84,7 +83,7 @@ def _rank(options: argparse.Namespace) -> int:
         {"format": JSON_FORMAT, "suites": {result.suite: suite_to_json(result)}},
         options.json,
     )
-    return _exit_code(result, settings)
+    return verdict_code(result, settings)
 
 
 def _dataset(options: argparse.Namespace) -> QuestionSet | None:
@@ -103,17 +102,3 @@ def _dataset(options: argparse.Namespace) -> QuestionSet | None:
         options.dataset, {name: value for name, value in given.items() if value is not None}
     )
     return load_questions(settings, Path.cwd())
-
-
-def _exit_code(result: SuiteResult, settings: GateSettings) -> ExitCode:
-    from pytest_raq.gate import is_failure
-    from pytest_raq.records import Decision
-
-    decisions = {verdict.decision for verdict in result.verdicts.values()}
-    nothing_ranked = not any(item.ranks for item in result.questions)
-    if Decision.REGRESSION in decisions:
-        return ExitCode.REGRESSION
-    if Decision.NOT_MEASURED in decisions or nothing_ranked:
-        return ExitCode.NOT_MEASURED
-    failed = any(is_failure(verdict, settings) for verdict in result.verdicts.values())
-    return ExitCode.REGRESSION if failed else ExitCode.FINE

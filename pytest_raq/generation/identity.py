@@ -107,6 +107,14 @@ class AnswerIdentity:
         return [self._model.engine, engine_version(), self._file_sha256]
 
 
+def same_engine(
+    first: ModelDefinition, second: ModelDefinition, digest: Callable[[Path], str] = hash_file
+) -> bool:
+    """Whether two definitions are run by the same build of an engine."""
+    keys = {AnswerIdentity(model, "", digest).engine_key for model in (first, second)}
+    return len(keys) == 1
+
+
 @cache
 def engine_version() -> str:
     """Return the version of llama-cpp-python without loading it."""

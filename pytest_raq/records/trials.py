@@ -73,6 +73,5 @@ class EngineTrial:
     result: SuiteResult
     before: Mapping[str, str]
     now: Mapping[str, str]
-    speeds_before: Mapping[str, SpeedSamples]
     changes: Mapping[str, tuple[AnswerChange, ...]]
     notes: tuple[str, ...] = ()

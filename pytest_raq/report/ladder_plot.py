@@ -1,4 +1,4 @@
-"""The picture of a ladder: net preference and speed over the size of the file."""
+"""The picture of a ladder: size, speed and net preference of each file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.errors import ConfigError, StoreError
 from pytest_raq.records import Decision
+from pytest_raq.report.text import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,14 +46,19 @@ def require_plot(path: Path) -> None:
 
 
 def draw_ladder(ladder: Ladder, path: Path) -> None:
-    """Write a picture of a ladder in the format of the name; StoreError when that fails."""
+    """Write a picture of a ladder in the format of the name; StoreError when that fails.
+
+    One row a file, the largest on top: its size, its speed, and its net
+    preference against the top with interval, in the colour of its verdict.
+    """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(9, 7), layout="constrained")
-    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    rungs = [rung for rung in ladder.rungs if rung.bytes]
-    _draw_preferences(upper, ladder, rungs)
-    _draw_speeds(lower, [ladder.top, *rungs])
+    rungs = [ladder.top, *(rung for rung in ladder.rungs if rung.bytes)]
+    figure = Figure(figsize=(11, 1.6 + 0.45 * len(rungs)), layout="constrained")
+    sizes, speeds, preferences = figure.subplots(1, 3, sharey=True, width_ratios=(2, 3, 4))
+    _draw_sizes(sizes, rungs)
+    _draw_speeds(speeds, rungs)
+    _draw_preferences(preferences, ladder, rungs)
     figure.suptitle(
         f"{ladder.model} on {ladder.suite}: {ladder.questions} questions in"
         f" {ladder.passages} passages, judge {ladder.provenance.judge.name}"
@@ -63,69 +69,66 @@ def draw_ladder(ladder: Ladder, path: Path) -> None:
         raise StoreError(f"{path}: cannot be written: {exc.strerror or exc}") from exc
 
 
+def _draw_sizes(axes: Axes, rungs: Sequence[Rung]) -> None:
+    rows = range(len(rungs))
+    bars = axes.barh(rows, [rung.bytes / 1e6 for rung in rungs], color="#8aa4c8", height=0.6)
+    axes.bar_label(bars, [size_text(rung.bytes) for rung in rungs], padding=3, fontsize=8)
+    axes.set_yticks(rows, [rung.kind for rung in rungs])
+    axes.invert_yaxis()
+    axes.set_xlabel("size, MB")
+    axes.margins(x=0.35)
+
+
+def _draw_speeds(axes: Axes, rungs: Sequence[Rung]) -> None:
+    for measure, name, marker in _SPEEDS:
+        timed = [(row, rung) for row, rung in enumerate(rungs) if rung.samples.get(measure)]
+        if timed:
+            values = [median(rung.samples[measure]) for _, rung in timed]
+            axes.plot(values, [row for row, _ in timed], marker=marker, linewidth=1, label=name)
+    axes.set_xlabel("tokens per second (median, in turns)")
+    axes.set_xlim(left=0)
+    axes.grid(axis="x", alpha=0.3)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(fontsize=8)
+
+
 def _draw_preferences(axes: Axes, ladder: Ladder, rungs: Sequence[Rung]) -> None:
-    axes.axhline(0, color="#888888", linewidth=1)
-    axes.axhline(-ladder.margin, color="#888888", linewidth=1, linestyle="--")
-    axes.annotate(
-        f"−margin ({ladder.margin:g})",
-        (0.005, -ladder.margin),
-        xycoords=("axes fraction", "data"),
-        xytext=(0, 3),
-        textcoords="offset points",
-        color="#666666",
-        fontsize=8,
+    axes.axvline(0, color="#888888", linewidth=1)
+    axes.axvline(
+        -ladder.margin, color="#888888", linewidth=1, linestyle="--", label=f"−{ladder.margin:g}"
     )
-    axes.plot(_megabytes(ladder.top), 0, "D", color="#222222")
-    _label(axes, ladder.top, 0)
     seen = set()
-    for rung in rungs:
+    for row, rung in enumerate(rungs):
         quality = rung.verdict.quality if rung.verdict else None
         if rung.verdict is None or quality is None:
             continue
         decision = rung.verdict.decision
         low, high, middle = quality.interval.low, quality.interval.high, quality.net_preference
         axes.errorbar(
-            _megabytes(rung),
             middle,
-            yerr=[[middle - low], [high - middle]],
+            row,
+            xerr=[[middle - low], [high - middle]],
             fmt="o",
             capsize=4,
             color=_COLOURS.get(decision, _OTHER),
             label=None if decision in seen else decision.value,
         )
         seen.add(decision)
-        _label(axes, rung, middle)
-    axes.set_ylabel("net preference against the top,\nwith interval")
-    if seen:
-        axes.legend(title="verdict", loc="lower right")
-    axes.margins(x=0.06, y=0.12)
-    axes.grid(alpha=0.2)
+    axes.set_xlabel(f"net preference against {ladder.top.kind}, with interval")
+    _spread_out(axes, ladder.margin)
+    axes.grid(axis="x", alpha=0.3)
+    handles, labels = axes.get_legend_handles_labels()
+    labels = [f"margin ({text})" if text.startswith("−") else text for text in labels]
+    axes.legend(handles, labels, fontsize=8, loc="upper right")
 
 
-def _label(axes: Axes, rung: Rung, height: float) -> None:
-    axes.annotate(
-        rung.kind,
-        (_megabytes(rung), height),
-        xytext=(7, 5),
-        textcoords="offset points",
-        fontsize=9,
-    )
-
-
-def _draw_speeds(axes: Axes, rungs: Sequence[Rung]) -> None:
-    for measure, name, marker in _SPEEDS:
-        timed = [rung for rung in rungs if rung.samples.get(measure)]
-        if timed:
-            sizes = [_megabytes(rung) for rung in timed]
-            speeds = [median(rung.samples[measure]) for rung in timed]
-            axes.plot(sizes, speeds, marker=marker, linewidth=1, alpha=0.8, label=name)
-    axes.set_yscale("log")
-    axes.set_ylabel("tokens per second\n(median, in turns)")
-    axes.set_xlabel("size of the file, MB")
-    axes.grid(alpha=0.2, which="both")
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend()
-
-
-def _megabytes(rung: Rung) -> float:
-    return rung.bytes / 1e6
+def _spread_out(axes: Axes, margin: float) -> None:
+    """Keep small differences legible beside a file that is broken."""
+    low, high = axes.get_xlim()
+    if low > -4 * margin:
+        return
+    axes.set_xscale("symlog", linthresh=2 * margin, linscale=1)
+    ticks = [-1.0, -0.5, -2 * margin, -margin, 0.0, margin, 2 * margin, 0.5, 1.0]
+    shown = [tick for tick in ticks if low <= tick <= high]
+    axes.set_xticks(shown, [f"{tick:g}".replace("-", "−") for tick in shown])
+    axes.minorticks_off()
