@@ -31,10 +31,12 @@ class Hub:
     size: int | None = None
     sha256: str | None = None
     token: str = ""
+    redirect: str = ""
     status: int = 0
     ranges: bool = True
     commit: str = COMMIT
     requests: list[tuple[str, str, str]] = field(default_factory=list)
+    tokens: list[str] = field(default_factory=list)
 
     @property
     def gets(self) -> list[str]:
@@ -58,6 +60,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, *, with_body):
         hub, wanted = self.hub, self.headers.get("Range", "")
         hub.requests.append((self.command, self.path, wanted))
+        hub.tokens.append(self.headers.get("Authorization", ""))
         if hub.status:
             return self._fail(hub.status)
         repo, _, rest = self.path.lstrip("/").partition("/resolve/")
@@ -72,7 +75,19 @@ class _Handler(BaseHTTPRequestHandler):
         content = hub.files.get(f"{repo}/{name}")
         if content is None:
             return self._fail(404, "EntryNotFound")
+        if hub.redirect:
+            return self._redirect(content)
         return self._send(content, wanted, with_body=with_body)
+
+    def _redirect(self, content):
+        """Send on to where the content lies, as the real hub does with large files."""
+        self.send_response(302)
+        self.send_header("Location", f"{self.hub.redirect}{self.path}")
+        self.send_header("X-Repo-Commit", self.hub.commit)
+        self.send_header("X-Linked-Etag", f'"{hashlib.sha256(content).hexdigest()}"')
+        self.send_header("X-Linked-Size", str(len(content)))
+        self.send_header("Content-Length", "0")
+        self.end_headers()
 
     def _fail(self, status, code=""):
         self.send_response(status)

@@ -270,6 +270,18 @@ def test_the_token_opens_and_is_never_shown(hub, models, capsys, monkeypatch):
     assert "hf_" not in said.out + said.err
 
 
+def test_the_token_does_not_leave_the_hub(hub, models, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    hub.token = "hf_secret"  # noqa: S105
+    with serve_hub(files=hub.files, cut_after=400_000) as elsewhere:
+        hub.redirect = elsewhere.url
+        assert pull(models) == 0
+    assert (models / "reader.gguf").read_bytes() == CONTENT
+    assert elsewhere.gets == ["", "bytes=400000-", "bytes=800000-"]
+    assert set(elsewhere.tokens) == {""}
+    assert set(hub.tokens) == {"Bearer hf_secret"}
+
+
 def fill_cache(tmp_path, content=CONTENT, name=SHA256):
     repo = tmp_path / "cache" / "models--team--reader"
     for folder in ("blobs", "refs", f"snapshots/{COMMIT}"):

@@ -92,7 +92,7 @@ def test_what_is_neither(project):
 @pytest.mark.parametrize(
     "target",
     ["hf:", "hf:team", "hf:team/reader", "hf:team//x", "hf:team/reader/", "hf:team/reader/x@",
-     "hf:team/reader/../x", "hf:/reader/x"],
+     "hf:team/reader/../x", "hf:/reader/x", "hf:team/reader/x@.."],
 )  # fmt: skip
 def test_what_begins_like_a_hub_id_and_is_none(target):
     with pytest.raises(ConfigError, match=r"is no file of a hub: write hf:ORG/REPO/FILE or hf:"):
@@ -122,6 +122,14 @@ def test_a_hub_id_is_pulled_beside_the_store_once(project, monkeypatch):
         assert COMMIT in pinned.file_path.parts
         hub.files[FILE] = CONTENT + b"more"
         assert run(project, f"hf:{FILE}").sha256 != model.sha256
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    # Out of reach of the hub: what was pulled before, unless it was damaged since.
+    found = contestants(project, swaps={"ours": f"hf:{FILE}"})
+    assert found.models(load_suite(project / "suites", "s"))["ours"].file_path == place
+    assert found.notices[0].startswith(f"{place} is run as it was pulled before: reader-q4.gguf")
+    place.write_bytes(CONTENT)
+    with pytest.raises(HubError, match="cannot be reached"):
+        run(project, f"hf:{FILE}")
 
 
 def test_a_hub_id_that_cannot_be_had_is_a_mistake_of_the_user(project, monkeypatch):

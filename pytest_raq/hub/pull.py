@@ -107,7 +107,7 @@ class Puller:
         cached = find_cached(job.source)
         if cached is None:
             where = "there is no file yet" if not job.target.exists() else "the file is not known"
-            raise HubError(
+            raise HubUnreachableError(
                 f"{reason}, the cache does not hold it, and {where} at {job.target}"
             ) from reason
         known = cached.resolve().name  # the cache names what it holds by its SHA-256

@@ -20,7 +20,8 @@ def parse_target(text: str) -> SourceSettings | None:
     organisation, _, rest = place.partition("/")
     name, _, filename = rest.partition("/")
     parts = (organisation, name, *filename.split("/"))
-    if not all(parts) or ".." in parts or bool(at) != bool(revision):
+    is_whole = all(parts) and bool(at) == bool(revision)
+    if not is_whole or not {".", ".."}.isdisjoint((*parts, revision)):
         raise ConfigError(f"{text}: is no file of a hub: write {FORM}")
     settings = {"repo": f"{organisation}/{name}", "filename": filename}
     return SourceSettings(**settings, **({"revision": revision} if revision else {}))

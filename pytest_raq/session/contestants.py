@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.config import load_model
 from pytest_raq.engines.llamacpp.environment import find_environment
 from pytest_raq.errors import ConfigError
-from pytest_raq.hub import Job, Puller, parse_target
+from pytest_raq.hub import HubUnreachableError, Job, Puller, parse_target
+from pytest_raq.report.text import size_text
+from pytest_raq.store import write_atomically
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_raq.config import ModelDefinition, SourceSettings, SuiteDefinition
     from pytest_raq.session.options import SessionOptions
+
+_PAUSE = 0.5
+"""Seconds between two words about a transfer."""
 
 HUB_FOLDER = "hub"
 """Beside the store: where files are that a swap names by a hub id."""
@@ -23,12 +29,22 @@ HUB_FOLDER = "hub"
 class Contestants:
     """The models of a suite as the options of a run change them.
 
-    ``digest`` returns the SHA-256 of a file, maybe from memory.
+    ``digest`` returns the SHA-256 of a file, maybe from memory; ``told`` is
+    told, now and then, how far a file of a hub is. ``notices`` says what a
+    reader should know beside the results.
     """
 
-    def __init__(self, options: SessionOptions, digest: Callable[[Path], str]) -> None:
+    def __init__(
+        self,
+        options: SessionOptions,
+        digest: Callable[[Path], str],
+        told: Callable[[str], None] = lambda _text: None,
+    ) -> None:
         self._options = options
         self._digest = digest
+        self._told = told
+        self._last_told = 0.0
+        self.notices: list[str] = []
 
     def models(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
         """Return what is run for each model; UsageError when that cannot be had."""
@@ -51,7 +67,7 @@ class Contestants:
         ConfigError when it has no file of its own, or none yet.
         """
         name, _, target = text.partition("=")
-        model = self._settle(suite, self.swapped(self._load(name), target or None))
+        model = self._settle(suite, self.swapped(self._load(name), target or None, option=""))
         if model.engine != "llama-cpp":
             raise ConfigError(f'{model.path}: engine = "{model.engine}" has no file to quantize')
         if model.source and not model.file_path.exists():
@@ -86,7 +102,9 @@ class Contestants:
             find_environment(model.python_path)
         return model
 
-    def swapped(self, model: ModelDefinition, target: str | None) -> ModelDefinition:
+    def swapped(
+        self, model: ModelDefinition, target: str | None, *, option: str = "--raq-swap "
+    ) -> ModelDefinition:
         """Return a model as it is run: from another file or definition, under its name.
 
         ``target`` is the name of a definition, the path of a file, or
@@ -102,7 +120,7 @@ class Contestants:
         path = (self._options.start / Path(target).expanduser()).absolute()
         if not path.is_file():
             raise ConfigError(
-                f"--raq-swap {model.name}={target}: {path} is no file,"
+                f"{option}{model.name}={target}: {path} is no file,"
                 f" and {folder} has no definition {target!r}"
             )
         return model.model_copy(update={"file": str(path), "sha256": None})
@@ -110,12 +128,35 @@ class Contestants:
     def _pulled(self, model: ModelDefinition, source: SourceSettings) -> ModelDefinition:
         place = self._options.store_path.parent / HUB_FOLDER / source.repo.replace("/", "--")
         path = (place / source.revision.replace("/", "--") / source.filename).absolute()
+        stamp = path.with_name(f"{path.name}.sha256")
         # The file there is this command's own: where the revision has moved it is replaced.
         puller = Puller(self._digest, force=True)
-        job = puller.plan(Job(model.name, source, path))
-        puller.require_room([job])
-        pulled = puller.pull(job, lambda _name, _done, _size: None)
-        return model.model_copy(update={"file": str(path), "sha256": pulled.sha256})
+        try:
+            job = puller.plan(Job(model.name, source, path))
+        except HubUnreachableError as exc:
+            sha256 = self._pulled_before(path, stamp)
+            if not sha256:
+                raise
+            self.notices.append(f"{path} is run as it was pulled before: {exc}")
+        else:
+            puller.require_room([job])
+            sha256 = puller.pull(job, self._steps).sha256
+            write_atomically(stamp, sha256)
+        return model.model_copy(update={"file": str(path), "sha256": sha256})
+
+    def _pulled_before(self, path: Path, stamp: Path) -> str:
+        """Return the SHA-256 of a file that an earlier run pulled; empty where there is none."""
+        if not (path.is_file() and stamp.is_file()):
+            return ""
+        sha256 = stamp.read_text(encoding="ascii", errors="replace").strip()
+        return sha256 if self._digest(path) == sha256 else ""
+
+    def _steps(self, name: str, done: int, size: int | None) -> None:
+        now = time.monotonic()
+        if now - self._last_told >= _PAUSE:
+            self._last_told = now
+            whole = f" of {size_text(size)}" if size is not None else ""
+            self._told(f"{name}, {size_text(done)}{whole} from the hub")
 
 
 def refuse_missing(suite: SuiteDefinition, models: Mapping[str, ModelDefinition]) -> None:

@@ -117,7 +117,7 @@ class Session:
     @cached_property
     def contestants(self) -> Contestants:
         """Which definitions the suites run."""
-        return Contestants(self.options, self.digest)
+        return Contestants(self.options, self.digest, self._progress.loading)
 
     def suite(self, name: str) -> SuiteDefinition:
         """Return a suite as the options change it."""
@@ -157,7 +157,7 @@ class Session:
     @property
     def notices(self) -> list[str]:
         """What a reader should know beside the results."""
-        return self._store.notices if self._store else []
+        return [*self.contestants.notices, *(self._store.notices if self._store else ())]
 
     def finish(self, *, interrupted: bool = False) -> list[str]:
         """Accept baselines, keep the run, write the result file; return what was done.
