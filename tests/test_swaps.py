@@ -126,7 +126,11 @@ def test_a_hub_id_is_pulled_beside_the_store_once(project, monkeypatch):
     # Out of reach of the hub: what was pulled before, unless it was damaged since.
     found = contestants(project, swaps={"ours": f"hf:{FILE}"})
     assert found.models(load_suite(project / "suites", "s"))["ours"].file_path == place
-    assert found.notices[0].startswith(f"{place} is run as it was pulled before: reader-q4.gguf")
+    assert found.notices[0].startswith(
+        f"{place} is run as it was pulled before: {FILE.removeprefix('team/reader/')} of"
+        " team/reader (main): http://127.0.0.1:9 cannot be reached ("
+    )
+    assert "the cache" not in found.notices[0]
     place.write_bytes(CONTENT)
     with pytest.raises(HubError, match="cannot be reached"):
         run(project, f"hf:{FILE}")

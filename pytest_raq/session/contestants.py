@@ -137,7 +137,7 @@ class Contestants:
             sha256 = self._pulled_before(path, stamp)
             if not sha256:
                 raise
-            self.notices.append(f"{path} is run as it was pulled before: {exc}")
+            self.notices.append(f"{path} is run as it was pulled before: {exc.__cause__ or exc}")
         else:
             puller.require_room([job])
             sha256 = puller.pull(job, self._steps).sha256
