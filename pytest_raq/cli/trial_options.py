@@ -40,7 +40,7 @@ def _count(text: str) -> int:
 
 def session_options(options: argparse.Namespace, **more: object) -> SessionOptions:
     """Return the typed options as those of a session; ``more`` are further ones."""
-    from pytest_raq.session import SessionOptions
+    from pytest_raq.session import SessionOptions, place_dataset
 
     here = Path.cwd()
     fields: dict[str, object] = {
@@ -49,7 +49,7 @@ def session_options(options: argparse.Namespace, **more: object) -> SessionOptio
         "baselines_folder": here / "baselines",
         "store_path": here / options.store,
         "suites": (options.suite,),
-        "dataset": _dataset(options.dataset, here),
+        "dataset": place_dataset(options.dataset, here),
         "sample": options.sample,
         "seed": options.seed,
         "judge": options.judge,
@@ -57,8 +57,3 @@ def session_options(options: argparse.Namespace, **more: object) -> SessionOptio
         "start": here,
     }
     return SessionOptions(**{**fields, **more})  # type: ignore[arg-type]
-
-
-def _dataset(text: str, here: Path) -> str:
-    path = here / Path(text).expanduser()
-    return str(path) if text and path.exists() else text

@@ -57,7 +57,7 @@ class Contestants:
             )
         found = {}
         for name in suite.models:
-            model = self._settle(suite, self.swapped(self._load(name), swaps.get(name)))
+            model = asked_by(suite, self.swapped(self._load(name), swaps.get(name)))
             found[name] = self._under_python(model)
         return found
 
@@ -67,7 +67,7 @@ class Contestants:
         ConfigError when it has no file of its own, or none yet.
         """
         name, _, target = text.partition("=")
-        model = self._settle(suite, self.swapped(self._load(name), target or None, option=""))
+        model = asked_by(suite, self.swapped(self._load(name), target or None, option=""))
         if model.engine != "llama-cpp":
             raise ConfigError(f'{model.path}: engine = "{model.engine}" has no file to quantize')
         if model.source and not model.file_path.exists():
@@ -78,7 +78,7 @@ class Contestants:
         """Return changed models as they are without the change, under a name of their own."""
         changed = suite.models if self._options.python else (self._options.swaps or {})
         return {
-            name: self._settle(suite, self._load(name)).model_copy(
+            name: asked_by(suite, self._load(name)).model_copy(
                 update={"name": f"{name} (accepted)"}
             )
             for name in suite.models
@@ -87,12 +87,6 @@ class Contestants:
 
     def _load(self, name: str) -> ModelDefinition:
         return load_model(self._options.models_folder, name)
-
-    @staticmethod
-    def _settle(suite: SuiteDefinition, model: ModelDefinition) -> ModelDefinition:
-        """Return the model with the settings that the suite has for all."""
-        updates = suite.generation.model_dump(exclude_none=True)
-        return asked_by(suite, model).model_copy(update=updates)
 
     def _under_python(self, model: ModelDefinition) -> ModelDefinition:
         """Return the model under the engine that is tried; ConfigError when that is of no use."""
@@ -174,5 +168,6 @@ def refuse_missing(suite: SuiteDefinition, models: Mapping[str, ModelDefinition]
 
 
 def asked_by(suite: SuiteDefinition, model: ModelDefinition) -> ModelDefinition:
-    """Return a model with the prompt of the suite, where that has one."""
-    return model if suite.prompt is None else model.with_prompt(suite.prompt)
+    """Return a model with the prompt and the settings that the suite has for all its models."""
+    model = model if suite.prompt is None else model.with_prompt(suite.prompt)
+    return model.model_copy(update=suite.generation.model_dump(exclude_none=True))

@@ -11,6 +11,8 @@ from pytest_raq.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+_SUFFIXES = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".toml"}
+
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
@@ -89,3 +91,12 @@ def parse_swaps(texts: Iterable[str]) -> dict[str, str]:
 def split_names(text: str) -> tuple[str, ...]:
     """Split ``A,B`` into names without blanks and repetitions."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def place_dataset(text: str, start: Path) -> str:
+    """Make a path of the command line absolute; leave the id of a hub as it is."""
+    if not text:
+        return ""
+    path = Path(text).expanduser()
+    is_path = (start / path).exists() or path.suffix in _SUFFIXES or text[0] in ".~/"
+    return str(start / path) if is_path else text
