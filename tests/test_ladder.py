@@ -80,6 +80,8 @@ def test_another_top_and_another_folder(project, capsys):
     assert lines[0].endswith("each file against Q8_0")
     assert [line.split()[0] for line in lines[2:4]] == ["Q8_0", "TQ1_0"]
     assert "no smaller file is shown to be not worse within the margin (0.1)" in lines
+    # The bundled F16 is full precision, so that nothing is to be said of what files are made from.
+    assert not any(line.startswith("note: ") for line in lines)
     names = sorted(path.name for path in kept.glob("*/*.gguf"))
     assert names == ["reader-llama-Q8_0.gguf", "reader-llama-TQ1_0.gguf"]
 
@@ -152,6 +154,12 @@ def test_the_smallest_that_passed_is_named_whatever_stands_between():
     assert "Q4_K_M: inconclusive: because of Q4_K_M" in text
     assert "  and more" in text
     assert _exit_code(ladder) == 0
+
+
+def test_a_note_on_several_files_is_told_once():
+    items = [replace(rung(kind, 1000), notes=("made from Q8_0",)) for kind in ("Q4_K_M", "Q2_K")]
+    text = [line.text for line in ladder_lines(made(*items))]
+    assert text[-1] == "note: Q4_K_M, Q2_K: made from Q8_0"
 
 
 def test_exit_codes():

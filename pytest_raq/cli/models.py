@@ -108,9 +108,11 @@ def _problem(model: ModelDefinition) -> str:
         return ""
     try:
         with model.file_path.open("rb") as file:
+            if model.sha256 is None:
+                return ""
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as exc:
         return f"{model.file_path}: {exc.strerror}"
-    if model.sha256 is not None and digest != model.sha256:
+    if digest != model.sha256:
         return f"{model.file_path}: SHA-256 is {digest}, the definition says {model.sha256}"
     return ""

@@ -48,7 +48,10 @@ class Job:
         if self.is_complete:
             return 0
         if self.cached is not None:
-            return self.cached.stat().st_size
+            found = self.cached.stat()
+            # On the same disk the two are one file.
+            is_link = found.st_dev == _existing(self.target.parent).stat().st_dev
+            return 0 if is_link else found.st_size
         size = (self.remote.size if self.remote else None) or 0
         part = self.partial
         return max(0, size - (part.stat().st_size if part.exists() else 0))

@@ -104,9 +104,13 @@ def _details(ladder: Ladder) -> Iterator[Line]:
             word = rung.verdict.decision.value
             for index, reason in enumerate(rung.verdict.reasons):
                 yield Line(f"{rung.kind}: {word}: {reason}" if not index else f"  {reason}")
+    notes: dict[str, list[str]] = {}
+    for rung in (ladder.top, *ladder.rungs):
         for note in rung.notes:
-            yield Line(f"{rung.kind}: note: {safe_text(note, 400)}")
-    for note in (*ladder.top.notes, *ladder.notes):
+            notes.setdefault(note, []).append(rung.kind)
+    for note, kinds in notes.items():
+        yield Line(f"note: {', '.join(kinds)}: {safe_text(note, 400)}")
+    for note in ladder.notes:
         yield Line(f"note: {safe_text(note, 400)}")
 
 
