@@ -143,7 +143,9 @@ def _libraries_in(folder: Path) -> list[Path]:
 
 def _other_environment(model: ModelDefinition) -> Environment | None:
     """Return the environment that the definition names; ConfigError when it is of no use."""
-    return None if model.python_path is None else find_environment(model.python_path)
+    if model.engine != "llama-cpp" or model.python_path is None:
+        return None
+    return find_environment(model.python_path)
 
 
 def _hash_libraries(files: Iterable[Path], digest: Callable[[Path], str]) -> str:
