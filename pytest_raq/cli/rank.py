@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.exit_codes import ExitCode
+from pytest_raq.cli.exit_codes import verdict_code
 from pytest_raq.cli.gate_options import add_gate_options, gate_settings
 from pytest_raq.cli.output import add_json_option, add_store_option, write_result
 from pytest_raq.errors import ConfigError, JudgeError
@@ -104,7 +104,7 @@ def _rank(options: argparse.Namespace) -> int:
         {"format": JSON_FORMAT, "suites": {result.suite: suite_to_json(result)}},
         options.json,
     )
-    return _exit_code(result, settings)
+    return verdict_code(result, settings)
 
 
 def _judge(
@@ -114,7 +114,7 @@ def _judge(
 
     JudgeError when there is no ranking at all, for one reason.
     """
-    from pytest_raq.cli.progress import StderrProgress
+    from pytest_raq.cli.progress import CommandProgress
     from pytest_raq.judging import open_judge, open_panel, remember
     from pytest_raq.pipeline.elsewhere import rank_answers
     from pytest_raq.session.options import split_names
@@ -136,7 +136,7 @@ def _judge(
             settings,
             baseline=options.baseline,
             seed=options.seed,
-            progress=StderrProgress(),
+            progress=CommandProgress(),
         )
     finally:
         judge.close()
@@ -166,18 +166,3 @@ def _dataset(options: argparse.Namespace) -> QuestionSet | None:
         options.dataset, {name: value for name, value in given.items() if value is not None}
     )
     return load_questions(settings, Path.cwd())
-
-
-def _exit_code(result: SuiteResult, settings: GateSettings) -> ExitCode:
-    from pytest_raq.gate import is_failure
-    from pytest_raq.records import Decision
-
-    decisions = {verdict.decision for verdict in result.verdicts.values()}
-    nothing_ranked = not any(item.ranks for item in result.questions)
-    if Decision.REGRESSION in decisions:
-        return ExitCode.REGRESSION
-    disbelieved = result.judges is not None and bool(result.judges.problems)
-    if Decision.NOT_MEASURED in decisions or nothing_ranked or disbelieved:
-        return ExitCode.NOT_MEASURED
-    failed = any(is_failure(verdict, settings) for verdict in result.verdicts.values())
-    return ExitCode.REGRESSION if failed else ExitCode.FINE

@@ -40,7 +40,14 @@ def add_options(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="MODEL=FILE",
-        help="the upgrade under test: run MODEL from FILE, or from another definition (repeatable)",
+        help="the upgrade under test: run MODEL from FILE, another definition, or"
+        " hf:ORG/REPO/FILE[@REVISION] of a hub (repeatable)",
+    )
+    add(
+        "--raq-python",
+        metavar="PATH",
+        help="the engine under test: run the models under the llama-cpp-python of this python"
+        " or virtual environment",
     )
     add("--raq-update", action="store_true", help="accept this run as the suite's baseline")
     add("--raq-reason", default="", metavar="TEXT", help="why, kept with --raq-update")
