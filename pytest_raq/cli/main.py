@@ -13,6 +13,7 @@ from pytest_raq.cli.models import add_models_command
 from pytest_raq.cli.power import add_power_command
 from pytest_raq.cli.prompt import add_prompt_command
 from pytest_raq.cli.rank import add_rank_command
+from pytest_raq.cli.report import add_report_command
 from pytest_raq.cli.store import add_store_command
 from pytest_raq.errors import MeasurementError, RaqError
 
@@ -54,4 +55,5 @@ def _parser() -> argparse.ArgumentParser:
     add_baseline_command(commands)
     add_power_command(commands)
     add_store_command(commands)
+    add_report_command(commands)
     return parser

@@ -55,6 +55,9 @@ def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
         "--seed", type=_seed, default=0, metavar="S", help="seed of all resampling (default: 0)"
     )
     add_json_option(parser)
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="write the result as one HTML page too"
+    )
     add_gate_options(parser, GATE_OPTIONS)
     parser.set_defaults(command=_rank)
 
@@ -79,12 +82,25 @@ def _rank(options: argparse.Namespace) -> int:
     table = read_answers(options.files, dataset, needs_references=options.judge == NAME)
     require_references(options.judge, table.questions.source, table.questions.questions)
     result = rank_answers(table, judge, settings, baseline=options.baseline, seed=options.seed)
+    if options.report is not None:
+        _write_report(options.report, result)
     write_result(
         [line.text for line in suite_lines(result)],
         {"format": JSON_FORMAT, "suites": {result.suite: suite_to_json(result)}},
         options.json,
     )
     return _exit_code(result, settings)
+
+
+def _write_report(path: Path, result: SuiteResult) -> None:
+    from pytest_raq.pipeline.reporting import page_suite
+    from pytest_raq.report import suite_to_json
+    from pytest_raq.report.page import page_html
+    from pytest_raq.store import write_atomically
+
+    suite = page_suite(result, suite_to_json(result))
+    facts = {"Source": result.provenance.source}
+    write_atomically(path, page_html([suite], facts))
 
 
 def _dataset(options: argparse.Namespace) -> QuestionSet | None:

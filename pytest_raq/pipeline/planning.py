@@ -171,7 +171,7 @@ def read_results(path: Path, suite: str) -> tuple[str, RunSpread]:
     An empty ``suite`` takes the only one. ConfigError when the file is no
     such file, lacks the suite, or compares nothing with accepted answers.
     """
-    suites = _read_suites(path)
+    suites = read_suites(path)
     if suite not in suites and (suite or len(suites) != 1):
         raise ConfigError(
             f"{show_path(path)}: {'has no suite ' + repr(suite) if suite else 'name a --suite'};"
@@ -187,7 +187,8 @@ def read_results(path: Path, suite: str) -> tuple[str, RunSpread]:
     return name, told
 
 
-def _read_suites(path: Path) -> dict[str, object]:
+def read_suites(path: Path) -> dict[str, object]:
+    """Return the suites of a result file; ConfigError when it is no such file."""
     where = show_path(path)
     try:
         table = json.loads(path.read_text(encoding="utf-8-sig"))

@@ -8,6 +8,8 @@ Matplotlib is imported where something is drawn.
 from __future__ import annotations
 
 import math
+import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,10 +17,10 @@ from pytest_raq.report.text import number, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-    from contextlib import AbstractContextManager
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
 INK, MUTED, LINE, PAPER = "#1b1f24", "#59636e", "#d1d9e0", "#fefefe"
 NOW = "#0072b2"
@@ -27,8 +29,8 @@ ON_DARK, ON_LIGHT = "#ffffff", "#101418"
 
 WIDTH = 316.0
 """Points; small enough to be read on a phone without turning it."""
-_TEXT = 9.0
-_SMALL = 8.0
+_TEXT = 10.0
+_SMALL = 8.8
 _POINTS = 72.0
 _WIDE = 460.0
 _LONGEST_NAME = 44
@@ -57,36 +59,44 @@ class Mark:
         """Return the value with its interval as a reader writes it, or that there is none."""
         if not self.is_known:
             return "not measured"
-        value = number(self.value, sign=sign)
-        if not self.has_interval:
-            return value
-        return f"{value} [{number(self.low, sign=sign)}, {number(self.high, sign=sign)}]"
+        value, low, high = (_signed(v, sign=sign) for v in (self.value, self.low, self.high))
+        return f"{value} [{low}, {high}]" if self.has_interval else value
 
 
-def style() -> AbstractContextManager[None]:
-    """Return the context in which pictures are made and written."""
+def _signed(value: float, *, sign: bool) -> str:
+    """Return a number with its sign; nothing has none."""
+    return number(value, sign=sign and abs(value) >= 0.005)
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Make the context in which pictures are made and written."""
     import matplotlib as mpl
 
-    return mpl.rc_context(
-        {
-            "font.size": _TEXT,
-            "font.family": ["DejaVu Sans"],
-            "text.color": INK,
-            "text.parse_math": False,  # a model's name may hold dollars
-            "axes.edgecolor": MUTED,
-            "axes.labelcolor": MUTED,
-            "axes.facecolor": "none",
-            "axes.unicode_minus": True,
-            "figure.facecolor": "none",
-            "savefig.facecolor": "auto",
-            "xtick.color": MUTED,
-            "xtick.labelsize": _SMALL,
-            "axes.labelsize": _SMALL,
-            "svg.hashsalt": "pytest-raq",
-            "svg.fonttype": "none",
-            "hatch.linewidth": 0.6,
-        }
-    )
+    # A name in a script that the measuring font lacks is drawn by the reader's font.
+    with warnings.catch_warnings(), mpl.rc_context():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        mpl.rcdefaults()  # whatever the user's own settings are
+        mpl.rcParams.update(
+            {
+                "font.size": _TEXT,
+                "font.family": ["DejaVu Sans"],
+                "text.color": INK,
+                "text.parse_math": False,  # a model's name may hold dollars
+                "axes.edgecolor": MUTED,
+                "axes.labelcolor": MUTED,
+                "axes.facecolor": "none",
+                "axes.unicode_minus": True,
+                "figure.facecolor": "none",
+                "savefig.facecolor": "auto",
+                "xtick.color": MUTED,
+                "xtick.labelsize": _SMALL,
+                "axes.labelsize": _SMALL,
+                "svg.hashsalt": "pytest-raq",
+                "svg.fonttype": "none",
+            }
+        )
+        yield
 
 
 def name_text(model: str, longest: int = _LONGEST_NAME) -> str:
@@ -350,9 +360,19 @@ def draw_difference(
     )
     for label in drawn["labels"]:
         label.set_color(INK)
-    levels = len({float(bar[0].get_ydata()[0]) for bar in drawn["crossbars"]})
+    levels = _widen([bar[0] for bar in drawn["crossbars"]], 0.02 * max(len(models) - 1, 1))
     _lay_out(figure, axes, len(models), levels + (len(models) + 1) // 2)
     return figure
+
+
+def _widen(bars: Sequence[Line2D], by: float) -> int:
+    """Let bars reach beyond what they join, so that one between equal ranks is seen; count rows."""
+    rows = set()
+    for bar in bars:
+        ranks, y = sorted(map(float, bar.get_xdata())), float(bar.get_ydata()[0])
+        bar.set_data([ranks[0] - by, ranks[-1] + by], [y, y])
+        rows.add(y)
+    return len(rows)
 
 
 def _p(p_values: Mapping[str, Mapping[str, float]], first: str, second: str) -> float:

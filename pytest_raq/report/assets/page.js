@@ -50,11 +50,14 @@
     if (from < text.length) target.append(text.slice(from));
   };
 
+  // Where a text may be cut near a place: never within a pair of surrogates.
+  const whole = (text, place) => (/[\uD800-\uDBFF]/.test(text[place - 1] ?? "") ? place - 1 : place);
+
   // Parts are [tag or "", text]; a long text is cut until somebody wants all of it.
   const textOf = (parts, tag = "bdi") => {
-    const whole = parts.reduce((sum, [, text]) => sum + text.length, 0);
+    const length = parts.reduce((sum, [, text]) => sum + text.length, 0);
     const box = make(tag, { class: "text", dir: "auto" });
-    if (!whole) {
+    if (!length) {
       box.append(make("span", { class: "empty" }, "(empty)"));
       return box;
     }
@@ -63,7 +66,7 @@
       let left = limit;
       for (const [kind, text] of parts) {
         if (left <= 0) break;
-        const shown = text.length > left ? text.slice(0, left).toWellFormed?.() ?? text.slice(0, left) : text;
+        const shown = text.slice(0, whole(text, left));
         const target = kind ? make(kind) : document.createDocumentFragment();
         putText(target, shown);
         box.append(target);
@@ -71,14 +74,13 @@
       }
     };
     fill(CLIP);
-    if (whole > CLIP) {
-      const all = make("button", { type: "button", class: "more" }, `Show all ${count.format(whole)} characters`);
+    if (length > CLIP) {
+      const all = make("button", { type: "button", class: "more" }, `Show all ${count.format(length)} characters`);
       all.addEventListener("click", () => {
         fill(Infinity);
         all.remove();
       });
-      const holder = make("div", {}, box, all);
-      return holder;
+      return make("div", {}, box, all);
     }
     return box;
   };
