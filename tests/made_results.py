@@ -124,7 +124,7 @@ def make_result(
                 ),
                 GateSettings(),
             )
-            for model in models
+            for model in (models if before else ())
         },
         questions=tuple(
             QuestionResult(

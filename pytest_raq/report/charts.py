@@ -367,10 +367,12 @@ def draw_difference(
 
 def _widen(bars: Sequence[Line2D], by: float) -> int:
     """Let bars reach beyond what they join, so that one between equal ranks is seen; count rows."""
+    import numpy as np
+
     rows = set()
     for bar in bars:
-        ranks, y = sorted(map(float, bar.get_xdata())), float(bar.get_ydata()[0])
-        bar.set_data([ranks[0] - by, ranks[-1] + by], [y, y])
+        ranks, y = np.asarray(bar.get_xdata(), float), float(np.asarray(bar.get_ydata(), float)[0])
+        bar.set_data([ranks.min() - by, ranks.max() + by], [y, y])
         rows.add(y)
     return len(rows)
 

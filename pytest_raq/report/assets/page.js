@@ -12,6 +12,7 @@
     ["missing", "Missing"],
     ["disagree", "Judges disagree"],
   ];
+  const BITS = { all: 0, worse: 1, better: 2, tied: 4, missing: 8, disagree: 16 };
   const SIGNS = { "-1": ["▼", "worse"], 0: ["=", "tied"], 1: ["▲", "better"] };
   // Controls, direction marks, invisible and lone halves of characters; not tab and newline.
   const HIDDEN =
@@ -232,6 +233,18 @@
       this.open = new Set();
       this.build();
       this.update();
+      this.prepare(0);
+    }
+
+    // What is searched is made ready while nobody waits, so that the first search is quick too.
+    prepare(from) {
+      if (from >= this.all.length) return;
+      const idle = window.requestIdleCallback ?? ((work) => setTimeout(() => work({ timeRemaining: () => 10 }), 50));
+      idle((deadline) => {
+        let index = from;
+        while (index < this.all.length && (index % 50 || deadline.timeRemaining() > 2)) this.haystack(this.all[index++]);
+        this.prepare(index);
+      });
     }
 
     id(name) {
@@ -278,7 +291,7 @@
       this.grid = make("table", { class: "questions", "aria-describedby": this.id("told") },
         make("caption", { class: "unseen" }, "Questions with the rank of each model’s answer; a question opens its answers"),
         make("thead", {}, this.head), this.body);
-      const region = make("div", { class: "scroll region", tabindex: "0", role: "region", "aria-label": "Table of questions" }, this.grid);
+      const region = make("div", { class: "scroll region", tabindex: "0", role: "region", "aria-label": `Table of questions of ${this.host.dataset.name}` }, this.grid);
       this.buildHead();
       this.buildPages();
       this.body.addEventListener("click", (event) => this.toggle(event.target.closest(".opener")));
@@ -383,19 +396,16 @@
       return this.terms.every((term) => text.includes(term));
     }
 
-    // Bits: worse 1, better 2, tied 4, missing 8, disagree 16.
     bits(item) {
-      const models = this.model >= 0 ? [this.model] : item.changes.keys();
-      let bits = item.missing ? 8 : 0;
-      for (const index of models) {
+      let bits = item.missing ? BITS.missing : 0;
+      const last = this.model >= 0 ? this.model : this.models.length - 1;
+      for (let index = Math.max(this.model, 0); index <= last; index++) {
         const change = item.changes[index];
-        if (change === -1) bits |= 1;
-        else if (change === 1) bits |= 2;
-        else if (change === 0) bits |= 4;
-        if (item.now[index] === null) bits |= 8;
+        if (change !== null) bits |= change < 0 ? BITS.worse : change > 0 ? BITS.better : BITS.tied;
+        if (item.now[index] === null) bits |= BITS.missing;
       }
-      if (bits & 3) bits &= ~4;
-      return item.disagree ? bits | 16 : bits;
+      if (bits & (BITS.worse | BITS.better)) bits &= ~BITS.tied;
+      return item.disagree ? bits | BITS.disagree : bits;
     }
 
     change(item) {
@@ -410,22 +420,25 @@
     }
 
     update() {
-      const wanted = { all: 0, worse: 1, better: 2, tied: 4, missing: 8, disagree: 16 };
-      const counts = { all: 0, worse: 0, better: 0, tied: 0, missing: 0, disagree: 0 };
+      const wanted = BITS[this.state];
+      const places = STATES.slice(1).map(([state]) => BITS[state]);
+      const counts = new Array(places.length).fill(0);
+      let found = 0;
       this.rows = [];
       for (const item of this.all) {
         if (!this.isFound(item)) continue;
         const bits = this.bits(item);
-        for (const state in wanted) if (state === "all" || bits & wanted[state]) counts[state]++;
-        if (this.state === "all" || bits & wanted[this.state]) this.rows.push(item);
+        found++;
+        for (let place = 0; place < places.length; place++) if (bits & places[place]) counts[place]++;
+        if (!wanted || bits & wanted) this.rows.push(item);
       }
       this.arrange();
-      for (const [state, label] of STATES) {
+      STATES.forEach(([state, label], place) => {
         const chip = this.chips.get(state);
-        if (!chip) continue;
+        if (!chip) return;
         chip.setAttribute("aria-pressed", String(state === this.state));
-        chip.textContent = `${label} ${count.format(counts[state])}`;
-      }
+        chip.textContent = `${label} ${count.format(place ? counts[place - 1] : found)}`;
+      });
       this.told.textContent = `${count.format(this.rows.length)} of ${count.format(this.all.length)} questions`;
       this.draw();
     }
@@ -600,7 +613,7 @@
         make("tr", {}, make("th", { scope: "row" }, this.plain(judge)),
           ...ranks.map((rank) => make("td", {}, rank === null ? "–" : String(rank)))));
       const head = make("tr", {}, make("th", { scope: "col", class: "left" }, "Judge"), ...this.models.map((name) => make("th", { scope: "col" }, this.plain(name))));
-      return [make("h4", {}, "Ranks by judge"), make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Ranks by judge" }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)))];
+      return [make("h4", {}, "Ranks by judge"), make("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Ranks by judge of question ${item.index + 1}` }, make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows)))];
     }
   }
 
