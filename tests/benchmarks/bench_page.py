@@ -17,7 +17,7 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from browsers import Watched, open_browser
+from browsers import Watched, find_chromium, open_browser
 from made_results import make_answers, make_questions, make_result
 
 from pytest_raq.report.page import PageSuite, page_html
@@ -48,6 +48,9 @@ _ACTIONS = {
 
 def measure_page(words: int) -> None:
     """Print size, and times to make, to open, to filter and to open a row."""
+    if find_chromium() is None:
+        print("page: no Chromium, not measured")
+        return
     path = Path(tempfile.mkdtemp()) / "page.html"
     suite = PageSuite(large_result(words))
     start = time.perf_counter()
