@@ -121,12 +121,15 @@ def conclude(results: Sequence[SuiteResult]) -> Conclusion:
     total = sum(map(len, found.values()))
     for decision, text in (
         (Decision.REGRESSION, "Regression: {names} {is_} worse than accepted"),
-        (Decision.NOT_MEASURED, "Not measured: {names}; nothing is known of what was not measured"),
+        (Decision.NOT_MEASURED, "Not measured: {names}; this run says nothing of {them}"),
         (Decision.NO_BASELINE, "No baseline: nothing accepted to compare {names} with"),
         (Decision.INCONCLUSIVE, "Inconclusive: {names}; neither a loss nor its absence is shown"),
     ):
         if names := found.get(decision):
-            told = text.format(names=_listed(names), is_="is" if len(names) == 1 else "are")
+            one = len(names) == 1
+            told = text.format(
+                names=_listed(names), is_="is" if one else "are", them="it" if one else "them"
+            )
             others = total - len(names)
             rest = f". {others} other{'s' * (others != 1)}: {_rest(found, decision)}"
             return Conclusion(told + (rest if others else "."), _KINDS[decision][0])

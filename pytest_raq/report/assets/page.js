@@ -165,6 +165,7 @@
   const escaped = (text) => text.replace(/[\\^$.*+?()[\]{}|\/-]/g, "\\$&");
 
   const highlighted = (passage, references) => {
+    if (references.length === 1 && references[0] === "unanswerable") return [["", passage]];
     const wanted = [...new Set(references)].filter((text) => text.trim() && text.length < 1000).slice(0, 50);
     wanted.sort((a, b) => b.length - a.length);
     for (const flags of wanted.length ? ["gu", "giu"] : []) {
