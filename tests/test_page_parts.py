@@ -96,7 +96,11 @@ def test_a_judge_that_contradicts_itself_disagrees(result):
             "Regression: good and worse are worse than accepted.",
             "bad",
         ),
-        ((Decision.PASS, Decision.NOT_MEASURED), "Not measured: worse; this run says nothing of it.", "none"),
+        (
+            (Decision.PASS, Decision.NOT_MEASURED),
+            "Not measured: worse; this run says nothing of it.",
+            "none",
+        ),
         ((Decision.INCONCLUSIVE, Decision.PASS), "Inconclusive: good; neither a loss", "doubt"),
         ((Decision.NO_BASELINE,), "No baseline: nothing accepted to compare good with.", "none"),
         ((), "No verdict: nothing was compared with accepted answers.", "none"),
