@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -44,6 +45,8 @@ def result():
     now["q00004"]["good"] = f"It was not built in {questions[4].references[0]}"
     before["q00004"]["good"] = f"It was built in {questions[4].references[0]}"
     del now["q00005"]["worse"]
+    questions[6] = replace(questions[6], passage="")
+    questions[7] = replace(questions[7], references=("in the mill",), answerable=False)
     return make_result(questions, now, before, suite="mini")
 
 
@@ -211,6 +214,13 @@ def test_an_open_row_stays_open_while_others_are_filtered(page):
 def test_an_answer_that_is_missing_says_why(page):
     detail = opened(page, 5)
     assert "no answer: no answer" in detail.locator(".answers > li").nth(1).inner_text()
+
+
+def test_a_question_without_passage_or_answer_says_so(page):
+    assert "asked without a passage" in opened(page, 6).inner_text()
+    detail = opened(page, 7)
+    assert "in the mill (the passage does not tell)" in detail.inner_text()
+    assert detail.locator("mark").count() == 0
 
 
 def test_a_verdict_leads_to_its_questions(page, result):

@@ -210,6 +210,19 @@ def test_a_result_comes_back_from_its_json(result):
     assert replace(back, baseline=None) == replace(result, baseline=None)
 
 
+def test_questions_without_passage_or_references_come_back_too(result):
+    asked = (
+        replace(result.questions[0].question, passage="", references=(), title="", group="G"),
+        replace(result.questions[1].question, answerable=False, references=("nobody knows",)),
+    )
+    items = [replace(item, question=q) for item, q in zip(result.questions, asked, strict=False)]
+    changed = replace(result, questions=tuple(items), passages=2, baseline=None)
+    back = suite_from_json("made", json.loads(json.dumps(suite_to_json(changed))))
+    assert back == changed
+    row = json.loads(question_data(changed, {}).text)["questions"][0]
+    assert row[FIELDS.index("title")] == "G"
+
+
 def test_undefined_numbers_come_back_too(result):
     tests = replace(result.tests, mean_ranks={"good": math.nan, "worse": 1.0})
     table = json.loads(json.dumps(suite_to_json(replace(result, tests=tests, baseline=None))))

@@ -163,6 +163,7 @@ class _Result:
 class _ResultQuestion:
     preferences: dict[str, Literal[-1, 0, 1]]
     passage: str
+    group: str = ""
 
 
 def read_results(path: Path, suite: str) -> tuple[str, RunSpread]:
@@ -224,7 +225,10 @@ def _spread_of_result(result: _Result) -> RunSpread | None:
     for question_id, question in result.questions.items():
         for model, sign in question.preferences.items():
             found.setdefault(model, {})[question_id] = sign
-    return spread_of(found, {name: item.passage for name, item in result.questions.items()})
+    clusters = {
+        name: item.group or item.passage or f"\0{name}" for name, item in result.questions.items()
+    }
+    return spread_of(found, clusters)
 
 
 def assumed_spread(changed: float | None, correlation: float | None) -> Spread:

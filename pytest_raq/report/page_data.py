@@ -21,6 +21,7 @@ FIELDS = (
     "passage",
     "question",
     "references",
+    "answerable",
     "now",
     "before",
     "ranks",
@@ -85,10 +86,11 @@ def _row(
     question = item.question
     return [
         question.id,
-        question.title or question.passage[:60],
+        question.title or question.group or question.passage[:60],
         passages.setdefault(question.passage, len(passages)),
         question.question,
         question.references,
+        question.answerable,
         [item.answers.get(model) for model in models],
         [_accepted(item, model) for model in models],
         [item.ranks.get(model) for model in models],

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 from typing import TYPE_CHECKING, cast
 
-from pytest_raq.records import UNANSWERABLE, SuiteResult
+from pytest_raq.records import Question, SuiteResult
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 Table = dict[str, object]
+_QUESTION = tuple(item.name for item in fields(Question))
 
 
 def suite_from_json(name: str, table: Mapping[str, object]) -> SuiteResult:
@@ -30,7 +32,6 @@ def suite_from_json(name: str, table: Mapping[str, object]) -> SuiteResult:
     given["verdicts"] = {key: _verdict(item) for key, item in _items(given, "verdicts")}
     given["standing"] = _undefined(given.get("standing") or [])
     given["models"] = {key: _model(item) for key, item in _items(given, "models")}
-    given["passages"] = len({_passage(item) for item in cast("list[object]", given["questions"])})
     baseline = _table(given.get("baseline") or {})
     given["baseline_problem"] = baseline.get("problem") or ""
     given["baseline"] = _baseline(name, baseline) if "models" in baseline else None
@@ -61,20 +62,8 @@ def _question(item: object) -> object:
     """Return what pydantic reads as a `QuestionResult`."""
     if not isinstance(item, dict):
         return item
-    references = item.get("references")
-    question = {
-        "id": item.get("id"),
-        "title": item.get("title", ""),
-        "passage": item.get("passage"),
-        "question": item.get("question"),
-        "references": references,
-        "answerable": references != [UNANSWERABLE],
-    }
-    return {**item, "question": question}
-
-
-def _passage(item: object) -> object:
-    return str(_table(_table(item).get("question")).get("passage"))
+    known = {key: item[key] for key in _QUESTION if key in item}
+    return {**item, "question": known}
 
 
 def _model(item: object) -> object:

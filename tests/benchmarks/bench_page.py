@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -21,6 +22,9 @@ from browsers import Watched, find_chromium, open_browser
 from made_results import make_answers, make_questions, make_result
 
 from pytest_raq.report.page import PageSuite, page_html
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 QUESTIONS, PASSAGES, ROUNDS = 10_000, 2_000, 3
 MODELS = {f"model-{letter}": share for letter, share in zip("abcde", (9, 8, 7, 6, 5), strict=True)}
@@ -82,6 +86,12 @@ def measure_page(words: int) -> None:
     path.parent.rmdir()
 
 
+def main(_arguments: Sequence[str] = ()) -> None:
+    """Measure pages of short and of long answers."""
+    for words in WORDS:
+        measure_page(words)
+
+
 def large_result(words: int):
     """Return a run whose every answer is as long as it is to be, and differs from the others."""
     questions = make_questions(QUESTIONS, PASSAGES)
@@ -95,5 +105,4 @@ def large_result(words: int):
 
 
 if __name__ == "__main__":
-    for length in WORDS:
-        measure_page(length)
+    main()

@@ -165,7 +165,6 @@
   const escaped = (text) => text.replace(/[\\^$.*+?()[\]{}|\/-]/g, "\\$&");
 
   const highlighted = (passage, references) => {
-    if (references.length === 1 && references[0] === "unanswerable") return [["", passage]];
     const wanted = [...new Set(references)].filter((text) => text.trim() && text.length < 1000).slice(0, 50);
     wanted.sort((a, b) => b.length - a.length);
     for (const flags of wanted.length ? ["gu", "giu"] : []) {
@@ -319,7 +318,8 @@
       for (const item of this.all) if (!titles.has(item.passage)) titles.set(item.passage, item.title);
       return [...titles].map(([index, title]) => {
         const start = this.table.passages[index].slice(0, 60);
-        return [index, title && title !== start ? `${title}: ${start}` : start || "(empty)"];
+        if (!start) return [index, "no passage"];
+        return [index, title && title !== start ? `${title}: ${start}` : start];
       });
     }
 
@@ -565,13 +565,18 @@
       inner.append(make("p", { class: "small quiet" }, "Question ", this.plain(item.id)));
       if (item.question.length > 240) inner.append(textOf([["", item.question]], "p"));
       if (item.missing) inner.append(make("p", {}, "No ranking: ", this.plain(item.missing)));
+      const text = this.table.passages[item.passage];
       inner.append(make("h4", {}, "Passage"));
-      const passage = textOf(highlighted(this.table.passages[item.passage], item.references), "p");
-      passage.classList.add("passage");
-      inner.append(passage, make("h4", {}, item.references.length === 1 ? "Reference" : "References"));
+      if (text) {
+        const passage = textOf(highlighted(text, item.answerable ? item.references : []), "p");
+        passage.classList.add("passage");
+        inner.append(passage);
+      } else inner.append(make("p", { class: "empty" }, "asked without a passage"));
+      inner.append(make("h4", {}, item.references.length === 1 ? "Reference" : "References"));
       const references = make("p");
       item.references.forEach((text, index) => references.append(index ? " · " : "", this.plain(text)));
-      inner.append(item.references.length ? references : make("p", { class: "empty" }, "none"));
+      if (!item.answerable) references.append(" ", make("span", { class: "quiet" }, "(the passage does not tell)"));
+      inner.append(item.references.length || !item.answerable ? references : make("p", { class: "empty" }, "none"));
       inner.append(make("h4", {}, "Answers"), make("ul", { class: "answers" }, ...this.models.map((_, index) => this.answer(item, index))));
       if (item.judges) inner.append(...this.judged(item));
       return make("tr", { class: "details", id }, make("td", { class: "detail", colspan: 3 + this.models.length }, inner));
