@@ -26,10 +26,11 @@ JUDGE = {
         "q00001": {"a": {"now:good": 1, "now:worse": 2}, "b": {"now:good": 2, "now:worse": 1}},
         "q00002": {"a": {"now:good": 1, "now:worse": 2}, "b": {"now:good": 1, "now:worse": 1}},
     },
-    "checks": {
+    "check": {
         "a": {"cases": 16, "accuracy": {"count": 14, "total": 16, "interval": {"low": 0.6}}},
     },
     "agreement": {"kendall_w": 0.8125, "pairs": [{"first": "a", "second": "b", "tau": 0.5}]},
+    "problems": ["the judge a <b>is not</b> believed"],
     "notes": ["a note on judges"],
 }
 
@@ -109,7 +110,7 @@ def opened(page, index):
 def test_the_page_says_what_happened(page):
     assert page.title() == "mini: relative answer quality"
     assert page.locator("html").get_attribute("lang") == "en"
-    assert page.inner_text(".conclusion").startswith("Regression: worse")
+    assert page.inner_text("header .conclusion").startswith("Regression: worse")
     assert page.locator(".facts").inner_text().split() == ["Run", "20260102", "Commit", "3f2a1c"]
     badges = page.locator(".verdicts .badge").all_inner_texts()
     assert "✗ regression" in badges
@@ -119,6 +120,7 @@ def test_the_page_says_what_happened(page):
     assert page.locator("figure svg[role=img]").count() == 9
     assert "14 of 16" in page.inner_text("text=14 of 16")
     assert page.locator("p", has_text="a note on judges").count() == 1
+    assert page.locator("p.bad", has_text="the judge a <b>is not</b> believed").count() == 1
 
 
 def test_questions_are_searched_and_filtered(page, result):
@@ -308,7 +310,7 @@ def test_axe_finds_nothing_and_nothing_sticks_out(watch, path, scheme, width):
 
 def test_what_matters_is_there_without_a_script(watch, path):
     page = watch(java_script_enabled=False).open(path)
-    assert page.inner_text(".conclusion").startswith("Regression")
+    assert page.inner_text("header .conclusion").startswith("Regression")
     assert page.locator("figure svg").count() == 9
     assert page.locator("table.models tbody tr").count() == 3
     assert "needs JavaScript" in page.inner_text("noscript")
@@ -346,7 +348,7 @@ def test_several_suites_have_tables_of_their_own(watch, tmp_path):
     path.write_text(page_html(suites, {}), encoding="utf-8")
     watched = watch()
     page = watched.open(path)
-    assert page.inner_text(".conclusion") == (
+    assert page.inner_text("header .conclusion") == (
         "No verdict: nothing was compared with accepted answers."
     )
     assert page.locator("nav a").all_inner_texts() == ["first", "second"]

@@ -75,7 +75,9 @@ def test_judges_disagree_where_orders_are_opposite(result, ranks, disagree):
 
 
 def test_a_judge_that_contradicts_itself_disagrees(result):
-    data = json.loads(question_data(result, {"agreed": {"q00002": False, "q00003": True}}).text)
+    data = json.loads(
+        question_data(result, {"orders_agreed": {"q00002": False, "q00003": True}}).text
+    )
     assert data["judges"] is True
     place = FIELDS.index("disagree")
     assert [index for index, row in enumerate(data["questions"]) if row[place]] == [2]
@@ -162,16 +164,22 @@ def test_an_engine_that_was_not_loaded_says_nothing_of_itself(result):
 def test_whatever_is_known_of_judges_is_told():
     judge = {
         "judges": ["a"],
-        "checks": {
+        "check": {
             "a": {"judge": "a", "accuracy": {"count": 3, "total": 4, "interval": None}},
             "b": {"judge": "b", "kinds": {"order": {"count": 1, "total": 2}}},
         },
-        "agreement": {"alpha": 0.5, "by_question": {"q": 1}, "pairs": [{"tau": None, "n": 3}]},
+        "agreement": {
+            "alpha": 0.5,
+            "kendall_w_by_question": {"q": 1},
+            "pairs": [{"tau": None, "n": 3}],
+        },
+        "habits": {"a": {"orders_agreed": {"count": 5, "total": 6, "share": 0.8}}},
+        "orders_agreed": {"q": True},
         "ranks": {"q": {}},
         "cost": 0.25,
         "nothing": {},
     }
-    checks, agreement, pairs, single = judge_tables(judge)
+    checks, agreement, pairs, habits, single = judge_tables(judge)
     assert checks.head == ("", "a", "b")
     assert [row.cells for row in checks.rows] == [
         ("accuracy", "3 of 4", "–"),
@@ -183,6 +191,7 @@ def test_whatever_is_known_of_judges_is_told():
         ["tau", "n"],
         ["–", "3"],
     )
+    assert [row.cells for row in habits.rows] == [("orders agreed", "5 of 6")]
     assert [row.cells for row in single.rows] == [("cost", "0.250")]
 
 

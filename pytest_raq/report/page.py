@@ -190,10 +190,13 @@ def _judge_view(suite: PageSuite) -> dict[str, object]:
     parts += [f"{key} {value}" for key, value in judge.options.items()]
     if judge.prompt_sha256:
         parts.append(f"SHA-256 of its prompt {judge.prompt_sha256[:12]}")
-    notes = suite.judge.get("notes")
     return {
         "told": f"{'; '.join(parts)}.",
-        "problem": shown(suite.judge.get("problem") or ""),
-        "notes": [shown(note) for note in notes] if isinstance(notes, list) else [],
+        "problems": _texts(suite.judge.get("problems")),
+        "notes": _texts(suite.judge.get("notes")),
         "tables": list(judge_tables(suite.judge)),
     }
+
+
+def _texts(value: object) -> list[str]:
+    return [shown(text) for text in value] if isinstance(value, list) else []

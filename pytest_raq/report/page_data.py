@@ -116,7 +116,7 @@ class _Opinions:
 
     def __init__(self, judge: Mapping[str, object], models: Sequence[str]) -> None:
         self._ranks = _mapping(judge.get("ranks"))
-        self._agreed = _mapping(judge.get("agreed"))
+        self._agreed = _mapping(judge.get("orders_agreed"))
         self._models = models
         self.is_there = bool(self._ranks or self._agreed)
 

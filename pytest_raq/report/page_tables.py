@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
     from pytest_raq.records import Baseline, Provenance, SuiteResult
 
-_LEFT_OUT = {"ranks", "agreed", "by_question"}
-"""By question; they stand with the questions."""
-_TOLD_APART = {"problem", "notes", "judges", "judge"}
+_BY_QUESTION = {"ranks", "orders_agreed"}
+"""These stand with the questions."""
+_LEFT_OUT = {"judge", "kendall_w_by_question"}
+_TOLD_APART = {"problems", "notes", "judges"}
 _DECIMALS = 3
 
 
@@ -72,7 +73,7 @@ def judge_tables(judge: Mapping[str, object]) -> Iterator[Table]:
     """Yield what a run knows of its judges, whatever it is: a table a part."""
     single = {}
     for key, value in judge.items():
-        if key in _LEFT_OUT | _TOLD_APART or value in (None, "", [], {}):
+        if key in _BY_QUESTION | _TOLD_APART or value in (None, "", [], {}):
             continue
         if isinstance(value, dict) and all(isinstance(item, dict) for item in value.values()):
             yield _side_by_side(words(key).capitalize(), value)
@@ -100,7 +101,7 @@ def _scalars(table: Mapping[str, object]) -> dict[str, object]:
     """Return the fields of a table; those of a table by name are fields of their own."""
     found: dict[str, object] = {}
     for key, value in table.items():
-        if key in _LEFT_OUT | {"judge"}:
+        if key in _LEFT_OUT:
             continue
         if key == "kinds" and isinstance(value, dict):
             found |= {f"{key}: {name}": item for name, item in value.items()}
