@@ -260,6 +260,17 @@ def test_everything_is_reached_by_keyboard(page):
     assert outline == "solid"
 
 
+def test_only_what_scrolls_is_a_stop(page):
+    wide = page.locator(".scroll[tabindex]").count()
+    page.set_viewport_size({"width": 360, "height": 900})
+    page.wait_for_function(f"document.querySelectorAll('.scroll[tabindex]').length > {wide}")
+    table = page.locator(".scroll:has(table.models)")
+    assert table.get_attribute("role") == "region"
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.wait_for_function(f"document.querySelectorAll('.scroll[tabindex]').length == {wide}")
+    assert table.get_attribute("tabindex") is None
+
+
 def test_hostile_text_is_text(page):
     detail = opened(page, 3)
     answer = detail.locator(".answers > li").first.locator("dd").first

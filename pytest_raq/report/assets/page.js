@@ -628,6 +628,20 @@
     return characters && characters.length > limit ? characters.slice(0, limit - 1).join("").trimEnd() + "…" : text;
   };
 
+  // A region is a stop for the keyboard only while there is something to scroll in it.
+  const watchRegions = () => {
+    const regions = [...document.querySelectorAll(".scroll[tabindex]")];
+    const observer = new ResizeObserver((entries) => {
+      for (const { target } of entries) {
+        const scrolls = target.scrollWidth > target.clientWidth;
+        if (scrolls) target.setAttribute("tabindex", "0");
+        else target.removeAttribute("tabindex");
+        target.setAttribute("role", scrolls ? "region" : "group");
+      }
+    });
+    for (const region of regions) observer.observe(region);
+  };
+
   const start = async () => {
     const tables = new Map();
     for (const host of document.querySelectorAll(".question-table")) {
@@ -648,6 +662,7 @@
         heading.focus({ preventScroll: true });
       });
     }
+    watchRegions();
     document.documentElement.dataset.ready = "yes";
   };
   start();
