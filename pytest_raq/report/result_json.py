@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import fields
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from pytest_raq.records import Question, SuiteResult
 
@@ -27,10 +27,12 @@ def suite_from_json(name: str, table: Mapping[str, object]) -> SuiteResult:
     given = {**table, "suite": name}
     for key in ("models", "verdicts", "questions"):
         given[key] = _named(given, key)
-    given["questions"] = [_question(item) for item in cast("Table", given["questions"]).values()]
+    asked = [item for _, item in _items(given, "questions")]
+    given["questions"] = [_question(item) for item in asked]
     given["tests"] = _undefined(given.get("tests") or None)
     given["verdicts"] = {key: _verdict(item) for key, item in _items(given, "verdicts")}
     given["standing"] = _undefined(given.get("standing") or [])
+    given.setdefault("passages", len({str(_table(q).get("passage")) for q in asked}))
     given["models"] = {key: _model(item) for key, item in _items(given, "models")}
     baseline = _table(given.get("baseline") or {})
     given["baseline_problem"] = baseline.get("problem") or ""
