@@ -17,6 +17,7 @@ from pytest_raq.cli.power import add_power_command
 from pytest_raq.cli.prompt import add_prompt_command
 from pytest_raq.cli.quantize import add_quantize_command
 from pytest_raq.cli.rank import add_rank_command
+from pytest_raq.cli.report import add_report_command
 from pytest_raq.cli.store import add_store_command
 from pytest_raq.errors import MeasurementError, RaqError
 
@@ -65,4 +66,5 @@ def _parser() -> argparse.ArgumentParser:
     add_quantize_command(commands)
     add_ladder_command(commands)
     add_engine_command(commands)
+    add_report_command(commands)
     return parser

@@ -73,6 +73,9 @@ def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
     )
     add_store_option(parser)
     add_json_option(parser)
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="write the result as one HTML page too"
+    )
     add_gate_options(parser, GATE_OPTIONS)
     parser.set_defaults(command=_rank)
 
@@ -99,6 +102,8 @@ def _rank(options: argparse.Namespace) -> int:
     for name in names:
         require_references(name, table.questions.source, table.questions.questions)
     result, spent = _judge(table, settings, options)
+    if options.report is not None:
+        _write_report(options.report, result)
     write_result(
         [*(line.text for line in suite_lines(result)), *spent],
         {"format": JSON_FORMAT, "suites": {result.suite: suite_to_json(result)}},
@@ -148,6 +153,17 @@ def _judge(
     spent = str(judge.spending)
     told = [f"judge {options.judge}: {spent}"] if spent else []
     return result, [*(store.notices if store else ()), *told]
+
+
+def _write_report(path: Path, result: SuiteResult) -> None:
+    from pytest_raq.pipeline.reporting import page_suite
+    from pytest_raq.report import suite_to_json
+    from pytest_raq.report.page import page_html
+    from pytest_raq.store import write_atomically
+
+    suite = page_suite(result, suite_to_json(result))
+    facts = {"Source": result.provenance.source}
+    write_atomically(path, page_html([suite], facts))
 
 
 def _dataset(options: argparse.Namespace) -> QuestionSet | None:

@@ -53,6 +53,7 @@ def add_options(parser: pytest.Parser) -> None:
     add("--raq-reason", default="", metavar="TEXT", help="why, kept with --raq-update")
     add("--raq-fresh", action="store_true", help="do not reuse stored answers")
     add("--raq-json", metavar="FILE", help="write the run as JSON")
+    add("--raq-report", metavar="FILE", help="write the run as one self-contained HTML page")
     add(
         "--raq-store",
         metavar="PATH",

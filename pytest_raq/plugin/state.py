@@ -222,6 +222,7 @@ def session_options(config: pytest.Config, folder: Path) -> SessionOptions:
         reason=option.raq_reason,
         fresh=option.raq_fresh,
         json_path=start / option.raq_json if option.raq_json else None,
+        report_path=start / option.raq_report if option.raq_report else None,
     )
 
 

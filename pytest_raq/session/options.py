@@ -40,6 +40,7 @@ class SessionOptions:
     fresh: bool = False
     json_path: Path | None = None
     start: Path = Path()
+    report_path: Path | None = None
 
     def describe(self) -> dict[str, str]:
         """Return what was typed and changes what is measured: option → value."""
@@ -55,6 +56,12 @@ class SessionOptions:
             "--raq-update": "yes" if self.update else "",
         }
         return {option: value for option, value in values.items() if value}
+
+    def refuse_unwritable(self) -> None:
+        """ConfigError when a file that is to be written could not be one, before a long run."""
+        for option, path in (("--raq-json", self.json_path), ("--raq-report", self.report_path)):
+            if path is not None and path.is_dir():
+                raise ConfigError(f"{option} {path}: is a folder; give a file")
 
     def refuse_partial_update(self) -> None:
         """ConfigError when ``--raq-update`` would accept something other than the suite."""

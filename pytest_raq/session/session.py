@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.config import ModelDefinition, SuiteDefinition
     from pytest_raq.pipeline import SuiteRun
+    from pytest_raq.records import RunRecord
     from pytest_raq.session.options import SessionOptions
 
 JSON_FORMAT = 1
@@ -44,6 +45,7 @@ class Session:
         sharing: Sharing | None = None,
     ) -> None:
         options.refuse_partial_update()
+        options.refuse_unwritable()
         self.options = options
         self._progress = progress or NoProgress()
         self.pool = pool or EnginePool(digest=self.digest)
@@ -51,6 +53,7 @@ class Session:
         self._store: ForgivingStore | None = None
         self._names: list[str] | None = None
         self._runs: dict[str, SuiteRun] = {}
+        self._kept: list[RunRecord] = []
 
     @property
     def names(self) -> list[str]:
@@ -181,6 +184,9 @@ class Session:
         if self.options.json_path is not None:
             self._write_json(self.options.json_path)
             told.append(f"results written to {self.options.json_path}")
+        if self.options.report_path is not None:
+            self._write_report(self.options.report_path)
+            told.append(f"report written to {self.options.report_path}")
         return told
 
     def _keep_runs(self, accepted: Collection[str], *, interrupted: bool) -> list[str]:
@@ -192,8 +198,9 @@ class Session:
         before = store.notices
         commit = describe_commit(self.options.suites_folder)
         for run in done:
+            result = run.result()
             record = make_record(
-                run.result(),
+                result,
                 run_id,
                 interrupted=interrupted,
                 accepted=run.suite.name in accepted,
@@ -201,13 +208,23 @@ class Session:
                 options=self.options.describe(),
                 reason=self.options.reason,
             )
+            self._kept.append(record)
             store.put_run(record)
+            store.put_result(run_id, record.suite, suite_to_json(result))
         return [notice for notice in store.notices if notice not in before]
 
     def _write_json(self, path: Path) -> None:
         suites = {run.suite.name: suite_to_json(run.result()) for run in self.runs}
         table = {"format": JSON_FORMAT, "suites": suites}
         write_atomically(path, json.dumps(table, indent=1, ensure_ascii=False) + "\n")
+
+    def _write_report(self, path: Path) -> None:
+        from pytest_raq.pipeline.reporting import page_suite, run_facts
+        from pytest_raq.report.page import page_html
+
+        results = [run.result() for run in self.runs]
+        suites = [page_suite(result, suite_to_json(result)) for result in results]
+        write_atomically(path, page_html(suites, run_facts(self._kept)))
 
     def close_engines(self) -> None:
         """End every engine and judge; safe to call twice. What was found out can still be read."""
