@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.config import choose_dataset, load_model, load_suite, suite_names
+from pytest_raq.config import choose_dataset, load_model, load_suite, nearest, suite_names
 from pytest_raq.errors import ConfigError
 from pytest_raq.generation import EnginePool, NoProgress, Progress, Sharing
 from pytest_raq.pipeline import Resources, build_run
@@ -117,8 +117,8 @@ class Session:
         unknown = [name for name in self.options.models if name not in suite.models]
         if unknown:
             raise ConfigError(
-                f"--raq-models: suite {suite.name} has no model {unknown[0]!r};"
-                f" it has {', '.join(suite.models)}"
+                f"--raq-models: suite {suite.name} has no model {unknown[0]!r}"
+                f"{nearest(unknown[0], suite.models, 'it has')}"
             )
         return tuple(name for name in suite.models if name in self.options.models)
 
@@ -127,8 +127,8 @@ class Session:
         unknown = sorted(swaps.keys() - set(suite.models))
         if unknown:
             raise ConfigError(
-                f"--raq-swap: suite {suite.name} has no model {unknown[0]!r};"
-                f" it has {', '.join(suite.models)}"
+                f"--raq-swap: suite {suite.name} has no model {unknown[0]!r}"
+                f"{nearest(unknown[0], suite.models, 'it has')}"
             )
         folder = self.options.models_folder
         return {
@@ -158,7 +158,7 @@ class Session:
         if not path.is_file():
             raise ConfigError(
                 f"--raq-swap {model.name}={target}: {path} is no file,"
-                f" and {folder} has no definition {target!r}"
+                f" and {folder} has no definition {target!r}{_near(path, suite_names(folder))}"
             )
         return model.model_copy(update={"file": str(path), "sha256": None})
 
@@ -247,3 +247,10 @@ def _judges(text: str) -> tuple[str, ...]:
     if not names:
         raise ConfigError(f"--raq-judge {text!r}: name a judge, or several as A,B,C")
     return names
+
+
+def _near(path: Path, definitions: list[str]) -> str:
+    """Return the definition, or the GGUF file beside it, that a wrong target is nearest to."""
+    beside = [str(file) for file in path.parent.glob("*.gguf")]
+    hint = nearest(path.name, definitions) if not path.suffix else nearest(str(path), beside)
+    return hint if "did you mean" in hint else ""
