@@ -38,13 +38,17 @@ def told(load, folder, content):
         ),
         (
             SUITE + 'judge = "x"\n[gate]\nsample = 3\n',
-            "unknown key dataset.judge; it belongs above [dataset], at the top of the file;"
-            " unknown key gate.sample; it belongs below [dataset]",
+            (
+                "unknown key dataset.judge; it belongs above [dataset], at the top of the file;"
+                " unknown key gate.sample; it belongs below [dataset]"
+            ),
         ),
         (
             "gate.alfa = 1\ngate.alpha = 2\n" + SUITE,
-            "gate.alpha: should be less than 1 (got 2);"
-            " unknown key gate.alfa; did you mean 'alpha'?",
+            (
+                "gate.alpha: should be less than 1 (got 2);"
+                " unknown key gate.alfa; did you mean 'alpha'?"
+            ),
         ),
         (SUITE + "[gates]\nalpha = 1\n", "unknown key gates; did you mean 'gate'?"),
         ("Judge = 'x'\n" + SUITE, "unknown key Judge; did you mean 'judge'?"),
@@ -54,8 +58,10 @@ def told(load, folder, content):
         ),
         (
             SUITE + "sample = 1979-05-27\nseed = 07:32:00\n",
-            "dataset.sample: should be a whole number (got the date 1979-05-27);"
-            " dataset.seed: should be a whole number (got the time 07:32:00)",
+            (
+                "dataset.sample: should be a whole number (got the date 1979-05-27);"
+                " dataset.seed: should be a whole number (got the time 07:32:00)"
+            ),
         ),
         (
             SUITE + f"[gate]\nalpha = 1{'0' * 400}\n",
@@ -63,8 +69,10 @@ def told(load, folder, content):
         ),
         (
             SUITE + f"sample = {'9' * 5000}\n",
-            "is not TOML: Exceeds the limit (4300 digits) for integer string conversion:"
-            " value has 5000 digits",
+            (
+                "is not TOML: Exceeds the limit (4300 digits) for integer string conversion:"
+                " value has 5000 digits"
+            ),
         ),
         (
             SUITE + '[gate]\ninconclusive = "Fial"\n',
@@ -94,13 +102,17 @@ def test_a_mistake_in_a_suite_is_one_line(tmp_path, text, message):
     [
         (
             'temperature = -1\nengine = "openai"\n',
-            "temperature: should be greater than or equal to 0 (got -1);"
-            ' [openai] is missing: engine = "openai" needs base_url and model',
+            (
+                "temperature: should be greater than or equal to 0 (got -1);"
+                ' [openai] is missing: engine = "openai" needs base_url and model'
+            ),
         ),
         (
             "temprature = 1\n",
-            "unknown key temprature; did you mean 'temperature'?;"
-            ' file is missing: engine = "llama-cpp" runs a GGUF file',
+            (
+                "unknown key temprature; did you mean 'temperature'?;"
+                ' file is missing: engine = "llama-cpp" runs a GGUF file'
+            ),
         ),
         ("file = 3\n", "file: should be a text (got 3)"),
         (MODEL + "stop = 'x'\n", "stop: should be a list (got 'x')"),

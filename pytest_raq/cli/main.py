@@ -14,6 +14,7 @@ from pytest_raq.cli.models import add_models_command
 from pytest_raq.cli.power import add_power_command
 from pytest_raq.cli.prompt import add_prompt_command
 from pytest_raq.cli.rank import add_rank_command
+from pytest_raq.cli.schema import add_schema_command
 from pytest_raq.cli.store import add_store_command
 from pytest_raq.errors import MeasurementError, RaqError
 
@@ -56,4 +57,5 @@ def _parser() -> argparse.ArgumentParser:
     add_power_command(commands)
     add_judge_command(commands)
     add_store_command(commands)
+    add_schema_command(commands)
     return parser

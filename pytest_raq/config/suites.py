@@ -145,11 +145,18 @@ class SuiteDefinition(Settings):
     name: str
     path: Path
     default: bool = False
+    """Whether a plain ``pytest suites/`` runs the suite; else ``--raq-suite NAME`` does."""
     models: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Who is asked: the names of model definitions, ``models/NAME.toml``."""
     judge: Annotated[str, Field(min_length=1)] | tuple[str, ...] = "reference"
-    """A judge, or a list of them: a panel."""
+    """Who ranks the answers: ``reference`` (SQuAD exact match, then F1), or a definition.
+
+    A list of judges is a panel.
+    """
     dataset: DatasetSettings
+    """Where the questions are and which of them are asked."""
     gate: GateSettings = GateSettings()
+    """When a difference fails the build."""
     prompt: PromptSettings | None = None
     """What every model is told in place of its own prompt."""
 
