@@ -10,6 +10,7 @@ from pytest_raq import __version__
 from pytest_raq.cli.baseline import add_baseline_command
 from pytest_raq.cli.exit_codes import ExitCode
 from pytest_raq.cli.judge import add_judge_command
+from pytest_raq.cli.init import add_init_command
 from pytest_raq.cli.models import add_models_command
 from pytest_raq.cli.power import add_power_command
 from pytest_raq.cli.prompt import add_prompt_command
@@ -50,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"pytest-raq {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_init_command(commands)
     add_models_command(commands)
     add_prompt_command(commands)
     add_rank_command(commands)
