@@ -126,4 +126,5 @@ def _steps(choices: Choices, folder: Path) -> Iterator[tuple[str, str]]:
         yield f"raq models pull {' '.join(hubs)}", "fetch the file"
     yield "pytest suites/ --raq-update", "ask, rank, and accept today's answers"
     yield "pytest suites/", "the gate: green while nothing gets worse"
-    yield "git add -A && git commit -m 'Gate of model upgrades'", "baselines/ belongs into git"
+    if any((place / ".git").exists() for place in (folder, *folder.parents)):
+        yield "git add suites models baselines", "what is accepted belongs into git"

@@ -21,6 +21,8 @@ _BYTES_A_TOKEN = 2
 """A cautious figure: English has about four, text of other scripts two to three."""
 _FRAME = 256
 """Tokens of instructions and chat template, at most."""
+MOST_IN_GIT = 50_000_000
+"""Bytes of a file that git may hold."""
 _TINY = 100_000_000
 """Bytes of a model that answers in milliseconds."""
 
@@ -80,7 +82,7 @@ def _model_lines(model: Contestant, choices: Choices) -> Iterator[str]:
     if model.family:
         yield f"family = {_quote(model.family)}"
     if model.file:
-        yield f"file = {_quote(_file_place(model.file, choices.folder))}"
+        yield f"file = {_quote(file_place(model.file, choices.folder).as_posix())}"
         yield f"sha256 = {_quote(file_sha256(model.file))}"
     elif model.hub:
         yield f"file = {_quote(model.hub.filename.rpartition('/')[2])}"
@@ -121,11 +123,18 @@ def _prompt_lines(model: Contestant) -> Iterator[str]:
         yield f"prompt = {_quote(_PLAIN_PROMPT)}"
 
 
-def _file_place(file: Path, folder: Path) -> str:
-    """Return a path as a definition says it: from its folder, absolute outside the project."""
+def is_copied(file: Path, folder: Path) -> bool:
+    """Whether a file lies outside the project and is small enough to be copied into it."""
+    return not file.is_relative_to(folder) and file.stat().st_size <= MOST_IN_GIT
+
+
+def file_place(file: Path, folder: Path) -> Path:
+    """Return a file as a definition names it: from its folder, absolute outside the project."""
+    if is_copied(file, folder):
+        return Path(file.name)
     if file.is_relative_to(folder):
-        return Path(os.path.relpath(file, folder / "models")).as_posix()
-    return str(file)
+        return Path(os.path.relpath(file, folder / "models"))
+    return file
 
 
 def _context_length(model: Contestant, longest: int) -> int:

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.config.schema import schema_text
 from pytest_raq.errors import ConfigError
-from pytest_raq.scaffold.contestants import Contestant
-from pytest_raq.scaffold.definitions import model_text, suite_text
+from pytest_raq.scaffold.contestants import Contestant, read_file
+from pytest_raq.scaffold.definitions import (
+    MOST_IN_GIT,
+    file_place,
+    is_copied,
+    model_text,
+    suite_text,
+)
 from pytest_raq.scaffold.workflows import requirements_text, workflow
 
 if TYPE_CHECKING:
@@ -43,6 +49,8 @@ def plan_project(choices: Choices) -> Plan:
         plan.files[f"suites/{choices.questions.source}"] = choices.questions.content
     written = [*choices.models, *([choices.judge] if isinstance(choices.judge, Contestant) else [])]
     for model in written:
+        if model.file and is_copied(model.file, choices.folder):
+            plan.files[f"models/{model.file.name}"] = read_file(model.file)
         if not model.exists:
             plan.files[f"models/{model.name}.toml"] = model_text(model, choices).encode()
     template = files("pytest_raq.scaffold").joinpath("templates/test_suites.txt")
@@ -50,9 +58,10 @@ def plan_project(choices: Choices) -> Plan:
     plan.kept["suites/requirements.txt"] = requirements_text(written).encode()
     plan.kept["suites/suite.schema.json"] = schema_text("suite").encode()
     plan.kept["models/model.schema.json"] = schema_text("model").encode()
-    plan.kept[".gitignore"] = "".join(f"{line}\n" for line in IGNORED).encode()
+    ignored = (*IGNORED, *(["*.gguf"] if any(map(_is_too_large, written)) else []))
+    plan.kept[".gitignore"] = "".join(f"{line}\n" for line in ignored).encode()
     if choices.ci != "none":
-        path, text = workflow(choices.ci, pulls=any(model.hub for model in written))
+        path, text = workflow(choices.ci, pulls=any(map(_is_too_large, written)))
         plan.files[path] = text.encode()
     plan.notes += _notes(choices, written)
     return plan
@@ -70,13 +79,23 @@ def _check(choices: Choices) -> None:
         raise ConfigError(f"--judge {judge}: is asked in this suite too; let another model judge")
 
 
+def _is_too_large(model: Contestant) -> bool:
+    """Whether the file of a model has no place in git; GitHub refuses files of 100 MB."""
+    return bool(model.hub or (model.file and model.file.stat().st_size > MOST_IN_GIT))
+
+
 def _notes(choices: Choices, written: list[Contestant]) -> list[str]:
     notes = []
     for model in written:
-        if model.file and not model.file.is_relative_to(choices.folder):
+        if model.file and model.file == file_place(model.file, choices.folder):
             notes.append(
                 f"models/{model.name}.toml names {model.file}, which other machines lack:"
                 f" put the file into models/ or add [source], where raq models pull finds it"
+            )
+        elif model.file and _is_too_large(model):
+            notes.append(
+                f"{model.file.name} is too large for git: add [source] to models/{model.name}.toml,"
+                " where raq models pull finds it"
             )
         if model.header and model.header.parts > 1:
             notes.append(

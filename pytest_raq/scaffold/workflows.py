@@ -21,6 +21,9 @@ PLACES: Mapping[str, tuple[str, str]] = {
 }
 """Where a workflow goes, and its template."""
 
+OWN_WORKFLOW = b"The gate of model upgrades"
+"""What the first line of every template says."""
+
 _PULLING = tuple(
     re.compile(pattern)
     for pattern in (

@@ -6,6 +6,7 @@ import contextlib
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import ConfigError
+from pytest_raq.scaffold.workflows import OWN_WORKFLOW
 from pytest_raq.store import show_path, write_atomically
 
 if TYPE_CHECKING:
@@ -18,15 +19,16 @@ if TYPE_CHECKING:
 def write_files(plan: Plan, *, force: bool) -> dict[str, bool]:
     """Write the files of a plan; return each path with whether it was written or is as before.
 
-    ConfigError when a file of another content is there already and not
-    ``force``; StoreError when one cannot be written. Whatever goes wrong, the
-    folder is left as it was.
+    A workflow of an earlier start stays as it is. ConfigError when a file of
+    another content is there already and not ``force``; StoreError when one
+    cannot be written. Whatever goes wrong, the folder is left as it was.
     """
     absent = {name: text for name, text in plan.kept.items() if not (plan.folder / name).exists()}
     content = plan.files | absent
     before = {name: _read(plan.folder / name) for name in content}
     if not force:
-        _refuse_overwriting(plan, before)
+        content = {name: text for name, text in content.items() if not _is_own(text, before[name])}
+        _refuse_overwriting(plan, {name: before[name] for name in content})
     changed = [name for name, wanted in content.items() if before[name] != wanted]
     made = _missing_folders(plan.folder / name for name in changed)
     try:
@@ -47,6 +49,12 @@ def _read(path: Path) -> bytes | None:
     except OSError as exc:
         why = exc.strerror or exc
         raise ConfigError(f"{show_path(path)}: is there and cannot be read: {why}") from exc
+
+
+def _is_own(wanted: bytes, found: bytes | None) -> bool:
+    """Whether a file is a workflow that was written for another suite of the folder."""
+    start = wanted.partition(b"\n")[0]
+    return found is not None and OWN_WORKFLOW in start and found.startswith(start)
 
 
 def _refuse_overwriting(plan: Plan, before: dict[str, bytes | None]) -> None:
