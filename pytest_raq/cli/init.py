@@ -109,13 +109,14 @@ def _told(choices: Choices, plan: Plan, written: Mapping[str, bool]) -> Iterator
     for note in plan.notes:
         yield f"note: {note}"
     yield "next:"
-    steps = list(_steps(choices, plan.folder))
+    steps = list(_steps(choices, plan))
     width = max(len(command) for command, _ in steps)
     for command, why in steps:
         yield f"  {command:{width}}  # {why}"
 
 
-def _steps(choices: Choices, folder: Path) -> Iterator[tuple[str, str]]:
+def _steps(choices: Choices, plan: Plan) -> Iterator[tuple[str, str]]:
+    folder = plan.folder
     if folder != Path.cwd():
         yield f"cd {shlex.quote(os.path.relpath(folder))}", "the project"
     runs_here = any(model.file or model.hub for model in choices.models)
@@ -127,4 +128,4 @@ def _steps(choices: Choices, folder: Path) -> Iterator[tuple[str, str]]:
     yield "pytest suites/ --raq-update", "ask, rank, and accept today's answers"
     yield "pytest suites/", "the gate: green while nothing gets worse"
     if any((place / ".git").exists() for place in (folder, *folder.parents)):
-        yield "git add suites models baselines", "what is accepted belongs into git"
+        yield f"git add {' '.join(map(shlex.quote, plan.tracked))}", "baselines/ too"

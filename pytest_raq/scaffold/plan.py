@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.config.schema import schema_text
@@ -19,8 +21,6 @@ from pytest_raq.scaffold.definitions import (
 from pytest_raq.scaffold.workflows import requirements_text, workflow
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pytest_raq.scaffold.choices import Choices
 
 IGNORED = (".raq/", ".venv/", ".pytest_cache/", ".benchmarks/", "__pycache__/")
@@ -38,6 +38,14 @@ class Plan:
     files: dict[str, bytes] = field(default_factory=dict)
     kept: dict[str, bytes] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
+    """What the files refer to and the folder had before, by path from it."""
+
+    @property
+    def tracked(self) -> list[str]:
+        """What belongs into git, by its place in the folder; baselines are yet to come."""
+        places = [*self.files, *self.kept, "baselines/", *self.beside]
+        return list(dict.fromkeys(place.partition("/")[0] for place in places))
 
 
 def plan_project(choices: Choices) -> Plan:
@@ -64,6 +72,13 @@ def plan_project(choices: Choices) -> Plan:
         path, text = workflow(choices.ci, pulls=any(map(_is_too_large, written)))
         plan.files[path] = text.encode()
     plan.notes += _notes(choices, written)
+    used = [model.file for model in written if model.file and not _is_too_large(model)]
+    used.append(Path(os.path.normpath(choices.folder / "suites" / choices.questions.source)))
+    plan.beside += [
+        path.relative_to(choices.folder).as_posix()
+        for path in used
+        if path.is_relative_to(choices.folder)
+    ]
     return plan
 
 

@@ -58,7 +58,7 @@ def _is_own(wanted: bytes, found: bytes | None) -> bool:
 
 
 def _refuse_overwriting(plan: Plan, before: dict[str, bytes | None]) -> None:
-    there = [name for name, wanted in plan.files.items() if before[name] not in (None, wanted)]
+    there = [name for name, found in before.items() if found not in (None, plan.files.get(name))]
     if there:
         verb = "exists" if len(there) == 1 else "exist"
         raise ConfigError(
