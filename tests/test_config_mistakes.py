@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from pydantic import ValidationError
 
 from pytest_raq.config import load_model, load_suite, nearest
+from pytest_raq.config.base import Settings
+from pytest_raq.config.messages import tell_errors
 from pytest_raq.errors import ConfigError
 
 SUITE = 'models = ["a"]\n[dataset]\nsource = "q.json"\n'
@@ -160,3 +163,14 @@ def test_the_nearest_name_is_found_whatever_the_case():
     assert nearest("Reader-LAMA", ["reader-llama", "x"]) == "; did you mean 'reader-llama'?"
     assert nearest("zzz", ["a", "b"], "it has") == "; it has a, b"
     assert nearest("zzz", []) == ""
+
+
+def test_a_value_that_may_be_of_several_kinds_is_told_once():
+    class Table(Settings):
+        value: str | int | bool
+
+    with pytest.raises(ValidationError) as caught:
+        Table.model_validate({"value": 1.5})
+    assert tell_errors(caught.value.errors(), Table) == [
+        "value: should be a text or a whole number or true or false (got 1.5)"
+    ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from pytest_raq.config.messages import nearest, tell_error
+from pytest_raq.config.messages import nearest, tell_errors
 from pytest_raq.config.models import ModelDefinition
 from pytest_raq.config.prompts import PromptSettings, load_messages, load_template
 from pytest_raq.config.suites import DatasetSettings, SuiteDefinition
@@ -91,7 +91,7 @@ def _load(kind: type[S], folder: Path, name: str, noun: str) -> S:
     try:
         return kind.model_validate({**table, **own})
     except ValidationError as exc:
-        told = [tell_error(error, kind) for error in exc.errors(include_url=False)]
+        told = tell_errors(exc.errors(include_url=False), kind)
         told += _told_late(kind, table, own, exc)
         raise ConfigError(f"{path}: {'; '.join(told)}") from exc
 
@@ -109,7 +109,7 @@ def _told_late(
         kind.model_validate({**{k: v for k, v in table.items() if k not in wrong}, **own})
     except ValidationError as exc:
         found = [error for error in exc.errors(include_url=False) if not error["loc"]]
-        told = [tell_error(error, kind) for error in found]
+        told = tell_errors(found, kind)
         return [text for text in told if wrong and not any(key in text for key in wrong)]
     return []
 

@@ -34,6 +34,9 @@ _KINDS = {
 }
 """What a key should have been, by pydantic's name of the error."""
 
+_CHOICES = frozenset({"str", "int", "float", "bool"})
+"""What pydantic adds to the place of a value that may be of several kinds."""
+
 
 def nearest(wrong: str, known: Iterable[str], there_are: str = "there are") -> str:
     """Return the end of a message that a name is wrong: the nearest right one, or all there are."""
@@ -43,6 +46,34 @@ def nearest(wrong: str, known: Iterable[str], there_are: str = "there are") -> s
     if near:
         return f"; did you mean {by_folded[near[0]]!r}?"
     return f"; {there_are} {', '.join(names)}" if names else ""
+
+
+def tell_errors(errors: Sequence[ErrorDetails], kind: type[Settings]) -> list[str]:
+    """Return each wrong key of a file in words.
+
+    Where several kinds of values are allowed, pydantic tells of each that it is
+    not there; they are one message.
+    """
+    told: dict[str, list[ErrorDetails]] = {}
+    for error in errors:
+        told.setdefault(_spell(_without_choice(error)), []).append(error)
+    return [text for same in told.values() for text in _tell_same(same, kind)]
+
+
+def _tell_same(errors: Sequence[ErrorDetails], kind: type[Settings]) -> list[str]:
+    if len(errors) > 1 and all(error["type"] in _KINDS for error in errors):
+        kinds = " or ".join(dict.fromkeys(_KINDS[error["type"]] for error in errors))
+        given = _show(errors[0]["input"])
+        return [f"{_spell(_without_choice(errors[0]))}: should be {kinds} (got {given})"]
+    return [tell_error(error, kind) for error in errors]
+
+
+def _without_choice(error: ErrorDetails) -> tuple[int | str, ...]:
+    """Return the place of an error without the allowed kind that pydantic ends it with."""
+    loc = error["loc"]
+    if len(loc) > 1 and loc[-1] in _CHOICES and error["type"] in _KINDS:
+        return loc[:-1]
+    return loc
 
 
 def tell_error(error: ErrorDetails, kind: type[Settings]) -> str:

@@ -12,14 +12,20 @@ from pytest_raq.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_ID = re.compile(r"(?P<repo>[\w][\w.-]*/[\w][\w.-]*)(?:[:/](?P<what>[\w][\w./-]*))?", re.ASCII)
+_ID = re.compile(
+    r"(?P<repo>[\w][\w.-]*/[\w][\w.-]*)(?:[:/](?P<what>[\w][\w./-]*))?(?:@(?P<at>[\w][\w./-]*))?",
+    re.ASCII,
+)
 _FIRST = ("Q4_K_M", "Q8_0")
 """Quantizations that are taken when none is named, as llama.cpp does."""
 
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A GGUF file of a hub; ``revision`` is a commit and ``sha256`` known if the hub was asked."""
+    """A GGUF file of a hub; ``revision`` is a commit and ``sha256`` known if the hub was asked.
+
+    Where it was not, ``revision`` is what the user said.
+    """
 
     repo: str
     filename: str
@@ -27,15 +33,18 @@ class HubFile:
     sha256: str = ""
 
 
-def split_hub_id(text: str) -> tuple[str, str] | None:
-    """Return repository and file (or quantization, or "") of a hub id; None if it is none."""
-    found = _ID.fullmatch(text.removeprefix("hf:").removeprefix("hf://"))
+def split_hub_id(text: str) -> tuple[str, str, str] | None:
+    """Return repository, file or quantization, and revision of a hub id; None if it is none.
+
+    What the id leaves out is empty.
+    """
+    found = _ID.fullmatch(text.removeprefix("hf:").removeprefix("//"))
     if found is None or found["repo"].endswith(".gguf"):
         return None
-    return found["repo"], found["what"] or ""
+    return found["repo"], found["what"] or "", found["at"] or ""
 
 
-def find_hub_file(repo: str, what: str) -> HubFile:
+def find_hub_file(repo: str, what: str, revision: str = "") -> HubFile:
     """Return the GGUF file that is meant by its name, its quantization, or not at all.
 
     A named file needs no hub; what the hub adds then is its commit and SHA-256.
@@ -43,18 +52,18 @@ def find_hub_file(repo: str, what: str) -> HubFile:
     """
     is_named = what.endswith(".gguf")
     try:
-        revision, files = _list_files(repo)
+        commit, files = _list_files(repo, revision)
     except ConfigError:
         if is_named:
-            return HubFile(repo, what)
+            return HubFile(repo, what, revision)
         raise
     filename = what if is_named else _choose(repo, what, list(files))
     if filename not in files:
         raise ConfigError(f"--model {repo}: has no file {what!r}{nearest(what, files)}")
-    return HubFile(repo, filename, revision, files[filename])
+    return HubFile(repo, filename, commit, files[filename])
 
 
-def _list_files(repo: str) -> tuple[str, dict[str, str]]:
+def _list_files(repo: str, revision: str) -> tuple[str, dict[str, str]]:
     """Return the commit of a repository and its GGUF files with their SHA-256."""
     try:
         from huggingface_hub import HfApi
@@ -63,7 +72,7 @@ def _list_files(repo: str) -> tuple[str, dict[str, str]]:
             f"--model {repo}: which file? write {repo}/FILE.gguf, or install huggingface_hub"
         ) from exc
     try:
-        info = HfApi().model_info(repo, files_metadata=True, timeout=10)
+        info = HfApi().model_info(repo, revision=revision or None, files_metadata=True, timeout=10)
     except Exception as exc:  # every transport has errors of its own
         told = (str(exc).strip() or type(exc).__name__).splitlines()[0]
         raise ConfigError(

@@ -6,12 +6,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.config import choose_dataset, load_model, load_suite, nearest, suite_names
+from pytest_raq.config import choose_dataset, load_model, load_suite, suite_names
 from pytest_raq.errors import ConfigError
 from pytest_raq.generation import EnginePool, NoProgress, Progress, Sharing
 from pytest_raq.pipeline import Resources, build_run
 from pytest_raq.pipeline.history import make_record, new_run_id
 from pytest_raq.report import suite_to_json
+from pytest_raq.session.hints import nearest_target, refuse_unknown
 from pytest_raq.session.options import split_names
 from pytest_raq.store import ForgivingStore, write_atomically
 from pytest_raq.store.revisions import describe_commit
@@ -114,22 +115,12 @@ class Session:
         return suite.model_copy(update=updated)
 
     def _choose_models(self, suite: SuiteDefinition) -> tuple[str, ...]:
-        unknown = [name for name in self.options.models if name not in suite.models]
-        if unknown:
-            raise ConfigError(
-                f"--raq-models: suite {suite.name} has no model {unknown[0]!r}"
-                f"{nearest(unknown[0], suite.models, 'it has')}"
-            )
+        refuse_unknown("--raq-models", self.options.models, suite)
         return tuple(name for name in suite.models if name in self.options.models)
 
     def _models(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
         swaps = dict(self.options.swaps or {})
-        unknown = sorted(swaps.keys() - set(suite.models))
-        if unknown:
-            raise ConfigError(
-                f"--raq-swap: suite {suite.name} has no model {unknown[0]!r}"
-                f"{nearest(unknown[0], suite.models, 'it has')}"
-            )
+        refuse_unknown("--raq-swap", swaps, suite)
         folder = self.options.models_folder
         return {
             name: asked_by(suite, self._swapped(load_model(folder, name), swaps.get(name)))
@@ -158,7 +149,7 @@ class Session:
         if not path.is_file():
             raise ConfigError(
                 f"--raq-swap {model.name}={target}: {path} is no file,"
-                f" and {folder} has no definition {target!r}{_near(path, suite_names(folder))}"
+                f" and {folder} has no definition {target!r}{nearest_target(path, folder)}"
             )
         return model.model_copy(update={"file": str(path), "sha256": None})
 
@@ -247,10 +238,3 @@ def _judges(text: str) -> tuple[str, ...]:
     if not names:
         raise ConfigError(f"--raq-judge {text!r}: name a judge, or several as A,B,C")
     return names
-
-
-def _near(path: Path, definitions: list[str]) -> str:
-    """Return the definition, or the GGUF file beside it, that a wrong target is nearest to."""
-    beside = [str(file) for file in path.parent.glob("*.gguf")]
-    hint = nearest(path.name, definitions) if not path.suffix else nearest(str(path), beside)
-    return hint if "did you mean" in hint else ""
