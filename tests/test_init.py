@@ -202,8 +202,6 @@ def test_a_server_is_asked_for_its_model_without_a_key(folder, init, served, mon
     model = load_model(folder / "models", "llama-3.1-8b-instruct")
     assert (model.engine, model.family) == ("openai", "llama")
     assert (model.openai.base_url, model.openai.model) == (url, names[0])
-    assert "pytest-raq[openai]" in (folder / "suites/requirements.txt").read_text()
-    assert "llama-cpp" not in (folder / "suites/requirements.txt").read_text().splitlines()[1]
 
 
 def test_a_server_with_several_models_needs_a_name(folder, init, served):

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pytest_raq.scaffold import Contestant
 from pytest_raq.scaffold.workflows import OWN_WORKFLOW, PLACES, requirements_text, workflow
 
 ROOT = Path(__file__).parent.parent
@@ -57,7 +58,7 @@ def test_gitlab_has_a_gate_and_an_update():
     assert gate["script"] == ["pytest suites/ --raq-json raq-run.json --junitxml raq-junit.xml"]
     assert gate["artifacts"]["reports"] == {"junit": "raq-junit.xml"}
     assert accept["rules"] == [{"if": "$RAQ_ACCEPT"}]
-    assert table[".raq"]["before_script"][-1] == "raq models pull"
+    assert table[".raq"]["before_script"][-1] == "raq models pull --all"
     assert [cache["paths"] for cache in table[".raq"]["cache"]] == [
         [".cache/pip"],
         ["models/*.gguf"],
@@ -92,9 +93,16 @@ def test_models_that_are_there_are_not_fetched(system):
 
 
 def test_requirements_pin_the_engine():
-    lines = requirements_text([]).splitlines()
+    lines = requirements_text([Contestant("a")]).splitlines()
     assert re.fullmatch(r"pytest-raq\[llama\]==\S+", lines[1])
     assert re.fullmatch(r"llama-cpp-python==\S+", lines[2])
+
+
+def test_a_server_needs_no_engine():
+    lines = requirements_text([Contestant("a", url="http://h/v1", served_as="a")]).splitlines()
+    assert len(lines) == 2
+    assert "llama" not in lines[1]
+    assert lines[1].startswith("pytest-raq")
 
 
 def git(folder, *arguments):

@@ -28,7 +28,7 @@ _PULLING = tuple(
     re.compile(pattern)
     for pattern in (
         r" *- uses: actions/cache@v4.*\n +with:\n +path: models/.*\n(?: +.*raq-models-.*\n)+",
-        r" *- (?:run: )?raq models pull\n",
+        r" *- (?:run: )?raq models pull --all\n",
         r" *- key: raq-models.*\n +paths: .*\n",
         r" *stage\('Models'\) \{\n(?: {6,}.*\n)+? {4}\}\n",
     )
@@ -54,19 +54,27 @@ def requirements_text(models: Iterable[Contestant]) -> str:
 
     An accepted baseline belongs to the engine that answered, so that is pinned too.
     """
-    servers = {bool(model.url) for model in models}
-    extras = ",".join(
-        name
-        for name, is_needed in (("llama", servers != {True}), ("openai", True in servers))
-        if is_needed
-    )
+    models = tuple(models)
+    runs_here = any(not model.url for model in models)
+    needed = {
+        "llama": runs_here,
+        "hub": any(model.hub for model in models),
+        "openai": any(model.url for model in models),
+    }
+    extras = ",".join(name for name in _provided_extras() if needed.get(name))
     lines = [
         "# What the gate is run with; a newer llama-cpp-python is an upgrade to be gated, too.",
-        f"pytest-raq[{extras}]=={__version__}",
+        f"pytest-raq{f'[{extras}]' if extras else ''}=={__version__}",
+        *(_pin("llama-cpp-python") if runs_here else ()),
     ]
-    if servers != {True}:
-        lines += _pin("llama-cpp-python")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _provided_extras() -> list[str]:
+    try:
+        return metadata.metadata("pytest-raq").get_all("Provides-Extra") or []
+    except metadata.PackageNotFoundError:
+        return []
 
 
 def _pin(package: str) -> list[str]:
