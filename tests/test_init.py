@@ -347,6 +347,7 @@ def test_what_the_user_has_changed_is_kept(folder, init):
     assert code == 0
     assert "wrote suites/second.toml" in lines
     assert "kept  .github/workflows/raq.yml" in lines
+    assert "note: .gitignore stays as it is: add .raq/, where answers are kept" in lines
     assert (folder / "suites/test_suites.py").read_text() == "# mine\n"
     assert workflow.read_text().endswith("# mine\n")
 

@@ -71,7 +71,7 @@ def plan_project(choices: Choices) -> Plan:
     if choices.ci != "none":
         path, text = workflow(choices.ci, pulls=any(map(_is_too_large, written)))
         plan.files[path] = text.encode()
-    plan.notes += _notes(choices, written)
+    plan.notes += [*_notes(choices, written), *_ignoring(choices.folder)]
     used = [model.file for model in written if model.file and not _is_too_large(model)]
     used.append(Path(os.path.normpath(choices.folder / "suites" / choices.questions.source)))
     plan.beside += [
@@ -123,3 +123,13 @@ def _notes(choices: Choices, written: list[Contestant]) -> list[str]:
             " from: replace them by your own, the file says how"
         )
     return notes
+
+
+def _ignoring(folder: Path) -> list[str]:
+    """Return what to add to a ``.gitignore`` that is there already."""
+    try:
+        lines = (folder / ".gitignore").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    is_ignored = any(line.strip().strip("/") in {".raq", "**/.raq"} for line in lines)
+    return [] if is_ignored else [".gitignore stays as it is: add .raq/, where answers are kept"]
