@@ -145,7 +145,8 @@ def _shorten(text: str) -> str:
 
 def _place(loc: Sequence[int | str], kind: type[Settings]) -> str:
     """Return where an unknown key belongs, or which known one is near."""
-    word, *tables = str(loc[-1]), *loc[:-1]
+    # All items of a list of tables have the same keys.
+    word, *tables = str(loc[-1]), *(part for part in loc[:-1] if isinstance(part, str))
     here = next((keys for table, keys in _tables(kind) if table == _spell(tables)), [])
     if near := [key for key in here if key.casefold() == word.casefold()]:
         return f"; did you mean {near[0]!r}?"

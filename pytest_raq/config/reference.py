@@ -97,11 +97,13 @@ def _kind(kind: str) -> Iterator[str]:
     yield from _table(schema, schema["definitions"], "")
 
 
-def _table(table: Mapping[str, Any], definitions: Mapping[str, Any], where: str) -> Iterator[str]:
+def _table(
+    table: Mapping[str, Any], definitions: Mapping[str, Any], where: str, head: str = ""
+) -> Iterator[str]:
     """Yield the rows of a table, then those of the tables in it."""
     required = table.get("required", [])
-    if where:
-        yield f"### `[{where}]`\n\n{table.get('description', '')}\n"
+    if head:
+        yield f"### `{head}`\n\n{table.get('description', '')}\n"
     yield "| key | what | default | meaning |\n| :-- | :-- | :-- | :-- |"
     for key, item in table["properties"].items():
         default = "required" if key in required else _default(item)
@@ -113,7 +115,9 @@ def _table(table: Mapping[str, Any], definitions: Mapping[str, Any], where: str)
     for key, item in table["properties"].items():
         inner = _definition(item, definitions)
         if "properties" in inner:
-            yield from _table(inner, definitions, f"{where}.{key}".lstrip("."))
+            place = f"{where}.{key}".lstrip(".")
+            head = f"[[{place}]]" if item.get("type") == "array" else f"[{place}]"
+            yield from _table(inner, definitions, place, head)
 
 
 def _row(*cells: str) -> str:
@@ -139,25 +143,32 @@ def _default(item: Mapping[str, Any]) -> str:
 
 def _what(item: Mapping[str, Any], definitions: Mapping[str, Any], place: str) -> str:
     """Return the kind of a value in words."""
-    if item.get("type") == "array":
-        return f"list of {_plural(_what(item.get('items', {}), definitions, place))}"
     inner = _definition(item, definitions)
+    is_list = item.get("type") == "array"
     if "properties" in inner:
-        return f"table [`[{place}]`](#{place.replace('.', '')})"
+        head, noun = (f"[[{place}]]", "tables") if is_list else (f"[{place}]", "table")
+        return f"{noun} [`{head}`](#{place.replace('.', '')})"
+    if is_list:
+        return f"list of {_plural(_what(item.get('items', {}), definitions, place))}"
     if "anyOf" in inner:
-        return ", or ".join(_what(choice, definitions, place) for choice in inner["anyOf"])
+        return _one_of([_what(choice, definitions, place) for choice in inner["anyOf"]])
     if "enum" in inner:
         return " or ".join(f'`"{value}"`' for value in inner["enum"])
     if inner.get("type") == "object":
         values = inner.get("additionalProperties")
-        more = f" of {_plural(_what(values, definitions, place))}" if values else ""
-        return f"table{more}"
+        return f"table of {_plural(_what(values, definitions, place))}" if values else "table"
     bounds = " and ".join(f"{sign} {inner[key]:.15g}" for key, sign in _BOUNDS if key in inner)
     return f"{_WORDS.get(inner.get('type', ''), 'value')} {bounds}".rstrip()
 
 
-def _plural(word: str) -> str:
-    for one in ("text", "number", "table"):
-        if word == one or word.endswith(f" {one}"):
-            return f"{word}s"
-    return word
+def _one_of(words: list[str]) -> str:
+    *single, last = words
+    if last == f"list of {_plural(' or '.join(single))}":
+        last = "a list of these"
+    return " or ".join([*single, last])
+
+
+def _plural(words: str) -> str:
+    if " or " in words:
+        return f"values: {words}"
+    return f"{words}s" if words in {"text", "number", "whole number", "table"} else words

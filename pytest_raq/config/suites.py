@@ -58,12 +58,12 @@ class FilterSettings(Settings):
     columns: dict[str, Values] = Field(default_factory=dict)
     """Only rows with these values: column = value, or column = [values]."""
 
-    @field_validator("title", mode="before")
+    @field_validator("title", mode="before", json_schema_input_type=str | tuple[str, ...])
     @classmethod
     def _accept_title(cls, value: object) -> object:
         return _as_tuple(value)
 
-    @field_validator("columns", mode="before")
+    @field_validator("columns", mode="before", json_schema_input_type=dict[str, Value | Values])
     @classmethod
     def _accept_columns(cls, value: object) -> object:
         if not isinstance(value, dict):
