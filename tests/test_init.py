@@ -186,6 +186,15 @@ def test_the_questions_to_start_from_can_be_answered_from_their_passages(folder,
     assert "comment" in json.loads((folder / "suites/first.json").read_text(encoding="utf-8"))
 
 
+def test_questions_without_passages_are_asked_alone(folder, init, chat_gguf):
+    (folder / "q.csv").write_text("question,references\nWho wrote Emma?,Jane Austen\n")
+    model = f"tiny={chat_gguf}"
+    assert init("--model", model, "--model", READER, "--questions", "q.csv")[0] == 0
+    assert load_suite(folder / "suites", "q").dataset.source == "../q.csv"
+    for name in ("tiny", "reader-llama"):
+        assert not load_model(folder / "models", name).needs_passage
+
+
 def test_the_test_module_is_that_of_the_bundled_suites(folder, init):
     assert init("--model", READER)[0] == 0
     mine = (folder / "suites/test_suites.py").read_bytes()

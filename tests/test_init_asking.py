@@ -53,7 +53,7 @@ def test_every_question_has_a_default_but_the_model(ask):
     assert asked == [
         "Model: ",
         "Another model [none]: ",
-        "Questions, a SQuAD file [some to start from]: ",
+        "Questions, a file [some to start from]: ",
         "Name of the suite [first]: ",
         "Judge [reference]: ",
         "CI: github, gitlab, jenkins, none [github]: ",
@@ -83,7 +83,7 @@ def test_a_wrong_answer_is_told_and_asked_again(ask):
     assert len(asked) == len(said) + 1
     for told in (
         "  --model x.gguf: is no file, no definition in ",
-        "  --questions q.json: does not exist; give a SQuAD JSON file\n",
+        "  --questions q.json: does not exist; give a JSON, JSONL, CSV or Parquet file\n",
         "  'a/b' is no name of a suite: ",
         "  --judge refrence: no such judge; did you mean 'reference'?\n",
         "  'gitlb' is no CI that is known; did you mean 'gitlab'?\n",
@@ -98,7 +98,9 @@ def test_what_a_flag_says_is_not_asked(ask):
     assert len(asked) == 3
     code, _, out = ask(str(READER), "", flags=("--questions", "no.json"))
     assert code == 2
-    assert out.endswith("raq: --questions no.json: does not exist; give a SQuAD JSON file\n")
+    assert out.endswith(
+        "raq: --questions no.json: does not exist; give a JSON, JSONL, CSV or Parquet file\n"
+    )
 
 
 @pytest.mark.parametrize("how", [KeyboardInterrupt, EOFError])

@@ -48,7 +48,9 @@ def add_init_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
         " OWNER/REPO:Q4_K_M of a hub, or a definition that is there (repeatable)",
     )
     parser.add_argument(
-        "--questions", metavar="FILE", help="a SQuAD file (default: some to start from)"
+        "--questions",
+        metavar="FILE",
+        help="SQuAD or other JSON, JSONL, CSV or Parquet (default: some to start from)",
     )
     parser.add_argument(
         "--suite", metavar="NAME", help="the name of the suite (default: that of the questions)"

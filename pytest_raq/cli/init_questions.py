@@ -50,7 +50,7 @@ def ask_choices(options: argparse.Namespace, folder: Path) -> Choices:
     sys.stdout.write("A model: a GGUF file, the URL of an OpenAI-compatible server, a hub id\n")
     models = _ask_models(folder)
     questions = _ask(
-        "Questions, a SQuAD file",
+        "Questions, a file",
         options.questions,
         _STARTER,
         lambda text: _questions(text, folder),

@@ -26,12 +26,13 @@ MOST_IN_GIT = 50_000_000
 _TINY = 100_000_000
 """Bytes of a model that answers in milliseconds."""
 
-_PLAIN_MESSAGE = "{passage}\nQuestion: {question}"
-_PLAIN_PROMPT = _PLAIN_MESSAGE + "\nAnswer:"
-_CHAT_MESSAGE = (
+_PLAIN = "{passage}\nQuestion: {question}"
+_PLAIN_CLOSED_BOOK = "Question: {question}"
+_CHAT = (
     "Answer the question with as few words as possible, taken from the passage.\n\n"
     "Passage: {passage}\n\nQuestion: {question}"
 )
+_CHAT_CLOSED_BOOK = "Answer the question with as few words as possible.\n\nQuestion: {question}"
 
 
 def suite_text(choices: Choices) -> str:
@@ -92,7 +93,7 @@ def _model_lines(model: Contestant, choices: Choices) -> Iterator[str]:
     yield f"max_tokens = {MAX_TOKENS}"
     yield "temperature = 0.0  # greedy"
     yield "seed = 0"
-    yield from _prompt_lines(model)
+    yield from _prompt_lines(model, has_passages=choices.questions.passages > 0)
     if model.hub:
         yield ""
         yield "[source]  # raq models pull"
@@ -108,19 +109,20 @@ def _model_lines(model: Contestant, choices: Choices) -> Iterator[str]:
         yield 'api_key_env = "OPENAI_API_KEY"  # the variable that holds the key, if one is needed'
 
 
-def _prompt_lines(model: Contestant) -> Iterator[str]:
+def _prompt_lines(model: Contestant, *, has_passages: bool) -> Iterator[str]:
     template = model.header.chat_template if model.header else "role"
+    plain = _PLAIN if has_passages else _PLAIN_CLOSED_BOOK
     if "role" in template:
         yield 'prompt = "chat"  # with the chat template of the model'
-        yield f"chat_message = {_quote(_CHAT_MESSAGE)}"
+        yield f"chat_message = {_quote(_CHAT if has_passages else _CHAT_CLOSED_BOOK)}"
         return
     # A model that knows no roles continues a text: it stops at the end of a line.
     yield 'stop = ["\\n"]'
     if template:
         yield 'prompt = "chat"  # with the template of the file'
-        yield f"chat_message = {_quote(_PLAIN_MESSAGE)}"
+        yield f"chat_message = {_quote(plain)}"
     else:
-        yield f"prompt = {_quote(_PLAIN_PROMPT)}"
+        yield f"prompt = {_quote(f'{plain}{chr(10)}Answer:')}"
 
 
 def is_copied(file: Path, folder: Path) -> bool:

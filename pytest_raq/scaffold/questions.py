@@ -23,7 +23,8 @@ class Questions:
 
     ``source`` is what the suite says, relative to its folder. ``content`` is
     what to write there, or None where the file stays. ``longest`` counts the
-    UTF-8 bytes of the longest passage with its question.
+    UTF-8 bytes of the longest passage with its question; ``passages`` is 0 for
+    questions that are asked without.
     """
 
     source: str
@@ -50,7 +51,9 @@ def find_questions(text: str, folder: Path) -> Questions:
     except (RuntimeError, ValueError, OSError) as exc:
         raise DatasetError(f"--questions {text!r}: is not a path: {exc}") from exc
     if not text.strip() or not found:
-        raise DatasetError(f"--questions {text}: does not exist; give a SQuAD JSON file")
+        raise DatasetError(
+            f"--questions {text}: does not exist; give a JSON, JSONL, CSV or Parquet file"
+        )
     count, passages, longest = _measure(path)
     if path.is_relative_to(folder):
         source = Path(os.path.relpath(path, folder / "suites")).as_posix()
@@ -77,4 +80,5 @@ def _measure(path: Path) -> tuple[int, int, int]:
     """Return the number of questions and passages, and the longest prompt in bytes."""
     items = load_questions(DatasetSettings(source=str(path)), path.parent).questions
     longest = max(len(f"{item.passage}{item.question}".encode()) for item in items)
-    return len(items), len({item.cluster for item in items}), longest
+    passages = {item.passage for item in items if item.passage}
+    return len(items), len(passages), longest
