@@ -304,6 +304,9 @@ def test_a_name_leaves_the_quantization_out(folder, tiny_gguf, file, name):
             "two models would be called 'reader-llama': give one a name: --model NAME=FILE",
         ),
         ([READER, "--model", READER], "is a file; raq init needs a folder"),
+        (["--model", "\udcff.gguf"], "--model '\\udcff.gguf': is not a path"),
+        (["--model", READER, "--questions", "\udcff.csv"], "--questions '\\udcff.csv': is not a"),
+        (["\udcff", "--model", READER], "'\\udcff': is not a path"),
         ([], "which model? no GGUF file is in "),
     ],
 )

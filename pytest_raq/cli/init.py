@@ -88,6 +88,7 @@ def _init(options: argparse.Namespace) -> int:
 def _folder(folder: Path) -> Path:
     try:
         path = Path(os.path.normpath(folder.expanduser().absolute()))
+        str(path).encode()  # definitions are UTF-8, and name it
         is_wrong = path.exists() and not path.is_dir()
     except (OSError, RuntimeError, ValueError) as exc:
         raise ConfigError(f"{str(folder)!r}: is not a path: {exc}") from exc

@@ -116,9 +116,11 @@ def _find(text: str, folder: Path, name: str) -> Contestant:
 
 def _as_path(text: str) -> Path:
     try:
-        return Path(os.path.normpath(Path(text).expanduser().absolute()))
+        path = Path(os.path.normpath(Path(text).expanduser().absolute()))
+        str(path).encode()  # a definition is UTF-8, and names it
     except (RuntimeError, ValueError) as exc:
         raise ConfigError(f"--model {text!r}: is not a path: {exc}") from exc
+    return path
 
 
 def _from_file(path: Path, name: str) -> Contestant:

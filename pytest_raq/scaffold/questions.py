@@ -47,6 +47,7 @@ def find_questions(text: str, folder: Path) -> Questions:
     """
     try:
         path = Path(os.path.normpath(Path(text).expanduser().absolute()))
+        str(path).encode()  # a suite is UTF-8, and names it
         found = path.exists()
     except (RuntimeError, ValueError, OSError) as exc:
         raise DatasetError(f"--questions {text!r}: is not a path: {exc}") from exc

@@ -20,8 +20,11 @@ def write_atomically(path: Path, content: str | bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        if isinstance(content, str):
+            # Half of a surrogate pair, which a server may answer, is written as JSON escapes it.
+            content = content.encode(errors="backslashreplace")
         with os.fdopen(handle, "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes files that only their owner reads; a result is for everyone.
