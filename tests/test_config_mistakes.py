@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from pydantic import ValidationError
 
@@ -134,6 +136,12 @@ def test_what_is_wrong_with_the_whole_file_is_told_beside_its_keys(tmp_path, tex
 def test_a_folder_named_like_a_suite_is_told(tmp_path):
     (tmp_path / "s.toml").mkdir()
     with pytest.raises(ConfigError, match=r"s\.toml: is a folder; a suite is a file NAME\.toml$"):
+        load_suite(tmp_path, "s")
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "s.toml")
+    with pytest.raises(ConfigError, match=r"s\.toml: is not a regular file; a suite is a file"):
         load_suite(tmp_path, "s")
 
 

@@ -130,6 +130,8 @@ def read_toml(path: Path, noun: str, known: list[str]) -> dict[str, Any]:
 
 def _read_text(path: Path, noun: str, known: list[str]) -> str:
     try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ConfigError(f"{path}: is not a regular file; a {noun} is a file NAME.toml")
         with path.open("rb") as file:
             raw = file.read(_MOST_BYTES + 1)
     except FileNotFoundError as exc:
