@@ -13,6 +13,7 @@ from pytest_raq.pipeline import Resources, build_run
 from pytest_raq.pipeline.history import make_record, new_run_id
 from pytest_raq.report import suite_to_json
 from pytest_raq.session.contestants import Contestants, refuse_missing
+from pytest_raq.session.hints import refuse_unknown
 from pytest_raq.session.options import split_names
 from pytest_raq.store import ForgivingStore, write_atomically
 from pytest_raq.store.revisions import describe_commit
@@ -141,12 +142,7 @@ class Session:
         return suite.model_copy(update=updated)
 
     def _choose_models(self, suite: SuiteDefinition) -> tuple[str, ...]:
-        unknown = [name for name in self.options.models if name not in suite.models]
-        if unknown:
-            raise ConfigError(
-                f"--raq-models: suite {suite.name} has no model {unknown[0]!r};"
-                f" it has {', '.join(suite.models)}"
-            )
+        refuse_unknown("--raq-models", self.options.models, suite)
         return tuple(name for name in suite.models if name in self.options.models)
 
     def _open_store(self) -> ForgivingStore:
