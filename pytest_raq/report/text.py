@@ -33,6 +33,39 @@ def width(text: str) -> int:
     return len(text) + wide - combining
 
 
+def shorten(text: str, size: int) -> str:
+    """Return a text of at most ``size`` columns: where it is longer its middle is left out."""
+    if width(text) <= size:
+        return text
+    head, tail = (size - 1) - (size - 1) // 2, (size - 1) // 2
+    start = _cut(text, head)
+    end = _cut(text[::-1], tail)[::-1]
+    return f"{start}…{end}"
+
+
+def _cut(text: str, size: int) -> str:
+    """Return as much of the beginning of a text as fits ``size`` columns."""
+    while width(text) > size:
+        text = text[:size] if len(text) > size else text[:-1]
+    return text
+
+
+def wrap(text: str, size: int, *, first: str = "", others: str = "  ") -> list[str]:
+    """Break a text at blanks into lines of at most ``size`` columns.
+
+    ``first`` and ``others`` are what the lines begin with. A word that is too
+    long stays whole, so that a path can be copied.
+    """
+    lines, line = [], first
+    for word in text.split(" "):
+        if line.strip() and width(line) + 1 + width(word) > size:
+            lines.append(line)
+            line = others + word
+        else:
+            line += word if line in (first, others) and not line.strip() else f" {word}"
+    return [*lines, line]
+
+
 def columns(rows: Sequence[Sequence[str]], *, left: int = 1) -> list[str]:
     """Align rows of cells: the first ``left`` columns and the last to the left, others right."""
     if not rows:

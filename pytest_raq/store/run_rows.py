@@ -62,9 +62,11 @@ class Deliveries:
         """Note runs that are to be delivered."""
         rows = [(self._target, *key) for key in keys]
 
+        statement = f"INSERT OR IGNORE INTO {UNDELIVERED} VALUES (?, ?, ?)"  # noqa: S608
+
         def write(connection: sqlite3.Connection) -> None:
             connection.execute(_MAKE)
-            connection.executemany(f"INSERT OR IGNORE INTO {UNDELIVERED} VALUES (?, ?, ?)", rows)
+            connection.executemany(statement, rows)
 
         self._database.transaction(write)
 
