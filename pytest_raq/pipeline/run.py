@@ -125,6 +125,10 @@ class SuiteRun:
         """Return a model's answer to a question, or why there is none."""
         return self._answers[model].get(question_id)
 
+    def question(self, question_id: str) -> Question:
+        """Return a question by its id."""
+        return self._by_id[question_id]
+
     def was_told(self, failure: Failure) -> bool:
         """Whether a failure for the same reason was asked about before; remember it."""
         key = (failure.model, failure.reason)

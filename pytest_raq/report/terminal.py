@@ -90,8 +90,8 @@ def _model_row(model: ModelSummary, result: SuiteResult) -> tuple[str, ...]:
     verdict = result.verdicts.get(model.model)
     return (
         safe_text(model.model),
-        number(model.mean_rank) + _half_width(model.interval),
-        _rank_change(model, result),
+        mean_rank_text(model),
+        rank_change_text(model, result),
         number(model.exact_match),
         number(model.f1),
         number(model.words, 1),
@@ -106,13 +106,18 @@ def _word(decision: Decision) -> str:
     return decision.value.upper() if loud else decision.value
 
 
+def mean_rank_text(model: ModelSummary) -> str:
+    """Return a mean rank with half the width of its interval."""
+    return number(model.mean_rank) + _half_width(model.interval)
+
+
 def _half_width(interval: Interval | None) -> str:
     if interval is None or math.isnan(interval.low) or math.isnan(interval.high):
         return ""
     return f" ±{(interval.high - interval.low) / 2:.2f}"
 
 
-def _rank_change(model: ModelSummary, result: SuiteResult) -> str:
+def rank_change_text(model: ModelSummary, result: SuiteResult) -> str:
     """Return the change of the mean rank, which means something among the same models alone."""
     if result.baseline is None or result.baseline.models.keys() != result.models.keys():
         return "–"

@@ -1,6 +1,14 @@
 """A run of suites: options in, results out, without pytest."""
 
 from pytest_raq.session.options import SessionOptions, parse_swaps, split_names
+from pytest_raq.session.publishing import publish, publish_to_github
 from pytest_raq.session.session import Session
 
-__all__ = ["Session", "SessionOptions", "parse_swaps", "split_names"]
+__all__ = [
+    "Session",
+    "SessionOptions",
+    "parse_swaps",
+    "publish",
+    "publish_to_github",
+    "split_names",
+]

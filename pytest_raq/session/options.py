@@ -36,6 +36,8 @@ class SessionOptions:
     fresh: bool = False
     json_path: Path | None = None
     report_path: Path | None = None
+    markdown_path: Path | None = None
+    metrics_path: Path | None = None
 
     def describe(self) -> dict[str, str]:
         """Return what was typed and changes what is measured: option → value."""
