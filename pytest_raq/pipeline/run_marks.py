@@ -57,7 +57,7 @@ def _changed(run: RunRecord, known: dict[tuple[str, ...], str]) -> Iterator[RunM
                 told[kind, f"{before} → {value}"].append(model)
     for (kind, change), models in told.items():
         whose = "" if len(models) == len(run.provenance.models) > 1 else f" of {', '.join(models)}"
-        yield RunMark(kind, f"{kind.value}{whose} {change}")
+        yield RunMark(kind, f"{kind.value}{whose}: {change}")
     judge = run.provenance.judge
     yield from _change(known, MarkKind.JUDGE, f"{judge.name} {judge.prompt_sha256[:_DIGITS]}")
     yield from _change(known, MarkKind.QUESTIONS, run.provenance.fingerprint[:_DIGITS])
@@ -87,4 +87,4 @@ def _change(known: dict[tuple[str, ...], str], kind: MarkKind, value: str) -> It
     before = known.get((kind,))
     known[(kind,)] = value
     if before is not None and before != value:
-        yield RunMark(kind, f"{kind.value} {before.strip()} → {value.strip()}")
+        yield RunMark(kind, f"{kind.value}: {before.strip()} → {value.strip()}")

@@ -13,7 +13,8 @@ from pytest_raq.generation import Exchange, Sharing, memory_share
 from pytest_raq.plugin.checks import AnswerCheck, GateCheck, RankingCheck, SpeedCheck
 from pytest_raq.plugin.display import ProgressDisplay
 from pytest_raq.plugin.workers import EXCHANGE
-from pytest_raq.report import Style, suite_lines
+from pytest_raq.report import Line, Style, suite_lines
+from pytest_raq.report.text import fold
 from pytest_raq.session import (
     Session,
     SessionOptions,
@@ -183,20 +184,25 @@ class PluginState:
         """Print the summary of every suite that ran."""
         if self._config.option.collectonly or self._is_worker:
             return
-        if not (self._results or self._told or self._problems):
-            return
-        reporter.section("relative answer quality")
-        for index, result in enumerate(self._results):
-            if index:
-                reporter.write_line("")
-            for line in suite_lines(result):
-                reporter.write_line(line.text, **_MARKUP[line.style])
-        for text in self._told:
-            reporter.write_line(text)
-        for text in self._problems:
-            reporter.write_line(f"ERROR: {text}", red=True)
+        size = reporter._tw.fullwidth  # noqa: SLF001 - the width is known nowhere else
+        lines = self._summary(size)
+        if reporter.isatty:  # a terminal would break lines in the middle of a word
+            lines = [Line(part, line.style) for line in lines for part in fold(line.text, size)]
+        if lines:
+            reporter.section("relative answer quality")
+        for line in lines:
+            reporter.write_line(line.text, **_MARKUP[line.style])
         for text in self._commands:
             reporter.write_line(text)
+
+    def _summary(self, size: int) -> list[Line]:
+        """Return all lines; only tables are fitted to the size."""
+        lines: list[Line] = []
+        for result in self._results:
+            found = suite_lines(result, size=size, verbosity=self._config.get_verbosity())
+            lines += [Line(""), *found] if lines and found else found
+        lines += map(Line, self._told)
+        return lines + [Line(f"ERROR: {text}", Style.RED) for text in self._problems]
 
     def close(self) -> None:
         """Close everything, however the run ended."""

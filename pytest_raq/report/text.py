@@ -83,6 +83,29 @@ def columns(rows: Sequence[Sequence[str]], *, left: int = 1) -> list[str]:
     return lines
 
 
+def fitted(rows: Sequence[Sequence[str]], size: int) -> list[list[str]]:
+    """Align rows of cells within ``size`` columns and return the lines of each row.
+
+    Where that is too narrow the first cell of each row, a name, gets a line of
+    its own above the others.
+    """
+    lines = columns(rows)
+    if all(width(line) <= size for line in lines):
+        return [[line] for line in lines]
+    below = columns([("", *row[1:]) for row in rows])
+    names = ["", *(shorten(row[0], size) for row in rows[1:])]  # a heading needs no name
+    return [[name, line] if name else [line] for name, line in zip(names, below, strict=True)]
+
+
+def fold(text: str, size: int) -> list[str]:
+    """Break a line at blanks where it is longer than ``size``, further indented from then on."""
+    if width(text) <= size:
+        return [text]
+    plain = text.lstrip(" ")
+    indent = " " * (len(text) - len(plain))
+    return wrap(plain, size, first=indent, others=f"{indent}  ")
+
+
 def number(value: float | None, decimals: int = 2, *, sign: bool = False) -> str:
     """Return a number with a true minus sign; ``–`` where there is none."""
     if value is None or math.isnan(value):

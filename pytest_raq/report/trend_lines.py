@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 WIDTH = 80
 SHOWN_RUNS = 10
 _SPARK = 30
-_NAME = 30
 _VERDICT = 50
 
 LETTERS = {
@@ -59,14 +58,18 @@ def _trends(history: SuiteHistory) -> Iterator[str]:
         yield "no run measured a model in full"
         return
     count = len(history.runs)
-    rows = [("", "first", "last", "change", "trend")]
-    for model, trends in groupby(history.trends, key=lambda trend: trend.model):
-        rows.append((shorten(safe_text(model), _NAME), "", "", "", ""))
-        rows += [_row(trend, count) for trend in trends]
-    if marked := mark_line(history.marks, LETTERS, count, _SPARK):
-        rows.append(("marks", "", "", "", marked))
-    yield from columns(rows)
+    marked = mark_line(history.marks, LETTERS, count, _SPARK)
+    rows = [_row(trend, count) for trend in history.trends]
+    heading, *lines = columns(
+        [("", "first", "last", "change", "trend"), *rows, ("marks", "", "", "", marked)]
+    )
+    yield heading
+    for place, trend in enumerate(history.trends):
+        if place == 0 or history.trends[place - 1].model != trend.model:
+            yield shorten(safe_text(trend.model), WIDTH)
+        yield lines[place]
     if marked:
+        yield lines[-1]
         used = {kind: letter for kind, letter in LETTERS.items() if letter in marked}
         yield from wrap(", ".join(f"{letter} {kind}" for kind, letter in used.items()), WIDTH)
     yield from _incomparable(history)

@@ -77,6 +77,8 @@ def _segment(
     if len(series) < 2 * MIN_SEGMENT or not np.ptp(series):
         return
     split = _best_split(series)
+    if _is_cut_short(series, split):
+        return
     p_value = _permutation_p(series, alpha, rng)
     if p_value > alpha:
         return
@@ -85,15 +87,26 @@ def _segment(
     yield from _segment(series[split:], start + split, alpha, rng)
 
 
-def _explained(rows: Floats) -> Floats:
+def _is_cut_short(series: Floats, split: int) -> bool:
+    """Whether the true place of a split is nearer to an end than a segment is long.
+
+    What stands there, one or two runs, is not a level yet.
+    """
+    if MIN_SEGMENT < split < len(series) - MIN_SEGMENT:
+        return False
+    explained = _explained(series[np.newaxis], 1)[0]
+    return bool(explained.max() > explained[split - 1] * (1 + _SLACK))
+
+
+def _explained(rows: Floats, least: int = MIN_SEGMENT) -> Floats:
     """Return, for each row and split, the sum of squares between its two sides.
 
-    Rows × splits; split j has ``MIN_SEGMENT + j`` values on its left. The sum of
+    Rows × splits; split j has ``least + j`` values on its left. The sum of
     squares within is what is left of a total that no permutation changes, so
     ordering by this is ordering by the likelihood ratio.
     """
     size = rows.shape[1]
-    left = np.arange(MIN_SEGMENT, size - MIN_SEGMENT + 1)
+    left = np.arange(least, size - least + 1)
     sums = np.cumsum(rows - rows.mean(axis=1, keepdims=True), axis=1)[:, left - 1]
     explained: Floats = sums**2 * (size / (left * (size - left)))
     return explained
