@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import json
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -20,6 +21,7 @@ HOSTILE = (
     "</details></code><script>alert(1)</script> [x](http://evil) ![y](z) @all | `` ` ``\n"
     "## heading\x1b[31mred\x00\u202e]]> &amp; \" ' \ud800 ::error::x"
 )
+LONG = "x" * 100_000
 
 
 @pytest.fixture
@@ -27,21 +29,51 @@ def project(pytester):
     return Project(pytester)
 
 
-def regressed(project, answer="wrong", *options):
+class Folder:
+    """What a project needs of pytester, for one that several tests look at."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def run(self, *options):
+        command = [sys.executable, "-m", "pytest", "suites", "--raq-fresh", *options]
+        return subprocess.run(command, cwd=self.path, capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    """Return files and output of a run with a regression, and of one with hostile answers."""
+    folder = Folder(tmp_path_factory.mktemp("published"))
+    project = Project(folder)
+    folder.run("--raq-update")
+    project.replies({"second": {f"q{number}": "wrong" for number in range(14)}})
+    told = folder.run(
+        *("--raq-markdown", "comment.md", "--raq-metrics", "metrics.txt", "--junit-xml", "run.xml")
+    )
+    project.replies({"second": {f"q{n}": HOSTILE for n in range(14)}, "first": {"q1": LONG}})
+    folder.run(
+        *("-n", "1", "-k", "not speed"),
+        *("--raq-markdown", "hostile.md", "--junit-xml", "hostile.xml"),
+    )
+    names = ("comment.md", "metrics.txt", "run.xml", "hostile.md", "hostile.xml")
+    files = {name: (folder.path / name).read_text(encoding="utf-8") for name in names}
+    return {**files, "stdout": told.stdout}
+
+
+def regressed(project):
     """Run a suite whose second model answers otherwise than accepted."""
     project.accept()
-    project.replies({"second": {f"q{number}": answer for number in range(14)}})
-    return project.run(*options)
+    project.worse("second")
+    return project.run()
 
 
 def read(project, name):
     return (project.root / name).read_text(encoding="utf-8")
 
 
-def test_markdown_has_the_table_first_and_the_worst_questions_folded(project):
-    told = regressed(project, "wrong", "--raq-markdown", "comment.md")
-    told.stdout.fnmatch_lines(["Markdown written to *comment.md"])
-    lines = read(project, "comment.md").splitlines()
+def test_markdown_has_the_table_first_and_the_worst_questions_folded(published):
+    assert "\nMarkdown written to comment.md\n" in published["stdout"]
+    lines = published["comment.md"].splitlines()
     assert lines[:6] == [
         "<!-- pytest-raq -->",
         "### `small`: 1 regression, 1 pass",
@@ -95,14 +127,13 @@ def test_a_file_that_cannot_be_written_is_told_and_fails(project):
     assert told.ret == 1
 
 
-def test_hostile_answers_are_text_in_markdown(project):
-    regressed(project, HOSTILE.replace("\ud800", ""), "--raq-markdown", "comment.md")
-    text = read(project, "comment.md")
+def test_hostile_answers_are_text_in_markdown(published):
+    text = published["hostile.md"]
     assert not set("\x1b\x00\u202e") & set(text)
-    for line in text.splitlines():
-        if "alert(1)" in line:
-            assert line.startswith("  - today: ```</details>")
-            assert line.endswith("```")
+    hostile = [line for line in text.splitlines() if "alert(1)" in line]
+    assert len(hostile) == 10
+    assert all(line.startswith("  - today: ```</details>") for line in hostile)
+    assert all(line.endswith("```") for line in hostile)
     assert "\n## heading" not in text
 
 
@@ -131,20 +162,16 @@ def test_no_suite_is_said_too():
     assert run_markdown([]) == "<!-- pytest-raq -->\nNo suite was run.\n"
 
 
-def properties(project, *options):
+def properties(text):
     """Return the properties of each test by its name."""
-    project.run("--junit-xml", "junit.xml", *options)
-    root = ET.fromstring((project.root / "junit.xml").read_bytes())  # noqa: S314
     return {
         case.get("name"): {item.get("name"): item.get("value") for item in case.iter("property")}
-        for case in root.iter("testcase")
+        for case in ET.fromstring(text).iter("testcase")  # noqa: S314 - our own
     }
 
 
-def test_each_test_has_its_properties(project):
-    project.accept()
-    project.replies({"second": {f"q{number}": "wrong" for number in range(14)}})
-    found = properties(project)
+def test_each_test_has_its_properties(published):
+    found = properties(published["run.xml"])
     assert found["test_answer[small-second-q0]"] == {
         "raq_suite": "small",
         "raq_model": "second",
@@ -174,25 +201,15 @@ def test_each_test_has_its_properties(project):
 
 def test_a_failure_has_its_reason_as_a_property(project):
     project.replies({"first": {"q0": None}})
-    found = properties(project)
+    project.run("--junit-xml", "run.xml", "-k", "first and q0")
+    found = properties(read(project, "run.xml"))
     assert found["test_answer[small-first-q0]"]["raq_failure"] == "scripted failure"
     assert "raq_answer" not in found["test_answer[small-first-q0]"]
-    assert "q0" not in found["test_ranking[small-q0]"].get("raq_missing", "no")
 
 
-def test_properties_reach_the_report_of_a_distributed_run(project):
-    project.accept()
-    project.pytester.runpytest_subprocess(
-        "suites", "-n", "1", "-k", "not speed", "--junit-xml", "junit.xml"
-    )
-    root = ET.fromstring((project.root / "junit.xml").read_bytes())  # noqa: S314
-    assert sum(item.get("name") == "raq_answer" for item in root.iter("property")) == 40
-
-
-def test_hostile_and_long_answers_are_valid_xml(project):
-    project.replies({"first": {"q0": HOSTILE.replace("\ud800", ""), "q1": "x" * 100_000}})
-    found = properties(project)
-    shown = found["test_answer[small-first-q0]"]["raq_answer"]
+def test_hostile_and_long_answers_are_valid_xml(published):
+    found = properties(published["hostile.xml"])
+    shown = found["test_answer[small-second-q0]"]["raq_answer"]
     assert "<script>alert(1)</script>" in shown
     assert not set("\x1b\x00\u202e") & set(shown)
     assert len(found["test_answer[small-first-q1]"]["raq_answer"]) == LIMIT
@@ -240,10 +257,9 @@ def families(text):
     return {family.name: family for family in text_string_to_metric_families(text)}
 
 
-def test_metrics_are_valid_openmetrics(project):
-    told = regressed(project, "wrong", "--raq-metrics", "metrics.txt")
-    told.stdout.fnmatch_lines(["metrics written to *metrics.txt"])
-    text = read(project, "metrics.txt")
+def test_metrics_are_valid_openmetrics(published):
+    assert "\nmetrics written to metrics.txt\n" in published["stdout"]
+    text = published["metrics.txt"]
     assert text.endswith("\n# EOF\n")
     found = families(text)
     assert found["raq_time_to_first_token_seconds"].unit == "seconds"
@@ -278,8 +294,3 @@ def test_labels_are_escaped_and_what_was_not_measured_has_no_sample():
     assert found["raq_answered"].samples[0].labels["model"] == 'a"b\\c⏎d�'
     assert found["raq_run_timestamp_seconds"].samples[0].value == 1.5
     assert families(run_metrics([], time=0.0)).keys() >= {"raq_questions"}
-
-
-def test_the_json_is_as_before(project):
-    project.accept()
-    assert json.loads(json.dumps(project.results()))["verdicts"]["first"]["verdict"] == "pass"

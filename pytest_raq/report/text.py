@@ -18,8 +18,10 @@ def safe_text(text: str, limit: int = 160) -> str:
     Escape sequences, bidirectional overrides and other invisible characters
     are replaced, so that an answer cannot write to the terminal.
     """
-    shown = "".join(_SHOWN_CONTROLS.get(char, "�") if _is_control(char) else char for char in text)
-    return shown if len(shown) <= limit else shown[: limit - 1].rstrip() + "…"
+    shown = "".join(
+        _SHOWN_CONTROLS.get(char, "�") if _is_control(char) else char for char in text[:limit]
+    )
+    return shown if len(text) <= limit else shown[: limit - 1].rstrip() + "…"
 
 
 def _is_control(char: str) -> bool:
