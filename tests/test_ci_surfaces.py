@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -29,35 +27,26 @@ def project(pytester):
     return Project(pytester)
 
 
-class Folder:
-    """What a project needs of pytester, for one that several tests look at."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def run(self, *options):
-        command = [sys.executable, "-m", "pytest", "suites", "--raq-fresh", *options]
-        return subprocess.run(command, cwd=self.path, capture_output=True, text=True, check=False)
+_PUBLISHED = {}
+"""Made once: several tests look at the same files."""
 
 
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
+@pytest.fixture
+def published(project):
     """Return files and output of a run with a regression, and of one with hostile answers."""
-    folder = Folder(tmp_path_factory.mktemp("published"))
-    project = Project(folder)
-    folder.run("--raq-update")
-    project.replies({"second": {f"q{number}": "wrong" for number in range(14)}})
-    told = folder.run(
-        *("--raq-markdown", "comment.md", "--raq-metrics", "metrics.txt", "--junit-xml", "run.xml")
-    )
-    project.replies({"second": {f"q{n}": HOSTILE for n in range(14)}, "first": {"q1": LONG}})
-    folder.run(
-        *("-n", "1", "-k", "not speed"),
-        *("--raq-markdown", "hostile.md", "--junit-xml", "hostile.xml"),
-    )
-    names = ("comment.md", "metrics.txt", "run.xml", "hostile.md", "hostile.xml")
-    files = {name: (folder.path / name).read_text(encoding="utf-8") for name in names}
-    return {**files, "stdout": told.stdout}
+    if not _PUBLISHED:
+        project.accept()
+        project.worse("second")
+        told = project.run(
+            *("--raq-markdown", "comment.md", "--raq-metrics", "metrics.txt"),
+            *("--junit-xml", "run.xml"),
+        )
+        project.replies({"second": {f"q{n}": HOSTILE for n in range(14)}, "first": {"q1": LONG}})
+        project.run("--raq-markdown", "hostile.md", "--junit-xml", "hostile.xml")
+        names = ("comment.md", "metrics.txt", "run.xml", "hostile.md", "hostile.xml")
+        _PUBLISHED.update({name: read(project, name) for name in names})
+        _PUBLISHED["stdout"] = told.stdout.str()
+    return _PUBLISHED
 
 
 def regressed(project):
