@@ -58,13 +58,13 @@ def wrap(text: str, size: int, *, first: str = "", others: str = "  ") -> list[s
     ``first`` and ``others`` are what the lines begin with. A word that is too
     long stays whole, so that a path can be copied.
     """
-    lines, line = [], first
+    lines, line, is_empty = [], first, True
     for word in text.split(" "):
-        if line.strip() and width(line) + 1 + width(word) > size:
+        if not is_empty and width(line) + 1 + width(word) > size:
             lines.append(line)
-            line = others + word
-        else:
-            line += word if line in (first, others) and not line.strip() else f" {word}"
+            line, is_empty = others, True
+        line += word if is_empty else f" {word}"
+        is_empty = False
     return [*lines, line]
 
 
