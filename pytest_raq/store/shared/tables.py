@@ -23,7 +23,6 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
-    String,
     Table,
     Text,
     inspect,
@@ -49,11 +48,11 @@ HISTORY = Table("raq_history", _METADATA, Column("format", Integer, primary_key=
 RUNS = Table(
     "raq_runs",
     _METADATA,
-    Column("id", String(64), primary_key=True),
-    Column("suite", String(256), primary_key=True),
-    Column("time", String(32), nullable=False),
-    Column("state", String(16), nullable=False),
-    Column("git_commit", String(64), nullable=False),
+    Column("id", Text, primary_key=True),
+    Column("suite", Text, primary_key=True),
+    Column("time", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("git_commit", Text, nullable=False),
     Column("accepted", Boolean, nullable=False),
     Column("payload", Text, nullable=False),
     Index("raq_runs_by_time", "suite", "time"),
@@ -62,9 +61,9 @@ RUNS = Table(
 MODELS = Table(
     "raq_run_models",
     _METADATA,
-    Column("run", String(64), primary_key=True),
-    Column("suite", String(256), primary_key=True),
-    Column("model", String(256), primary_key=True),
+    Column("run", Text, primary_key=True),
+    Column("suite", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
     *(
         Column(name, Text if name == "verdict" else Double, nullable=name != "verdict")
         for name in FIGURES
