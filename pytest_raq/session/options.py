@@ -55,7 +55,12 @@ class SessionOptions:
 
     def refuse_unwritable(self) -> None:
         """ConfigError when a file that is to be written could not be one, before a long run."""
-        for option, path in (("--raq-json", self.json_path), ("--raq-report", self.report_path)):
+        for option, path in (
+            ("--raq-json", self.json_path),
+            ("--raq-report", self.report_path),
+            ("--raq-markdown", self.markdown_path),
+            ("--raq-metrics", self.metrics_path),
+        ):
             if path is not None and path.is_dir():
                 raise ConfigError(f"{option} {path}: is a folder; give a file")
 
