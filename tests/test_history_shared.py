@@ -153,6 +153,7 @@ def test_a_newer_format_is_left_as_it_is(url):
 def test_columns_that_an_older_version_did_not_know_are_added(url):
     put(url, run(0))
     execute(url, "ALTER TABLE raq_run_models DROP COLUMN f1")
+    assert [item.models["m"].f1 for item in kept(url)] == [None]
     put(url, run(1))
     assert [item.models["m"].f1 for item in kept(url)] == [0.8, None]
 

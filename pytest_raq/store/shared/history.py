@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pytest_raq.store.run_rows import RunKey
     from pytest_raq.store.shared.place import HistoryPlace
 
+_RunRows = tuple["RunKey", str, list[tuple[object, ...]]]
+"""A run's key, its payload, and a row of figures a model."""
+
 CONNECT_SECONDS = 5
 """How long a server may take to answer; a host of several addresses that long for each."""
 
@@ -57,9 +60,7 @@ class SharedHistory:
         if self.place.is_sqlite and not Path(str(self.place.url.database)).exists():
             raise self._error("does not exist; the first run that is delivered makes it")
         with self._transaction(writes=False) as connection:
-            keys = _late_keys(connection, suite, last) if self._is_ready else []
-            chunks = (keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK))
-            found = [row for chunk in chunks for row in _read(connection, chunk)]
+            found = list(self._find(connection, suite, last))
         for (run, of), payload, figures in found:
             try:
                 yield rows.run_from(rows.parse_payload(payload), figures)
@@ -67,6 +68,24 @@ class SharedHistory:
                 self.notices.append(
                     f"the run {run} of {of} in {self.place.shown} cannot be read by this version"
                 )
+
+    def _find(self, connection: Connection, suite: str, last: int | None) -> Iterator[_RunRows]:
+        from pytest_raq.store.shared import tables
+
+        if not self._exists(connection):
+            return
+        keys = _late_keys(connection, suite, last)
+        known = tables.known_figures(connection)
+        for start in range(0, len(keys), _CHUNK):
+            yield from _read(connection, keys[start : start + _CHUNK], known)
+
+    def _exists(self, connection: Connection) -> bool:
+        from pytest_raq.store.shared import tables
+
+        try:
+            return tables.exist(connection)
+        except StoreError as exc:
+            raise self._error(str(exc)) from exc
 
     def close(self) -> None:
         """End all connections."""
@@ -101,15 +120,11 @@ class SharedHistory:
             connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
         else:
             connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{_STATEMENT_SECONDS}s'")
-        if self._is_ready:
+        if not writes or self._is_ready:
             return
-        try:
-            self._is_ready = tables.is_ready(connection)
-            if writes and not self._is_ready:
-                tables.prepare(connection)
-                self._is_ready = True
-        except StoreError as exc:
-            raise self._error(str(exc)) from exc
+        if not self._exists(connection) or not tables.is_ready(connection):
+            tables.prepare(connection)
+        self._is_ready = True
 
     def _error(self, why: str) -> StoreError:
         return StoreError(f"history {self.place.shown}: {self.place.hide(why)}")
@@ -186,10 +201,8 @@ def _late_keys(connection: Connection, suite: str, last: int | None) -> list[Run
     return [(run, of) for run, of, number in found if last is None or number <= last]
 
 
-def _read(
-    connection: Connection, keys: Sequence[RunKey]
-) -> list[tuple[RunKey, str, list[tuple[object, ...]]]]:
-    """Return the rows of runs in the order of their keys: key, payload, figures."""
+def _read(connection: Connection, keys: Sequence[RunKey], known: tuple[str, ...]) -> list[_RunRows]:
+    """Return the rows of runs in the order of their keys; figures that are not known are None."""
     from sqlalchemy import select, tuple_
 
     from pytest_raq.store.shared.tables import MODELS, RUNS
@@ -202,10 +215,11 @@ def _read(
         )
     }
     figures: dict[RunKey, list[tuple[object, ...]]] = {key: [] for key in payloads}
-    columns = [MODELS.c[name] for name in ("run", "suite", "model", *FIGURES)]
+    columns = [MODELS.c[name] for name in ("run", "suite", "model", *known)]
     of_runs = tuple_(MODELS.c.run, MODELS.c.suite).in_(keys)
-    for run, suite, *row in connection.execute(select(*columns).where(of_runs)):
-        figures[run, suite].append(tuple(row))
+    for run, suite, model, *row in connection.execute(select(*columns).where(of_runs)):
+        values = dict(zip(known, row, strict=True))
+        figures[run, suite].append((model, *map(values.get, FIGURES)))
     return [(key, payloads[key], figures[key]) for key in keys if key in payloads]
 
 

@@ -72,13 +72,12 @@ MODELS = Table(
 )
 
 
-def is_ready(connection: Connection) -> bool:
-    """Whether the tables are there and have all columns; nothing is changed.
+def exist(connection: Connection) -> bool:
+    """Whether the tables are there; nothing is changed.
 
     StoreError when a newer version made them.
     """
-    found = inspect(connection)
-    if not found.has_table(HISTORY.name):
+    if not inspect(connection).has_table(HISTORY.name):
         return False
     formats = connection.execute(select(HISTORY.c.format)).scalars().all()
     newest = max(formats, default=0)
@@ -86,7 +85,18 @@ def is_ready(connection: Connection) -> bool:
         raise StoreError(
             f"its format is {newest}, this version knows up to {FORMAT}: use the newer pytest-raq"
         )
-    return bool(formats) and not _missing_columns(connection)
+    return bool(formats)
+
+
+def is_ready(connection: Connection) -> bool:
+    """Whether the tables are there and have a column for each figure."""
+    return exist(connection) and not _missing_columns(connection)
+
+
+def known_figures(connection: Connection) -> tuple[str, ...]:
+    """Return the figures that have a column: an older version may have made the table."""
+    missing = {column.name for column in _missing_columns(connection)}
+    return tuple(name for name in FIGURES if name not in missing)
 
 
 def prepare(connection: Connection) -> None:
