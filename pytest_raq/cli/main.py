@@ -10,6 +10,7 @@ from pytest_raq import __version__
 from pytest_raq.cli.baseline import add_baseline_command
 from pytest_raq.cli.engine import add_engine_command
 from pytest_raq.cli.exit_codes import ExitCode
+from pytest_raq.cli.history import add_history_command
 from pytest_raq.cli.init import add_init_command
 from pytest_raq.cli.judge import add_judge_command
 from pytest_raq.cli.ladder import add_ladder_command
@@ -65,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     add_baseline_command(commands)
     add_power_command(commands)
     add_judge_command(commands)
+    add_history_command(commands)
     add_store_command(commands)
     add_quantize_command(commands)
     add_ladder_command(commands)

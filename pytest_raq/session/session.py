@@ -13,6 +13,7 @@ from pytest_raq.pipeline import Resources, build_run
 from pytest_raq.pipeline.history import make_record, new_run_id
 from pytest_raq.report import suite_to_json
 from pytest_raq.session.contestants import Contestants, refuse_missing
+from pytest_raq.session.delivery import deliver_to_team
 from pytest_raq.session.hints import refuse_unknown
 from pytest_raq.session.options import split_names
 from pytest_raq.store import ForgivingStore, write_atomically
@@ -193,6 +194,7 @@ class Session:
         store, run_id = self._open_store(), new_run_id()
         before = store.notices
         commit = describe_commit(self.options.suites_folder)
+        records = []
         for run in done:
             result = run.result()
             record = make_record(
@@ -204,10 +206,12 @@ class Session:
                 options=self.options.describe(),
                 reason=self.options.reason,
             )
-            self._kept.append(record)
+            records.append(record)
             store.put_run(record)
             store.put_result(run_id, record.suite, suite_to_json(result))
-        return [notice for notice in store.notices if notice not in before]
+        self._kept += records
+        told = deliver_to_team(store, records)
+        return [*(notice for notice in store.notices if notice not in before), *told]
 
     def _write_json(self, path: Path) -> None:
         suites = {run.suite.name: suite_to_json(run.result()) for run in self.runs}
