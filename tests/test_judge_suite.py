@@ -9,7 +9,7 @@ import httpcore2  # noqa: F401 - pytester forgets what was imported in a run
 import openai._base_client
 import pytest
 from openai_server import chat, error, rank_by, serving, shown, stream
-from projects import Project
+from projects import SUITE, Project
 
 from pytest_raq.cli import main
 from pytest_raq.judging.prompt import make_prompt
@@ -38,6 +38,8 @@ def environment(monkeypatch):
 @pytest.fixture
 def project(pytester):
     project = Project(pytester)
+    # The judge here knows one word; whether it may be believed is tested elsewhere.
+    project.write("suites/small.toml", f"{SUITE}[gate]\nmin_judge_accuracy = 0\n")
     project.worse("second", 14)
     return project
 
@@ -269,13 +271,14 @@ def write_judge(folder, url, settings=""):
 
 def test_raq_rank_lets_a_model_judge_and_keeps_what_it_says(answers, server, capsys):
     write_judge(answers, server.url)
-    assert main(["rank", "answers.jsonl", "--judge", "gpt"]) == 0
+    command = ["rank", "answers.jsonl", "--judge", "gpt", "--min-judge-accuracy", "0"]
+    assert main(command) == 0
     out = capsys.readouterr().out
     assert "x      1.00 ±0.00" in out
     assert out.endswith("judge gpt: 7 calls, 770 tokens\n")
-    assert main(["rank", "answers.jsonl", "--judge", "gpt"]) == 0
+    assert main(command) == 0
     assert len(server.requests) == 7
-    assert main(["rank", "answers.jsonl", "--judge", "gpt", "--fresh"]) == 0
+    assert main([*command, "--fresh"]) == 0
     assert len(server.requests) == 14
     (count,) = sqlite3.connect(".raq/store.db").execute("select count(*) from verdicts").fetchone()
     assert count == 6

@@ -152,12 +152,12 @@ def test_keys_tell_chats_apart_and_keep_those_of_earlier_versions(model):
         (
             'messages = [{ role = "user", file = "p.txt" }]',
             {"p.txt": "{q}"},
-            "messages.0.file: FOLDER/p.txt knows {passage} and {question}, not {q}",
+            "messages[0].file: FOLDER/p.txt knows {passage} and {question}, not {q}",
         ),
         (
             'messages = [{ role = "user", content = "{q}" }]',
             {},
-            "messages.0.content: knows {passage} and {question}, not {q}",
+            "messages[0].content: knows {passage} and {question}, not {q}",
         ),
         (
             'messages = [{ role = "system", content = "{question}" }]',
@@ -167,17 +167,17 @@ def test_keys_tell_chats_apart_and_keep_those_of_earlier_versions(model):
         (
             'messages = [{ role = "user" }]',
             {},
-            "messages.0: needs either content or file",
+            "messages[0]: needs either content or file",
         ),
         (
             'messages = [{ role = "usr", content = "{question}" }]',
             {},
-            "messages.0.role: input should be 'system', 'user' or 'assistant' (got 'usr')",
+            "messages[0].role: should be 'system', 'user' or 'assistant' (got 'usr')",
         ),
         (
             'messages = [{ rule = "user", content = "{question}" }]',
             {},
-            "messages.0.role is missing; unknown key messages.0.rule; did you mean 'role'?",
+            "messages[0].role is missing; unknown key messages[0].rule; did you mean 'role'?",
         ),
     ],
 )
@@ -214,7 +214,7 @@ def test_a_suite_gives_every_model_its_prompt(model, suite):
         ('file = "p.txt"', "prompt.file: FOLDER/p.txt cannot be read: No such file or directory"),
         (
             'messages = [{ role = "user", file = "p.txt" }]',
-            "prompt.messages.0.file: FOLDER/p.txt cannot be read: No such file or directory",
+            "prompt.messages[0].file: FOLDER/p.txt cannot be read: No such file or directory",
         ),
         ('tempalte = "x"', "unknown key prompt.tempalte; did you mean 'template'?"),
     ],
@@ -336,6 +336,16 @@ def test_the_messages_to_a_server_are_shown_without_asking_it(show):
     )
     assert out.splitlines()[2] == "[user]"
     assert "Passage: x" in out
+
+
+def test_a_plain_text_to_a_server_is_shown_as_it_is(project, show):
+    path = project / "models/server.toml"
+    path.write_text('prompt = "{question} {passage}"\n' + path.read_text())
+    code, out, _ = show("--model", "server", "--question", "q2")
+    assert (code, out.splitlines()[2:]) == (0, ["in? x"])
+    found = json.loads(show("--model", "server", "--question", "q2", "--json", "-")[1])
+    assert (found["chat"], found["messages"], found["text"]) == (False, [], "in? x")
+    assert found["tokens"] is None
 
 
 def test_a_prompt_that_does_not_fit_is_told(project, show):

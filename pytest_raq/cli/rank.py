@@ -6,17 +6,27 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.exit_codes import ExitCode
+from pytest_raq.cli.exit_codes import verdict_code
 from pytest_raq.cli.gate_options import add_gate_options, gate_settings
 from pytest_raq.cli.output import add_json_option, add_store_option, write_result
 from pytest_raq.errors import ConfigError, JudgeError
 
 if TYPE_CHECKING:
     from pytest_raq.config import GateSettings
+    from pytest_raq.judging import Judge
     from pytest_raq.pipeline.answers_file import AnswerTable
     from pytest_raq.records import QuestionSet, SuiteResult
 
-GATE_OPTIONS = ("alpha", "margin", "min_effect", "max_f1_drop", "max_missing", "inconclusive")
+GATE_OPTIONS = (
+    "alpha",
+    "margin",
+    "min_effect",
+    "max_f1_drop",
+    "max_missing",
+    "min_judge_accuracy",
+    "min_judges",
+    "inconclusive",
+)
 """The settings of a suite's ``[gate]`` that answers without timings need."""
 
 
@@ -40,7 +50,10 @@ def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
     parser.add_argument("--split", help="the split of a hub or saved data set")
     parser.add_argument("--revision", help="the revision of a hub data set")
     parser.add_argument(
-        "--judge", default="reference", metavar="NAME", help="who ranks (default: reference)"
+        "--judge",
+        default="reference",
+        metavar="NAME",
+        help="who ranks, or a panel A,B,C (default: reference)",
     )
     parser.add_argument(
         "--models-folder",
@@ -60,6 +73,9 @@ def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
     )
     add_store_option(parser)
     add_json_option(parser)
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE", help="write the result as one HTML page too"
+    )
     add_gate_options(parser, GATE_OPTIONS)
     parser.set_defaults(command=_rank)
 
@@ -75,18 +91,25 @@ def _rank(options: argparse.Namespace) -> int:
     from pytest_raq.judging.reference import NAME
     from pytest_raq.pipeline.answers_file import read_answers
     from pytest_raq.report import suite_lines, suite_to_json
+    from pytest_raq.session.options import split_names
     from pytest_raq.session.session import JSON_FORMAT
 
     settings = gate_settings(options, GATE_OPTIONS)
-    table = read_answers(options.files, _dataset(options), needs_references=options.judge == NAME)
-    require_references(options.judge, table.questions.source, table.questions.questions)
+    names = split_names(options.judge)
+    if not names:
+        raise ConfigError(f"--judge {options.judge!r}: name a judge, or several as A,B,C")
+    table = read_answers(options.files, _dataset(options), needs_references=NAME in names)
+    for name in names:
+        require_references(name, table.questions.source, table.questions.questions)
     result, spent = _judge(table, settings, options)
+    if options.report is not None:
+        _write_report(options.report, result)
     write_result(
         [*(line.text for line in suite_lines(result)), *spent],
         {"format": JSON_FORMAT, "suites": {result.suite: suite_to_json(result)}},
         options.json,
     )
-    return _exit_code(result, settings)
+    return verdict_code(result, settings)
 
 
 def _judge(
@@ -96,21 +119,29 @@ def _judge(
 
     JudgeError when there is no ranking at all, for one reason.
     """
-    from pytest_raq.cli.progress import StderrProgress
-    from pytest_raq.judging import open_judge, remember
+    from pytest_raq.cli.progress import CommandProgress
+    from pytest_raq.judging import open_judge, open_panel, remember
     from pytest_raq.pipeline.elsewhere import rank_answers
+    from pytest_raq.session.options import split_names
     from pytest_raq.store import ForgivingStore
 
-    judge = open_judge(options.judge, options.models_folder)
-    store = None if judge.is_free else ForgivingStore(options.store)
+    folder, names = options.models_folder, split_names(options.judge)
+    judges = {name: open_judge(name, folder) for name in names}
+    is_free = all(judge.is_free for judge in judges.values())
+    store = None if is_free else ForgivingStore(options.store)
+
+    def open_one(name: str) -> Judge:
+        return remember(judges[name], store, fresh=options.fresh) if store else judges[name]
+
+    judge = open_panel(names, folder, open_one, min_share=settings.min_judges)
     try:
         result = rank_answers(
             table,
-            remember(judge, store, fresh=options.fresh) if store else judge,
+            judge,
             settings,
             baseline=options.baseline,
             seed=options.seed,
-            progress=StderrProgress(),
+            progress=CommandProgress(),
         )
     finally:
         judge.close()
@@ -122,6 +153,17 @@ def _judge(
     spent = str(judge.spending)
     told = [f"judge {options.judge}: {spent}"] if spent else []
     return result, [*(store.notices if store else ()), *told]
+
+
+def _write_report(path: Path, result: SuiteResult) -> None:
+    from pytest_raq.pipeline.reporting import page_suite
+    from pytest_raq.report import suite_to_json
+    from pytest_raq.report.page import page_html
+    from pytest_raq.store import write_atomically
+
+    suite = page_suite(result, suite_to_json(result))
+    facts = {"Source": result.provenance.source}
+    write_atomically(path, page_html([suite], facts))
 
 
 def _dataset(options: argparse.Namespace) -> QuestionSet | None:
@@ -140,17 +182,3 @@ def _dataset(options: argparse.Namespace) -> QuestionSet | None:
         options.dataset, {name: value for name, value in given.items() if value is not None}
     )
     return load_questions(settings, Path.cwd())
-
-
-def _exit_code(result: SuiteResult, settings: GateSettings) -> ExitCode:
-    from pytest_raq.gate import is_failure
-    from pytest_raq.records import Decision
-
-    decisions = {verdict.decision for verdict in result.verdicts.values()}
-    nothing_ranked = not any(item.ranks for item in result.questions)
-    if Decision.REGRESSION in decisions:
-        return ExitCode.REGRESSION
-    if Decision.NOT_MEASURED in decisions or nothing_ranked:
-        return ExitCode.NOT_MEASURED
-    failed = any(is_failure(verdict, settings) for verdict in result.verdicts.values())
-    return ExitCode.REGRESSION if failed else ExitCode.FINE

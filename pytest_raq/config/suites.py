@@ -58,12 +58,12 @@ class FilterSettings(Settings):
     columns: dict[str, Values] = Field(default_factory=dict)
     """Only rows with these values: column = value, or column = [values]."""
 
-    @field_validator("title", mode="before")
+    @field_validator("title", mode="before", json_schema_input_type=str | tuple[str, ...])
     @classmethod
     def _accept_title(cls, value: object) -> object:
         return _as_tuple(value)
 
-    @field_validator("columns", mode="before")
+    @field_validator("columns", mode="before", json_schema_input_type=dict[str, Value | Values])
     @classmethod
     def _accept_columns(cls, value: object) -> object:
         if not isinstance(value, dict):
@@ -131,8 +131,21 @@ class GateSettings(Settings):
     """Loss of speed that is tolerated."""
     max_missing: Share = 0.02
     """Share of questions without an answer or a ranking that is tolerated."""
+    min_judge_accuracy: Share = 0.80
+    """Share of known pairs that a judge must rank rightly to be believed; 0 checks no judge."""
+    min_judges: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of a panel's judges that must have ranked a question."""
     inconclusive: Literal["pass", "fail"] = "pass"
     """Whether a run that cannot decide passes with a warning, or fails."""
+
+
+class GenerationSettings(Settings):
+    """How all models of a suite answer, whatever their definitions say."""
+
+    context_length: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
 
 
 class SuiteDefinition(Settings):
@@ -141,10 +154,20 @@ class SuiteDefinition(Settings):
     name: str
     path: Path
     default: bool = False
+    """Whether a plain ``pytest suites/`` runs the suite; else ``--raq-suite NAME`` does."""
     models: Annotated[tuple[str, ...], Field(min_length=1)]
-    judge: str = "reference"
+    """Who is asked: the names of model definitions, ``models/NAME.toml``."""
+    judge: Annotated[str, Field(min_length=1)] | tuple[str, ...] = "reference"
+    """Who ranks the answers: ``reference`` (SQuAD exact match, then F1), or a definition.
+
+    A list of judges is a panel.
+    """
     dataset: DatasetSettings
+    """Where the questions are and which of them are asked."""
+    generation: GenerationSettings = GenerationSettings()
+    """What holds for all models of the suite, whatever their definitions say."""
     gate: GateSettings = GateSettings()
+    """When a difference fails the build."""
     prompt: PromptSettings | None = None
     """What every model is told in place of its own prompt."""
 
@@ -153,6 +176,19 @@ class SuiteDefinition(Settings):
     def _accept_list(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
 
+    @field_validator("judge", mode="before")
+    @classmethod
+    def _accept_judges(cls, value: object) -> object:
+        names = [value] if isinstance(value, str) else value
+        if not isinstance(names, list | tuple) or not names:
+            raise ValueError(f"expected a name, or a list of names for a panel (got {value!r})")
+        for name in names:
+            if not isinstance(name, str) or not name.strip():
+                raise ValueError(f"expected names of judges (got {name!r})")
+            if list(names).count(name) > 1:
+                raise ValueError(f"names {name} more than once")
+        return value if isinstance(value, str) else tuple(names)
+
     @field_validator("models")
     @classmethod
     def _refuse_duplicates(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -160,3 +196,8 @@ class SuiteDefinition(Settings):
         if twice:
             raise ValueError(f"names {', '.join(twice)} more than once")
         return value
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """The names of the judges, one or more."""
+        return (self.judge,) if isinstance(self.judge, str) else self.judge

@@ -1,7 +1,8 @@
 """Judges, and the rankings made of their verdicts."""
 
-from pytest_raq.judging.judges import make_judge, open_judge
+from pytest_raq.judging.judges import make_judge, open_judge, open_panel
 from pytest_raq.judging.llm import LlmJudge
+from pytest_raq.judging.panel import Panel, Seat, as_panel
 from pytest_raq.judging.protocol import Case, Judge, NoOrder, Order, Spending
 from pytest_raq.judging.ranking import mid_ranks, rank_contestants, restrict
 from pytest_raq.judging.reference import ReferenceJudge, require_references
@@ -14,13 +15,17 @@ __all__ = [
     "LlmJudge",
     "NoOrder",
     "Order",
+    "Panel",
     "ReferenceJudge",
     "RememberingJudge",
     "ScriptedJudge",
+    "Seat",
     "Spending",
+    "as_panel",
     "make_judge",
     "mid_ranks",
     "open_judge",
+    "open_panel",
     "rank_contestants",
     "remember",
     "require_references",

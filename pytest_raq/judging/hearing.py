@@ -15,6 +15,7 @@ from pytest_raq.judging.ranking import is_settled, mid_ranks
 from pytest_raq.judging.replies import read_reply
 from pytest_raq.judging.texts import label, show
 from pytest_raq.records import Exchange
+from pytest_raq.records import Reading as Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,11 +31,15 @@ _ROOM_OF_A_LABEL = 16
 
 @dataclass(eq=False, slots=True)
 class Reading:
-    """The answers in one order: ``places`` holds which text stands at each label."""
+    """The answers in one order: ``places`` holds which text stands at each label.
+
+    ``ranks`` are those of the texts as shown, ``tiers`` hold the texts of the case.
+    """
 
     places: tuple[int, ...]
     asked: int = 0
     ranks: Mapping[int, float] = field(default_factory=dict)
+    tiers: tuple[tuple[int, ...], ...] = ()
     fault: str = ""
 
     @property
@@ -106,6 +111,7 @@ class Hearing:
             self.give_up(self._tell_fault(reading))
             return False
         reading.ranks = _ranks(tiers, reading.places)
+        reading.tiers = self._tiers(reading.ranks)
         return False
 
     def _tell_fault(self, reading: Reading) -> str:
@@ -128,7 +134,17 @@ class Hearing:
         agreed = None
         if len(self.readings) == 2:
             agreed = self.readings[0].ranks == self.readings[1].ranks
-        return Order(self._tiers(means), exchanges, agreed)
+        readings = tuple(Record(self._seen(item.places), item.tiers) for item in self.readings)
+        return Order(self._tiers(means), exchanges, agreed, readings)
+
+    def _seen(self, places: Sequence[int]) -> tuple[int, ...]:
+        """Return the texts of the case in the order of reading, merged ones side by side."""
+        return tuple(
+            index
+            for place in places
+            for index, shown in enumerate(self._shown_of)
+            if shown == place
+        )
 
     def _tiers(self, means: Mapping[int, float]) -> tuple[tuple[int, ...], ...]:
         tiers: dict[float, list[int]] = {}

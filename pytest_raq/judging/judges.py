@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 from pytest_raq.config import load_model, suite_names
 from pytest_raq.errors import ConfigError
 from pytest_raq.judging.llm import LlmJudge
+from pytest_raq.judging.panel import Panel, Seat
 from pytest_raq.judging.reference import NAME, ReferenceJudge
 from pytest_raq.store import hash_file
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from pytest_raq.config import ModelDefinition
@@ -63,3 +64,25 @@ def _digest(path: Path, digest: Callable[[Path], str]) -> str:
         return digest(path)
     except OSError:
         return UNREADABLE
+
+
+def family_of_judge(name: str, models_folder: Path) -> str:
+    """Return the model family of a judge; empty where it has none, or does not say."""
+    if name == NAME or not (models_folder / f"{name}.toml").is_file():
+        return ""
+    return load_model(models_folder, name).family
+
+
+def open_panel(
+    names: Iterable[str],
+    models_folder: Path,
+    open_one: Callable[[str], Judge],
+    *,
+    min_share: float,
+) -> Panel:
+    """Return judges by name as a panel, each with the family of its model.
+
+    ``open_one`` returns a judge by name, as `open_judge` does; ConfigError is its.
+    """
+    seats = [Seat(open_one(name), family_of_judge(name, models_folder)) for name in names]
+    return Panel(seats, min_share=min_share)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_raq.records import Exchange, JudgeIdentity, Question
+    from pytest_raq.records import Exchange, JudgeIdentity, Question, Reading
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +16,15 @@ class Case:
     """A question with at least two distinct texts to be ranked.
 
     The texts are stripped and sorted: their order says nothing about who wrote
-    them. A text may be empty.
+    them. A text may be empty. ``authors`` holds for each text the model
+    families of the contestants that gave it, one entry a contestant, empty
+    where a family is not known. A judge is not told them; a panel keeps them
+    from judges of the same family.
     """
 
     question: Question
     texts: tuple[str, ...]
+    authors: tuple[tuple[str, ...], ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +32,17 @@ class Order:
     """A weak order: tiers of indices into the texts of a case, best first.
 
     Each index stands in exactly one tier; texts of one tier are level.
-    ``exchanges`` are what was said to a judge that is asked in words; they
-    are kept with the verdict and are no part of it. ``agreed`` tells whether a
-    judge that read the texts in an order and in its reverse said the same both
-    times; None where it read them once.
+    ``exchanges`` are what was said to a judge that is asked in words, and
+    ``readings`` the orders that it gave each time it was asked, by which it is
+    itself judged; both are kept with the verdict and are no part of it.
+    ``agreed`` tells whether a judge that read the texts in an order and in its
+    reverse said the same both times; None where it read them once.
     """
 
     tiers: tuple[tuple[int, ...], ...]
     exchanges: tuple[Exchange, ...] = field(default=(), compare=False)
     agreed: bool | None = field(default=None, compare=False)
+    readings: tuple[Reading, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

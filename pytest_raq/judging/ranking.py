@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def rank_contestants(
-    judge: Judge, items: Iterable[tuple[Question, Mapping[str, str]]]
+    judge: Judge,
+    items: Iterable[tuple[Question, Mapping[str, str]]],
+    families: Mapping[str, str] | None = None,
 ) -> Iterator[Ranking]:
     """Yield a ranking for each question and its texts by contestant, in order.
 
@@ -27,9 +29,10 @@ def rank_contestants(
     contestants can matter; where all are equal the judge is not asked. A
     verdict that is not a complete weak order makes the ranking missing, and so
     does a JudgeError: it ends the verdicts, not the run. Nor is it asked where
-    all texts are references.
+    all texts are references. ``families`` are the model families of
+    contestants, for panels.
     """
-    mine, asked = tee((_case(question, texts), texts) for question, texts in items)
+    mine, asked = tee((make_case(question, texts, families), texts) for question, texts in items)
     verdicts = _verdicts(
         judge, (case for case, _ in asked if not is_settled(case.question, case.texts))
     )
@@ -39,6 +42,18 @@ def rank_contestants(
         else:
             verdict = next(verdicts)
         yield _ranking(case, texts, verdict)
+
+
+def make_case(
+    question: Question, texts: Mapping[str, str], families: Mapping[str, str] | None = None
+) -> Case:
+    """Return the case of a question from the texts of its contestants."""
+    known = families or {}
+    authors: dict[str, list[str]] = {}
+    for contestant, text in texts.items():
+        authors.setdefault(text.strip(), []).append(known.get(contestant, ""))
+    distinct = tuple(sorted(authors))
+    return Case(question, distinct, tuple(tuple(sorted(authors[text])) for text in distinct))
 
 
 def is_settled(question: Question, texts: Collection[str]) -> bool:
@@ -51,10 +66,6 @@ def is_settled(question: Question, texts: Collection[str]) -> bool:
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
-
-
-def _case(question: Question, texts: Mapping[str, str]) -> Case:
-    return Case(question, tuple(sorted({text.strip() for text in texts.values()})))
 
 
 def _verdicts(judge: Judge, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:

@@ -78,7 +78,7 @@ class RememberingJudge:
         kept = None if self._fresh else self._store.get_verdict(key)
         if kept is None:
             return None
-        order = Order(kept.tiers, kept.exchanges, kept.agreed)
+        order = Order(kept.tiers, kept.exchanges, kept.agreed, kept.readings)
         return None if find_fault(case, order) else order
 
     def _ask(self, cases: Iterable[Case]) -> Iterator[tuple[Order | NoOrder, bool]]:
@@ -100,4 +100,4 @@ def _keyed(cases: Iterable[Case], identity: JudgeIdentity) -> Iterator[tuple[Cas
 def _to_record(verdict: Order | NoOrder) -> JudgeVerdict:
     if isinstance(verdict, NoOrder):
         return JudgeVerdict((), verdict.reason, verdict.exchanges)
-    return JudgeVerdict(verdict.tiers, "", verdict.exchanges, verdict.agreed)
+    return JudgeVerdict(verdict.tiers, "", verdict.exchanges, verdict.agreed, verdict.readings)

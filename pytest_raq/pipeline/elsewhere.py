@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import ConfigError
 from pytest_raq.gate import GateInput, decide
 from pytest_raq.generation import NoProgress
+from pytest_raq.pipeline.bench import Bench
 from pytest_raq.pipeline.judging import Judging
 from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import (
@@ -72,7 +73,8 @@ def rank_answers(
     _refuse_baseline(table, baseline)
     questions = table.questions.questions
     by_id = {item.id: item for item in questions}
-    judging = Judging(judge, progress or NoProgress())
+    bench = Bench(judge, questions, settings, seed=seed)
+    judging = Judging(bench, progress or NoProgress())
     judging.rank(
         (item.id for item in questions),
         lambda: [item.id for item in questions],
@@ -87,11 +89,14 @@ def rank_answers(
         suite=SUITE,
         models={model: _summary(model, table, tests) for model in table.answers},
         tests=tests,
-        verdicts=_verdicts(table, rankings, comparison, settings),
+        verdicts=_verdicts(table, rankings, comparison, settings, bench.problems),
         questions=tuple(_result(item, table, rankings[item.id], comparison) for item in questions),
         provenance=_provenance(table, judge),
         passages=len(set(clusters.values())),
         notes=(*_notes(table, baseline), *judging.notes()),
+        judges=bench.report(
+            {model: model for model in table.answers}, lambda name: _texts(table, name)
+        ),
     )
 
 
@@ -152,10 +157,17 @@ def _verdicts(
     rankings: Mapping[str, Ranking],
     comparison: _Comparison,
     settings: GateSettings,
+    judge_problems: tuple[str, ...],
 ) -> dict[str, Verdict]:
     scores = {} if not comparison.baseline else _f1_scores(table)
     return {
-        model: decide(_gate_input(model, table, rankings, comparison, scores), settings)
+        model: decide(
+            replace(
+                _gate_input(model, table, rankings, comparison, scores),
+                judge_problems=judge_problems,
+            ),
+            settings,
+        )
         for model in comparison.preferences
     }
 

@@ -22,14 +22,17 @@ def export_text(
     accepted_speeds: Mapping[str, SpeedSamples],
     rankings: Iterable[Ranking] = (),
     spending: Spending | None = None,
+    *,
+    bench: str = "",
 ) -> str:
-    """Return outcomes, speed samples, and what a judge said and cost, as text."""
+    """Return outcomes, speed samples, and what judges said, cost, and are worth, as text."""
     table = {
         "outcomes": [asdict(item) for item in outcomes],
         "speeds": dict(speeds),
         "accepted_speeds": dict(accepted_speeds),
         "rankings": [asdict(item) for item in rankings],
         "spending": asdict(spending or Spending()),
+        "bench": bench,
     }
     return json.dumps(table)
 
@@ -43,10 +46,11 @@ def read_export(
     return outcomes, _speeds(table["speeds"]), _speeds(table["accepted_speeds"])
 
 
-def read_judging(text: str) -> tuple[list[Ranking], Spending]:
-    """Return what `export_text` wrote of a judge."""
+def read_judging(text: str) -> tuple[list[Ranking], Spending, str]:
+    """Return what `export_text` wrote of judges."""
     table = json.loads(text)
-    return [Ranking(**row) for row in table["rankings"]], Spending(**table["spending"])
+    rankings = [Ranking(**row) for row in table["rankings"]]
+    return rankings, Spending(**table["spending"]), table["bench"]
 
 
 def _speeds(table: dict[str, dict[str, list[float]]]) -> dict[str, SpeedSamples]:

@@ -8,15 +8,16 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from pytest_raq.judging import Spending, rank_contestants
+from pytest_raq.judging import Spending
 from pytest_raq.records import Ranking
 from pytest_raq.store import hash_parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from pathlib import Path
 
     from pytest_raq.generation import Exchange, Progress
-    from pytest_raq.judging import Judge
+    from pytest_raq.pipeline.bench import Bench
     from pytest_raq.records import Question
 
 Entry = tuple["Question", "Mapping[str, str]"]
@@ -24,7 +25,7 @@ Entry = tuple["Question", "Mapping[str, str]"]
 
 
 class Judging:
-    """The rankings of a suite in a run, each made once, by one judge.
+    """The rankings of a suite in a run, each made once, by the judges of a bench.
 
     ``rankings`` are those in hand, by question. ``is_wanted`` tells whether
     the run has asked for any: a judge that costs something is not asked before.
@@ -34,13 +35,14 @@ class Judging:
 
     def __init__(
         self,
-        judge: Judge,
+        bench: Bench,
         progress: Progress,
         *,
         exchange: Exchange | None = None,
         suite: str = "",
     ) -> None:
-        self.judge, self._progress = judge, progress
+        self.bench, self._progress = bench, progress
+        self.judge = judge = bench.panel
         self._exchange = None if judge.is_free else exchange
         self._suite = suite
         self.rankings: dict[str, Ranking] = {}
@@ -87,6 +89,7 @@ class Judging:
         """Return rankings of this process or another: none is made twice, nor missed twice."""
         with exchange.lock(f"judge of {self._suite}", wait=True):
             path = exchange.folder / f"{hash_parts(suite=self._suite)[:24]}.rankings"
+            self._share_checks(path.with_suffix(".checks"), question_ids)
             lines = path.read_text("ascii").splitlines() if path.exists() else []
             found = [Ranking(**json.loads(line)) for line in lines]
             known = {ranking.question_id: ranking for ranking in found}
@@ -100,12 +103,22 @@ class Judging:
                 self.judge.close()  # another process may need the memory for the same model
         return [known[name] for name in question_ids]
 
+    def _share_checks(self, path: Path, question_ids: list[str]) -> None:
+        """Let one process test the judges; the others take over what it found."""
+        if path.exists():
+            self.bench.absorb_checks(path.read_text("ascii"))
+        else:
+            self.bench.check(map(self._entry, question_ids), self._progress)
+            if text := self.bench.export_checks():
+                path.write_text(text, "ascii")
+
     def _judged(self, question_ids: list[str]) -> Iterator[Ranking]:
         """Yield rankings as they are made."""
+        entries = [self._entry(question_id) for question_id in question_ids]
+        self.bench.check(entries, self._progress)
         self._waiting, self._total = set(question_ids), len(question_ids)
         self._started = time.monotonic()
-        entries = [self._entry(question_id) for question_id in question_ids]
-        return self._told(rank_contestants(self.judge, entries))
+        return self._told(self.bench.rank(entries))
 
     def _told(self, rankings: Iterator[Ranking]) -> Iterator[Ranking]:
         self._tell()
@@ -141,6 +154,11 @@ class Judging:
             if close is not None:
                 close()
 
+    def forget(self) -> None:
+        """Rank everything anew: other answers are to be ranked beside today's."""
+        self.stop()
+        self.rankings.clear()
+
     def give_up(self) -> None:
         """Rank nothing more that costs something, unless it is asked for."""
         self.stop()
@@ -172,6 +190,7 @@ class Judging:
 
     def notes(self) -> Iterator[str]:
         """Yield what a reader should know of how the rankings came about."""
+        yield from self.bench.notes()
         ranked = list(self.rankings.values())
         missing = Counter(ranking.missing for ranking in ranked if ranking.missing)
         if missing and not self.judge.is_free:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.errors import MeasurementError
 from pytest_raq.gate import is_failure
 from pytest_raq.judging import restrict
-from pytest_raq.pipeline.accepting import make_baseline, tell_accepted
+from pytest_raq.pipeline.accepting import make_baseline, refuse_unmeasured, tell_accepted
 from pytest_raq.pipeline.compare import differences, refuse, refuse_model
 from pytest_raq.pipeline.evidence import (
     NOW,
@@ -84,8 +84,16 @@ class SuiteRun:
         self._evidence: Evidence | None = None
         self._told: set[str] = set()
         self._was_accepted = False
-        if baseline is not None and (why := refuse(baseline, self.provenance)):
-            self._baseline_problem = f"{self._path} does not fit: {why}"
+        if baseline is not None:
+            self.compare_with(baseline)
+
+    def compare_with(self, baseline: Baseline) -> None:
+        """Hold this run against a baseline, wherever it comes from."""
+        why = refuse(baseline, self.provenance)
+        self._baseline = baseline
+        self._baseline_problem = f"{self._path} does not fit: {why}" if why else ""
+        self._judging.forget()
+        self._evidence = None
 
     @property
     def models(self) -> list[str]:
@@ -123,6 +131,10 @@ class SuiteRun:
     def answer(self, model: str, question_id: str) -> Outcome:
         """Return a model's answer to a question, or why there is none."""
         return self._answers[model].get(question_id)
+
+    def question(self, question_id: str) -> Question:
+        """Return a question by its id."""
+        return self._by_id[question_id]
 
     def was_told(self, reason: str) -> bool:
         """Whether something failed for the same reason before; remember it."""
@@ -251,6 +263,7 @@ class SuiteRun:
             accepted_speeds=self._accepted_speeds,
             same_machine=None if before is None else dict(before) == describe_machine(),
             seed=self.suite.dataset.seed,
+            judge_problems=self._judging.bench.problems,
         )
 
     @property
@@ -263,6 +276,7 @@ class SuiteRun:
             self._rank(self._complete())
         evidence = self._gathered()
         comparable = self._comparable
+        names = {NOW + model: model for model in self._answers}
         return SuiteResult(
             suite=self.suite.name,
             models={name: self._summary(name, evidence) for name in self._answers},
@@ -280,6 +294,7 @@ class SuiteRun:
             standing=evidence.standing,
             speeds=self._speeds,
             notes=self._notes(comparable),
+            judges=self._judging.bench.report(names, self._contestants),
         )
 
     def _is_settled(self, verdict: Verdict) -> bool:
@@ -334,33 +349,20 @@ class SuiteRun:
         MeasurementError when a question of a model has no answer or no
         ranking; the old baseline then stays.
         """
-        self._refuse_unmeasured()
+        refuse_unmeasured(self._path, self._answers, self.questions, self._joint_ranking)
+        for problem in self._judging.bench.problems:
+            raise MeasurementError(f"{self._path} is not updated: {problem}")
         accepted = make_baseline(self.result(), reason)
         save_baseline(self._baselines_folder, accepted)
         self._was_accepted = True
         return tell_accepted(self._path, accepted, self._baseline)
 
-    def _refuse_unmeasured(self) -> None:
-        for model, answers in self._answers.items():
-            known = answers.in_hand().values()
-            answered = sum(isinstance(outcome, Answer) for outcome in known)
-            if answered < len(self.questions):
-                raise MeasurementError(
-                    f"{self._path} is not updated: {model} answered {answered} of"
-                    f" {len(self.questions)} questions; a baseline needs them all"
-                )
-        missing = [q.id for q in self.questions if self._joint_ranking(q.id).missing]
-        if missing:
-            raise MeasurementError(
-                f"{self._path} is not updated: {len(missing)} questions have no ranking,"
-                f" the first is {missing[0]}"
-            )
-
     def export(self) -> str:
         """Return what this process found out, for another process of the same run."""
         outcomes = [o for answers in self._answers.values() for o in answers.found_here()]
         found, spent = self._judging.found, self._judging.judge.spending
-        return export_text(outcomes, self._speeds, self._accepted_speeds, found, spent)
+        bench = self._judging.bench.export()
+        return export_text(outcomes, self._speeds, self._accepted_speeds, found, spent, bench=bench)
 
     def absorb(self, text: str) -> None:
         """Take over what another process exported."""
@@ -369,7 +371,9 @@ class SuiteRun:
             answers.absorb(outcome for outcome in outcomes if outcome.model == model)
         self._speeds |= speeds
         self._accepted_speeds |= accepted
-        self._judging.absorb(*read_judging(text))
+        rankings, spent, bench = read_judging(text)
+        self._judging.absorb(rankings, spent)
+        self._judging.bench.absorb(bench)
         self._evidence = None
 
     def stop_judging(self) -> None:

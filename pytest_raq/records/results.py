@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping  # noqa: TC003 - read at run time when a baseline is parsed
 from dataclasses import dataclass, field
 
+from pytest_raq.records.judges import JudgeReport  # noqa: TC001 - read at run time
 from pytest_raq.records.questions import Question  # noqa: TC001 - read at run time
 from pytest_raq.records.rankings import (  # noqa: TC001 - read at run time
     Interval,
@@ -143,3 +144,4 @@ class SuiteResult:
     standing: tuple[StandingChange, ...] = ()
     speeds: Mapping[str, SpeedSamples] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    judges: JudgeReport | None = None

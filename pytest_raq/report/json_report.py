@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, is_dataclass
-from enum import Enum
+from dataclasses import asdict
 from typing import TYPE_CHECKING
+
+from pytest_raq.report.judge_json import judges_to_json
+from pytest_raq.report.plain import Json, plain
 
 if TYPE_CHECKING:
     from pytest_raq.records import ModelSummary, QuestionResult, SuiteResult, Verdict
 
-Json = dict[str, object]
+__all__ = ["Json", "plain", "suite_to_json"]
 
 
 def suite_to_json(result: SuiteResult) -> Json:
@@ -22,8 +23,10 @@ def suite_to_json(result: SuiteResult) -> Json:
         "verdicts": {name: _verdict(verdict) for name, verdict in result.verdicts.items()},
         "standing": plain(result.standing),
         "questions": {item.question.id: _question(item) for item in result.questions},
+        "passages": result.passages,
         "speeds": plain(result.speeds),
         "baseline": _baseline(result),
+        "judge": judges_to_json(result.judges),
         "notes": list(result.notes),
         "provenance": plain(result.provenance),
     }
@@ -52,8 +55,10 @@ def _question(item: QuestionResult) -> Json:
     return {
         "title": item.question.title,
         "passage": item.question.passage,
+        "group": item.question.group,
         "question": item.question.question,
         "references": list(item.question.references),
+        "answerable": item.question.answerable,
         "answers": dict(item.answers),
         "baseline_answers": dict(item.baseline_answers),
         "failures": dict(item.failures),
@@ -75,18 +80,3 @@ def _baseline(result: SuiteResult) -> Json | None:
         "tests": plain(result.baseline.tests),
         "provenance": plain(result.baseline.provenance),
     }
-
-
-def plain(value: object) -> object:
-    """Return dataclasses, enums and tuples as JSON data; NaN and infinities as None."""
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_raq.records import (
@@ -13,6 +14,7 @@ from pytest_raq.records import (
     Exchange,
     FinishReason,
     JudgeVerdict,
+    Reading,
     RunRecord,
     Timing,
 )
@@ -20,6 +22,8 @@ from pytest_raq.store.schema import FIGURES, DamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from pydantic import TypeAdapter
 
     from pytest_raq.records import RunFigures
 
@@ -41,6 +45,11 @@ def from_payload(key: str, payload: str, expected: int) -> dict[str, Any]:
     """Return the value of a row; DamagedError when it is not what was written there."""
     if checksum(key, payload) != expected:
         raise DamagedError(f"the entry {key[:12]} is not what was written")
+    return parse_payload(payload)
+
+
+def parse_payload(payload: str) -> dict[str, Any]:
+    """Return a value; ValueError when it is no JSON."""
     table: dict[str, Any] = json.loads(payload)
     return table
 
@@ -78,12 +87,14 @@ def verdict_to_payload(verdict: JudgeVerdict) -> str:
         {"prompt": item.prompt, "reply": item.reply, "usage": dict(item.usage)}
         for item in verdict.exchanges
     ]
+    readings = [{"shown": item.shown, "tiers": item.tiers} for item in verdict.readings]
     return to_payload(
         {
             "tiers": verdict.tiers,
             "reason": verdict.reason,
             "exchanges": exchanges,
             "agreed": verdict.agreed,
+            "readings": readings,
         }
     )
 
@@ -91,31 +102,41 @@ def verdict_to_payload(verdict: JudgeVerdict) -> str:
 def verdict_from(table: Mapping[str, Any]) -> JudgeVerdict:
     """Return what a judge said."""
     return JudgeVerdict(
-        tiers=tuple(tuple(tier) for tier in table["tiers"]),
+        tiers=_tiers(table["tiers"]),
         reason=table["reason"],
         exchanges=tuple(Exchange(**item) for item in table["exchanges"]),
         agreed=table.get("agreed"),
+        readings=tuple(
+            Reading(tuple(item["shown"]), _tiers(item["tiers"]))
+            for item in table.get("readings", ())
+        ),
     )
+
+
+def _tiers(value: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(tier) for tier in value)
 
 
 def run_to_payload(run: RunRecord) -> str:
     """Return a run without its models' figures, which have columns of their own."""
-    from pydantic import TypeAdapter
-
-    adapter = TypeAdapter(RunRecord)
-    table = adapter.dump_python(run, mode="json", exclude={"models"})
-    return to_payload(table)
+    return to_payload(_run_adapter().dump_python(run, mode="json", exclude={"models"}))
 
 
 def run_from(table: Mapping[str, object], figures: Sequence[tuple[object, ...]]) -> RunRecord:
     """Return a run; a row of figures is the model's name and the values of `FIGURES`."""
-    from pydantic import TypeAdapter
-
     models = {
         str(name): {"model": name, **dict(zip(FIGURES, values, strict=True))}
         for name, *values in figures
     }
-    return TypeAdapter(RunRecord).validate_python({**table, "models": models})
+    return _run_adapter().validate_python({**table, "models": models})
+
+
+@cache
+def _run_adapter() -> TypeAdapter[RunRecord]:
+    """Return what reads and writes runs: made once, which takes longer than a thousand uses."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(RunRecord)
 
 
 def figure_values(figures: RunFigures) -> list[object]:
