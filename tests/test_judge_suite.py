@@ -76,7 +76,6 @@ def test_a_suite_is_judged_once_and_a_rerun_asks_nothing(project, server):
     result = run(project, "--raq-json", "out.json")
     result.stdout.fnmatch_lines(
         [
-            "*raq judge gpt: 20 questions*",
             "small: 20 questions in 10 passages, judge gpt",
             "first*1.15*",
             "second*1.85*",
@@ -303,9 +302,9 @@ def test_raq_rank_by_reference_leaves_no_store(answers):
     [
         ("max_cost = 1.0", "judge: max_cost needs input_price and output_price, per million"),
         ("input_price = 1.0", "judge: input_price and output_price go together: give both"),
-        ("orders = 3", "judge.orders: input should be 1 or 2 (got 3)"),
+        ("orders = 3", "judge.orders: should be 1 or 2 (got 3)"),
         ("max_call = 3", "unknown key judge.max_call; did you mean 'max_calls'?"),
-        ("concurrency = 0", "judge.concurrency: input should be greater than or equal to 1"),
+        ("concurrency = 0", "judge.concurrency: should be greater than or equal to 1"),
     ],
 )
 def test_a_wrong_setting_is_told_with_its_key(answers, capsys, settings, message):
