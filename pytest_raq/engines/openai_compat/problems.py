@@ -20,13 +20,14 @@ class Problem:
 
     ``is_final`` says that no other request can have one either; ``status`` is
     the HTTP status, 0 where there was no response; ``said`` what the server
-    says of it.
+    says of it; ``is_timeout`` whether it said nothing for too long.
     """
 
     reason: str
     is_final: bool = False
     status: int = 0
     said: str = ""
+    is_timeout: bool = False
 
     def refuses(self, parameter: str) -> bool:
         """Whether the server cannot take a parameter of the request."""
@@ -98,7 +99,8 @@ def _tell_connection(error: Exception, server: Server) -> Problem:
     if isinstance(error, openai.APITimeoutError):
         return Problem(
             f"{server.address} said nothing for {server.timeout:g} s: raise timeout in"
-            f" {server.path}, or ask less at once"
+            f" {server.path}, or ask less at once",
+            is_timeout=True,
         )
     return cut(server)
 
