@@ -326,3 +326,21 @@ def test_an_answer_with_an_order_to_the_judge_stands_in_its_fence(server):
 
     prompt = make_prompt(Question("q", "", "p", "what?", ("x",)), [order, "x"], passage=False)
     assert shown({"messages": [{"content": prompt}]}) == {"A": order, "B": "x"}
+
+
+def test_workers_of_one_run_ask_nothing_twice(project, server):
+    use(project, server, "max_calls = 12")
+    options = ("suites", "-k", "not speed", "--raq-judge", "gpt", "--raq-fresh", "-n", "2")
+    result = project.pytester.runpytest_subprocess(*options, "--raq-json", "out.json")
+    ranked = [request for request in server.requests if "Lyon" not in str(request)]
+    trials = len(server.requests) - len(ranked)
+    assert trials in {1, 2}
+    assert len(ranked) == len({str(request["messages"]) for request in ranked}) == 11
+    result.stdout.fnmatch_lines(
+        [
+            "note: 3 of 20 questions have no ranking: judge 'gpt': budget spent: max_calls = 12*",
+            f"judge gpt: {11 + trials} calls, * tokens in this run",
+        ]
+    )
+    ranks = [item["ranks"] for item in results(project)["questions"].values()]
+    assert sum(bool(item) for item in ranks) == 17

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 class LocalAsker:
     """Asks whatever has been started together, as one block of ``concurrency`` sequences.
 
+    With one sequence each ask is a block, so that nothing depends on the others.
     The model is loaded when it is first asked and stays until `close`.
     """
 
@@ -61,6 +62,7 @@ class LocalAsker:
                 str(ticket),
                 ask.prompt,
                 chat=self._definition.uses_chat,
+                block=ticket if self._definition.judge.concurrency == 1 else 0,
                 schema=ask.schema,
                 max_tokens=ask.max_tokens,
             )

@@ -84,8 +84,11 @@ def _judge_all(port: int) -> float:
     return seconds
 
 
-def measure_judge() -> None:
-    """Print how long the rankings take against the time that the server alone needs."""
+def main(_arguments: list[str]) -> None:
+    """Print how long the rankings take against the time that the server alone needs.
+
+    The first round imports the client too.
+    """
     mine, told = multiprocessing.Pipe()
     server = multiprocessing.Process(target=_run, args=(told,), daemon=True)
     server.start()
@@ -104,4 +107,4 @@ def measure_judge() -> None:
 
 
 if __name__ == "__main__":
-    measure_judge()
+    main([])
