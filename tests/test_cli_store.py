@@ -51,9 +51,10 @@ def kept():
         for number in range(12):
             for suite in ("mini", "other"):
                 store.put_run(replace(RUN, id=f"r{number:02}", suite=suite, time=f"{number:02}"))
+                store.put_result(f"r{number:02}", suite, {"number": number})
     other = sqlite3.connect(PATH)
-    for table in ("answers", "verdicts"):
-        age = "cast(substr(key, -2) AS INTEGER)"
+    for table, key in (("answers", "key"), ("verdicts", "key"), ("results", "run")):
+        age = f"cast(substr({key}, -2) AS INTEGER)"
         other.execute(
             f"UPDATE {table} SET created = ? - {DAY} * {age}",  # noqa: S608
             (int(time.time()) - 60,),
@@ -76,38 +77,42 @@ def read(capsys, *arguments):
 @pytest.mark.usefixtures("kept")
 def test_info_tells_what_is_kept(capsys):
     lines = store(capsys, "info")
-    assert lines[0].startswith(".raq/store.db: format 2, ")
+    assert lines[0].startswith(".raq/store.db: format 3, ")
     assert lines[0].endswith(" kB")
-    assert lines[1:6] == [
+    assert lines[1:7] == [
         "answers       180  alpha 90, beta�[31m 90",
         "engines         0",
         "verdicts       90  gpt 90",
         "files           0",
         "runs           24  mini 12, other 12",
+        "results        24  mini 12, other 12",
     ]
-    assert lines[6].startswith("answers and verdicts made from 20")
+    assert lines[7].startswith("answers and verdicts made from 20")
     table = read(capsys, "info")
     assert table["size"] == PATH.stat().st_size
-    assert (table["format"], table["models"]["alpha"], table["runs"]["mini"]) == (2, 90, 12)
+    assert (table["format"], table["models"]["alpha"], table["runs"]["mini"]) == (3, 90, 12)
     assert table["oldest"] < table["newest"]
 
 
 @pytest.mark.usefixtures("kept")
 @pytest.mark.parametrize(
-    ("options", "answers", "verdicts", "runs"),
+    ("options", "removed"),
     [
-        (["--older-than", "30d"], 120, 60, 0),
-        (["--older-than", "1w"], 166, 83, 0),
-        (["--older-than", "24h"], 178, 89, 0),
-        (["--model", "alpha"], 90, 0, 0),
-        (["--model", "alpha", "--older-than", "30d"], 60, 0, 0),
-        (["--all-but-last-runs", "5"], 0, 0, 14),
-        (["--all-but-last-runs", "0"], 0, 0, 24),
-        (["--all-but-last-runs", "5", "--model", "alpha"], 90, 0, 14),
+        (["--older-than", "30d"], (120, 60, 0, 0)),
+        (["--older-than", "1w"], (166, 83, 0, 10)),
+        (["--older-than", "24h"], (178, 89, 0, 22)),
+        (["--model", "alpha"], (90, 0, 0, 0)),
+        (["--model", "alpha", "--older-than", "30d"], (60, 0, 0, 0)),
+        (["--all-but-last-runs", "5"], (0, 0, 14, 14)),
+        (["--all-but-last-runs", "0"], (0, 0, 24, 24)),
+        (["--all-but-last-runs", "5", "--older-than", "1w"], (166, 83, 14, 24)),
+        (["--all-but-last-runs", "5", "--model", "alpha"], (90, 0, 14, 14)),
     ],
 )
-def test_prune_removes_what_is_selected(capsys, options, answers, verdicts, runs):
-    expected = {"answers": answers, "verdicts": verdicts, "runs": runs, "files": 0}
+def test_prune_removes_what_is_selected(capsys, options, removed):
+    expected = dict(
+        zip(("answers", "verdicts", "runs", "results", "files"), (*removed, 0), strict=True)
+    )
     before = read(capsys, "info")
     told = read(capsys, "prune", *options, "--dry-run")
     assert (told["removed"], told["dry_run"]) == (expected, True)
@@ -117,15 +122,15 @@ def test_prune_removes_what_is_selected(capsys, options, answers, verdicts, runs
     assert done["problem"] == ""
     after = read(capsys, "info")
     assert after["size"] == done["size_after"] <= done["size_before"]
-    for kind, removed in expected.items():
-        assert before["entries"][kind] - after["entries"][kind] == removed
+    for kind, count in expected.items():
+        assert before["entries"][kind] - after["entries"][kind] == count
 
 
 @pytest.mark.usefixtures("kept")
 def test_the_file_gets_smaller_and_the_last_runs_stay(capsys):
     size = PATH.stat().st_size
     lines = store(capsys, "prune", "--older-than", "10d", "--all-but-last-runs", "2")
-    assert lines[0] == ".raq/store.db: removed: 160 answers, 80 verdicts, 20 runs"
+    assert lines[0] == ".raq/store.db: removed: 160 answers, 80 verdicts, 20 runs, 24 results"
     assert lines[1].endswith(" now")
     assert PATH.stat().st_size < size / 2
     with Store(PATH) as left:

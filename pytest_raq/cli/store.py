@@ -36,7 +36,7 @@ def add_store_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
         "--older-than",
         type=_age,
         metavar="AGE",
-        help="answers and verdicts made longer ago than this: 12h, 30d, 8w",
+        help="answers, verdicts and results made longer ago than this: 12h, 30d, 8w",
     )
     prune.add_argument(
         "--model",
@@ -49,7 +49,7 @@ def add_store_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
         "--all-but-last-runs",
         type=_count,
         metavar="N",
-        help="runs of each suite but its last N",
+        help="runs of each suite but its last N, with their results",
     )
     prune.add_argument("--dry-run", action="store_true", help="only tell how much would be removed")
     prune.set_defaults(command=_prune)

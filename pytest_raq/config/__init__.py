@@ -9,6 +9,7 @@ from pytest_raq.config.suites import (
     DatasetSettings,
     FilterSettings,
     GateSettings,
+    GenerationSettings,
     SuiteDefinition,
 )
 
@@ -17,6 +18,7 @@ __all__ = [
     "DatasetSettings",
     "FilterSettings",
     "GateSettings",
+    "GenerationSettings",
     "JudgeSettings",
     "MessageSettings",
     "ModelDefinition",

@@ -81,6 +81,9 @@ class ModelDefinition(Settings):
     """Threads of llama.cpp; the cores of the machine when absent."""
     parallel: Count | None = None
     """Sequences decoded together."""
+    python: Annotated[str, Field(min_length=1)] | None = None
+    """The python, or the folder of a virtual environment, whose llama-cpp-python runs the
+    file; that of this process when absent."""
     timeout: Annotated[float, Field(gt=0)] = 600.0
     """Seconds without a sign of life after which one question is given up."""
     prompt: Annotated[str, Field(min_length=1)] = CHAT
@@ -138,6 +141,11 @@ class ModelDefinition(Settings):
         """The GGUF file; relative paths start at the definition's folder."""
         assert self.file is not None
         return (self.path.parent / self.file).expanduser()
+
+    @property
+    def python_path(self) -> Path | None:
+        """Where another llama-cpp-python is; relative paths start at the definition's folder."""
+        return None if self.python is None else (self.path.parent / self.python).expanduser()
 
     @property
     def uses_chat(self) -> bool:

@@ -139,6 +139,15 @@ class GateSettings(Settings):
     """Whether a run that cannot decide passes with a warning, or fails."""
 
 
+class GenerationSettings(Settings):
+    """How all models of a suite answer, whatever their definitions say."""
+
+    context_length: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+
+
 class SuiteDefinition(Settings):
     """One suite. ``name`` and ``path`` come from the file, not from its text."""
 
@@ -149,6 +158,7 @@ class SuiteDefinition(Settings):
     judge: Annotated[str, Field(min_length=1)] | tuple[str, ...] = "reference"
     """A judge, or a list of them: a panel."""
     dataset: DatasetSettings
+    generation: GenerationSettings = GenerationSettings()
     gate: GateSettings = GateSettings()
     prompt: PromptSettings | None = None
     """What every model is told in place of its own prompt."""

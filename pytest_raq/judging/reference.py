@@ -49,11 +49,11 @@ class ReferenceJudge:
 
 def require_references(judge: str, source: str, questions: Sequence[Question]) -> None:
     """ConfigError when this judge is to rank answers that nothing tells right from wrong."""
-    lacking = [question.id for question in questions if not question.references]
+    lacking = [question for question in questions if not question.references]
     if judge == NAME and lacking:
         more = f" and {len(lacking) - 1} more have" if len(lacking) > 1 else " has"
         raise ConfigError(
-            f"{source}: {lacking[0]!r}{more} no references, and judge {NAME!r} knows nothing"
+            f"{source}: {lacking[0].label}{more} no references, and judge {NAME!r} knows nothing"
             " else: name their column with dataset.columns.references, or a judge that reads"
             " the passage"
         )

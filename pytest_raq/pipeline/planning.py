@@ -163,6 +163,7 @@ class _Result:
 class _ResultQuestion:
     preferences: dict[str, Literal[-1, 0, 1]]
     passage: str
+    group: str = ""
 
 
 def read_results(path: Path, suite: str) -> tuple[str, RunSpread]:
@@ -171,7 +172,7 @@ def read_results(path: Path, suite: str) -> tuple[str, RunSpread]:
     An empty ``suite`` takes the only one. ConfigError when the file is no
     such file, lacks the suite, or compares nothing with accepted answers.
     """
-    suites = _read_suites(path)
+    suites = read_suites(path)
     if suite not in suites and (suite or len(suites) != 1):
         raise ConfigError(
             f"{show_path(path)}: {'has no suite ' + repr(suite) if suite else 'name a --suite'};"
@@ -187,7 +188,8 @@ def read_results(path: Path, suite: str) -> tuple[str, RunSpread]:
     return name, told
 
 
-def _read_suites(path: Path) -> dict[str, object]:
+def read_suites(path: Path) -> dict[str, object]:
+    """Return the suites of a result file; ConfigError when it is no such file."""
     where = show_path(path)
     try:
         table = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -223,7 +225,10 @@ def _spread_of_result(result: _Result) -> RunSpread | None:
     for question_id, question in result.questions.items():
         for model, sign in question.preferences.items():
             found.setdefault(model, {})[question_id] = sign
-    return spread_of(found, {name: item.passage for name, item in result.questions.items()})
+    clusters = {
+        name: item.group or item.passage or f"\0{name}" for name, item in result.questions.items()
+    }
+    return spread_of(found, clusters)
 
 
 def assumed_spread(changed: float | None, correlation: float | None) -> Spread:

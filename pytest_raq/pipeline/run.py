@@ -84,8 +84,16 @@ class SuiteRun:
         self._evidence: Evidence | None = None
         self._told: set[str] = set()
         self._was_accepted = False
-        if baseline is not None and (why := refuse(baseline, self.provenance)):
-            self._baseline_problem = f"{self._path} does not fit: {why}"
+        if baseline is not None:
+            self.compare_with(baseline)
+
+    def compare_with(self, baseline: Baseline) -> None:
+        """Hold this run against a baseline, wherever it comes from."""
+        why = refuse(baseline, self.provenance)
+        self._baseline = baseline
+        self._baseline_problem = f"{self._path} does not fit: {why}" if why else ""
+        self._judging.forget()
+        self._evidence = None
 
     @property
     def models(self) -> list[str]:

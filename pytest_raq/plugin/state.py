@@ -14,14 +14,12 @@ from pytest_raq.plugin.checks import AnswerCheck, GateCheck, RankingCheck, Speed
 from pytest_raq.plugin.display import ProgressDisplay
 from pytest_raq.plugin.workers import EXCHANGE
 from pytest_raq.report import Style, suite_lines
-from pytest_raq.session import Session, SessionOptions, parse_swaps, split_names
+from pytest_raq.session import Session, SessionOptions, parse_swaps, place_dataset, split_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pytest_raq.pipeline import SuiteRun
-
-_SUFFIXES = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".toml"}
 
 _MARKUP: dict[Style, dict[str, bool]] = {
     Style.PLAIN: {},
@@ -213,27 +211,21 @@ def session_options(config: pytest.Config, folder: Path) -> SessionOptions:
         else config.rootpath / ".raq" / "store.db",
         suites=tuple(option.raq_suite),
         models=split_names(option.raq_models),
-        dataset=_dataset(option.raq_dataset, start),
+        dataset=place_dataset(option.raq_dataset, start),
         sample=option.raq_sample,
         seed=option.raq_seed,
         judge=option.raq_judge,
         swaps=parse_swaps(option.raq_swap),
+        python=start / Path(option.raq_python).expanduser() if option.raq_python else None,
+        start=start,
         update=option.raq_update,
         reason=option.raq_reason,
         fresh=option.raq_fresh,
         json_path=start / option.raq_json if option.raq_json else None,
+        report_path=start / option.raq_report if option.raq_report else None,
     )
 
 
 def _folder(config: pytest.Config, name: str, default: Path) -> Path:
     text = str(config.getini(name) or "")
     return config.rootpath / text if text else default
-
-
-def _dataset(text: str, start: Path) -> str:
-    """Make a path of the command line absolute; leave the id of a hub as it is."""
-    if not text:
-        return ""
-    path = Path(text).expanduser()
-    is_path = (start / path).exists() or path.suffix in _SUFFIXES or text[0] in ".~/"
-    return str(start / path) if is_path else text

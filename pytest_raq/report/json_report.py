@@ -23,6 +23,7 @@ def suite_to_json(result: SuiteResult) -> Json:
         "verdicts": {name: _verdict(verdict) for name, verdict in result.verdicts.items()},
         "standing": plain(result.standing),
         "questions": {item.question.id: _question(item) for item in result.questions},
+        "passages": result.passages,
         "speeds": plain(result.speeds),
         "baseline": _baseline(result),
         "judge": judges_to_json(result.judges),
@@ -54,8 +55,10 @@ def _question(item: QuestionResult) -> Json:
     return {
         "title": item.question.title,
         "passage": item.question.passage,
+        "group": item.question.group,
         "question": item.question.question,
         "references": list(item.question.references),
+        "answerable": item.question.answerable,
         "answers": dict(item.answers),
         "baseline_answers": dict(item.baseline_answers),
         "failures": dict(item.failures),

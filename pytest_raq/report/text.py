@@ -58,6 +58,14 @@ def number(value: float | None, decimals: int = 2, *, sign: bool = False) -> str
     return text.replace("-", "−")
 
 
+def size_text(size: float) -> str:
+    """Return bytes as disks are sold: ``4.37 GB``, ``2.3 MB``, ``512 B``."""
+    for unit, amount, decimals in (("GB", 1e9, 2), ("MB", 1e6, 1), ("kB", 1e3, 1)):
+        if size >= amount:
+            return f"{size / amount:.{decimals}f} {unit}"
+    return f"{size:.0f} B"
+
+
 def p_text(value: float) -> str:
     """Return a p-value as papers print it: three decimals, ``<0.001`` below."""
     if math.isnan(value):

@@ -102,6 +102,10 @@ class ForgivingStore:
         """Keep a run, if that is possible."""
         self._write(lambda store: store.put_run(run))
 
+    def put_result(self, run_id: str, suite: str, table: Mapping[str, object]) -> None:
+        """Keep all that a run found out about a suite, if that is possible."""
+        self._write(lambda store: store.put_result(run_id, suite, table))
+
     def file_sha256(self, path: Path) -> str:
         """Return the SHA-256 of a file, remembered if possible; OSError when it is unreadable."""
         try:

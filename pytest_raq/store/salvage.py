@@ -6,6 +6,7 @@ import sqlite3
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
 
+from pytest_raq.store.results import is_sound
 from pytest_raq.store.rows import checksum
 from pytest_raq.store.schema import TABLES
 
@@ -34,7 +35,7 @@ def salvage(damaged: Path, store: sqlite3.Connection) -> int:
             store.execute("BEGIN IMMEDIATE")
             try:
                 saved = sum(_copy_hashed(table, source, store) for table in _HASHED)
-                saved += _copy_runs(source, store)
+                saved += _copy_runs(source, store) + _copy_results(source, store)
             finally:
                 store.execute("COMMIT")
     return saved
@@ -61,6 +62,14 @@ def _copy_runs(source: sqlite3.Connection, store: sqlite3.Connection) -> int:
                 _insert("run_models", store, figures)
             saved += _insert("runs", store, row)
     return saved
+
+
+def _copy_results(source: sqlite3.Connection, store: sqlite3.Connection) -> int:
+    return sum(
+        _insert("results", store, row)
+        for row in _rows(source, "results", "?", (1,))
+        if is_sound(*row[:4])
+    )
 
 
 def _rows(

@@ -1,6 +1,6 @@
 """The tables of the store, their format number, and how an older file becomes a newer one.
 
-Format 2. ``PRAGMA application_id`` says that a file is a store, ``PRAGMA
+Format 3. ``PRAGMA application_id`` says that a file is a store, ``PRAGMA
 user_version`` of which format. Times are seconds since 1970 (UTC).
 
     answers    key → what a model said: text, finish_reason, timing
@@ -9,12 +9,16 @@ user_version`` of which format. Times are seconds since 1970 (UTC).
     files      path → SHA-256, as long as inode, size and times are the same
     runs       one row a run and suite: when, commit, options, provenance
     run_models one row a run, suite and model: its figures
+    results    all that a run found out about a suite, for the last runs; since format 3
     entries    what format 1 kept, where the file is that old
 
 Keys are SHA-256 (64 hexadecimal digits) of all that can change the value; see
 `pytest_raq.store.keys`. Values of answers, engines and verdicts are JSON in
 ASCII, so that any text survives, with a CRC-32 of key and value: SQLite has no
 checksums of its own, and a page of noise must not become somebody's answer.
+
+A result is JSON in UTF-8, compressed by zlib: texts of a thousand questions
+in some ten thousand bytes.
 
 Format 1 kept answers and engines in one table under keys that did not know the
 engine's libraries. A key cannot be turned back into its parts, so that table
@@ -31,7 +35,7 @@ from pytest_raq.records import RunFigures
 if TYPE_CHECKING:
     import sqlite3
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 FORMER: Final = 1
 APPLICATION_ID: Final = 0x52415131
 """``RAQ1`` in ASCII."""
@@ -70,10 +74,24 @@ TABLES: Final = {
         "model TEXT NOT NULL",
         *map(_figure, FIGURES),
     ),
+    "results": (
+        "run TEXT NOT NULL",
+        "suite TEXT NOT NULL",
+        "payload BLOB NOT NULL",
+        "checksum INTEGER NOT NULL",
+        "created INTEGER NOT NULL",
+    ),
 }
 """The columns of each table."""
 
-_KEYS = {"files": "path", "runs": "id, suite", "run_models": "run, suite, model"}
+_KEYS = {
+    "files": "path",
+    "runs": "id, suite",
+    "run_models": "run, suite, model",
+    "results": "run, suite",
+}
+_SINCE = {"results": 3}
+"""The format that brought a table, where that is not 2."""
 
 
 class DamagedError(Exception):
@@ -118,8 +136,11 @@ def _format_of(connection: sqlite3.Connection) -> int:
 def _migrate(connection: sqlite3.Connection) -> None:
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if _version(connection) < FORMAT:  # else another process was quicker
+        found = _version(connection)
+        if found < FORMAT:  # else another process was quicker
             for name, columns in TABLES.items():
+                if found >= _SINCE.get(name, 2):
+                    continue
                 key = _KEYS.get(name, "key")
                 connection.execute(
                     f"CREATE TABLE {name} ({', '.join(columns)}, PRIMARY KEY ({key})) WITHOUT ROWID"

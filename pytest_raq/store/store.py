@@ -9,7 +9,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from pytest_raq.store import rows
+from pytest_raq.store import results, rows
 from pytest_raq.store.database import BUSY_SECONDS, Database
 from pytest_raq.store.digests import hash_file, is_racy, signature
 from pytest_raq.store.schema import FIGURES, FORMER_TABLE
@@ -164,6 +164,21 @@ class Store:
                 continue
             if run is not None:  # else pruned meanwhile
                 yield run
+
+    def put_result(self, run_id: str, suite: str, table: Mapping[str, object]) -> None:
+        """Keep all that a run found out about a suite; of each suite the last ones stay."""
+        packed = results.pack(table)  # before anybody has to wait
+        self._database.transaction(
+            lambda connection: results.write(connection, run_id, suite, packed)
+        )
+
+    def get_result(self, run_id: str, suite: str) -> dict[str, object] | None:
+        """Return all that a run found out about a suite; None when it is not kept any more."""
+        return self._database.run(lambda connection: results.read(connection, run_id, suite))
+
+    def result_names(self) -> list[tuple[str, str]]:
+        """Return run and suite of every result that is kept, the latest first."""
+        return self._database.run(results.names)
 
     def close(self) -> None:
         """Release the file."""

@@ -13,7 +13,11 @@ from pytest_raq.store.schema import FORMAT, FORMER_TABLE, TABLES
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-_LABELS = {"answers": "model", "verdicts": "judge", "runs": "suite"}
+_LABELS = {"answers": "model", "verdicts": "judge", "runs": "suite", "results": "suite"}
+_LATE = (
+    "SELECT id, suite FROM (SELECT id, suite, row_number() OVER"
+    " (PARTITION BY suite ORDER BY time DESC, id DESC) AS place FROM runs) WHERE place <= ?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +42,10 @@ class StoreInfo:
 class Selection:
     """What is to be removed; what is not selected stays.
 
-    ``before`` (seconds since 1970) selects answers and verdicts made before,
-    ``models`` answers of these models only (both: their answers made before),
-    ``keep_runs`` all runs of a suite but its last so many.
+    ``before`` (seconds since 1970) selects answers, verdicts and whole results
+    made before, ``models`` answers of these models only (both: their answers
+    made before), ``keep_runs`` all runs of a suite but its last so many, with
+    their results.
     """
 
     before: int | None = None
@@ -137,7 +142,7 @@ def _prune(
     connection: sqlite3.Connection, selection: Selection, *, dry_run: bool
 ) -> dict[str, int]:
     def work(connection: sqlite3.Connection) -> dict[str, int]:
-        removed = dict.fromkeys(("answers", "verdicts", "runs", "files"), 0)
+        removed = dict.fromkeys(("answers", "verdicts", "runs", "results", "files"), 0)
         for rows in _selected(connection, selection):
             count = rows.count(connection) if dry_run else rows.remove(connection)
             if rows.table != "run_models":
@@ -149,18 +154,15 @@ def _prune(
 
 def _selected(connection: sqlite3.Connection, selection: Selection) -> Iterator[_Rows]:
     yield from _selected_answers(selection)
+    yield from _selected_results(selection)
     if selection.before is not None and not selection.models:
         yield _Rows("verdicts", "created < ?", (selection.before,))
         if _has_table(connection, FORMER_TABLE):
             made = "created < datetime(?, 'unixepoch')"
             yield _Rows(FORMER_TABLE, made, (selection.before,))
     if selection.keep_runs is not None:
-        late = (
-            "SELECT id, suite FROM (SELECT id, suite, row_number() OVER"
-            " (PARTITION BY suite ORDER BY time DESC, id DESC) AS place FROM runs) WHERE place <= ?"
-        )
-        yield _Rows("run_models", f"(run, suite) NOT IN ({late})", (selection.keep_runs,))
-        yield _Rows("runs", f"(id, suite) NOT IN ({late})", (selection.keep_runs,))
+        yield _Rows("run_models", f"(run, suite) NOT IN ({_LATE})", (selection.keep_runs,))
+        yield _Rows("runs", f"(id, suite) NOT IN ({_LATE})", (selection.keep_runs,))
     paths = connection.execute("SELECT path FROM files").fetchall()
     for (path,) in paths:
         if not Path(path).exists():
@@ -178,6 +180,20 @@ def _selected_answers(selection: Selection) -> Iterator[_Rows]:
         values += selection.models
     if conditions:
         yield _Rows("answers", " AND ".join(conditions), tuple(values))
+
+
+def _selected_results(selection: Selection) -> Iterator[_Rows]:
+    """Yield results that are old, or of runs that go; before the runs themselves."""
+    conditions: list[str] = []
+    values: list[object] = []
+    if selection.before is not None and not selection.models:
+        conditions.append("created < ?")
+        values.append(selection.before)
+    if selection.keep_runs is not None:
+        conditions.append(f"(run, suite) NOT IN ({_LATE})")
+        values.append(selection.keep_runs)
+    if conditions:
+        yield _Rows("results", " OR ".join(conditions), tuple(values))
 
 
 def _shrink(connection: sqlite3.Connection) -> str:

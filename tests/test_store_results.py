@@ -1,0 +1,92 @@
+"""Whole results of the last runs, compressed in the store."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from pytest_raq.records import Answer, FinishReason, Timing
+from pytest_raq.store import Store
+from pytest_raq.store.results import KEPT
+
+RESULT = {"questions": {"q1": {"passage": "Zürich \ud800 \u202e " * 200}}, "models": {}}
+ANSWER = Answer("q", "m", "text", FinishReason.STOP, Timing())
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "store.db"
+
+
+def change(path, statement, *values):
+    other = sqlite3.connect(path)
+    other.execute(statement, values)
+    other.commit()
+    other.close()
+
+
+def test_a_result_survives_a_round_trip(path):
+    with Store(path) as store:
+        store.put_result("r1", "mini", RESULT)
+        store.put_result("r2", "mini", {"later": True})
+        store.put_result("r2", "another", RESULT)
+        assert store.get_result("r1", "mini") == RESULT
+        assert store.get_result("r1", "another") is None
+        assert store.result_names() == [("r2", "another"), ("r2", "mini"), ("r1", "mini")]
+        store.put_result("r1", "mini", {})
+        assert store.get_result("r1", "mini") == {}
+
+
+def test_a_result_is_small(path):
+    with Store(path) as store:
+        store.put_result("r1", "mini", RESULT)
+    other = sqlite3.connect(path)
+    assert other.execute("SELECT length(payload) FROM results").fetchone()[0] < 300
+    other.close()
+
+
+def test_the_last_results_of_each_suite_stay(path):
+    with Store(path) as store:
+        store.put_result("r000", "other", {})
+        for number in range(KEPT + 10):
+            store.put_result(f"r{number:03}", "mini", {"number": number})
+        names = store.result_names()
+        assert len(names) == KEPT + 1
+        assert names[0] == (f"r{KEPT + 9:03}", "mini")
+        assert store.get_result("r009", "mini") is None
+        assert store.get_result("r010", "mini") == {"number": 10}
+        assert store.get_result("r000", "other") == {}
+
+
+def test_a_store_of_format_2_gets_the_table_and_keeps_the_others(path):
+    with Store(path) as store:
+        store.put_answer("k", ANSWER)
+    change(path, "DROP TABLE results")
+    change(path, "PRAGMA user_version = 2")
+    with Store(path) as store:
+        assert store.notices == []
+        assert store.get_answer("k", "q", "m") == ANSWER
+        store.put_result("r", "mini", RESULT)
+        assert store.get_result("r", "mini") == RESULT
+
+
+def test_a_store_of_format_2_that_lost_a_table_is_set_aside(path):
+    with Store(path) as store:
+        store.put_answer("k", ANSWER)
+    for statement in ("DROP TABLE results", "DROP TABLE files", "PRAGMA user_version = 2"):
+        change(path, statement)
+    with Store(path) as store:
+        assert "it has no table files" in store.notices[0]
+
+
+def test_a_result_that_is_not_what_was_written_is_no_result(path):
+    with Store(path) as store:
+        store.put_result("r1", "mini", RESULT)
+        store.put_result("r2", "mini", RESULT)
+    change(path, "UPDATE results SET payload = ? WHERE run = 'r1'", b"noise")
+    with Store(path) as store:
+        assert store.get_result("r1", "mini") is None
+        assert "is not what was written" in store.notices[0]
+        assert store.notices[0].endswith("; 1 of its entries could be saved")
+        assert store.get_result("r2", "mini") == RESULT
