@@ -88,7 +88,10 @@ def test_an_absent_suite_is_told_with_the_nearest(tmp_path):
         (MODEL + "max_tokens = 1.5\n", "max_tokens: input should be a valid integer"),
         (MODEL + "sha256 = 'abc'\n", "sha256: string should match pattern"),
         (MODEL + "temprature = 0\n", "unknown key temprature; did you mean 'temperature'?"),
-        (MODEL + "[openai]\nbase_url = 'x'\nmodel = 'y'\nkey = 's'\n", "unknown key openai.key"),
+        (
+            MODEL + "[openai]\nbase_url = 'http://x'\nmodel = 'y'\nkey = 's'\n",
+            "unknown key openai.key",
+        ),
     ],
 )
 def test_a_wrong_model_is_told_with_its_key(tmp_path, text, message):

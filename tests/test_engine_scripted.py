@@ -2,9 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_raq.config import ModelDefinition
-from pytest_raq.engines import Engine, ScriptedEngine, open_engine
-from pytest_raq.errors import ConfigError
+from pytest_raq.engines import Engine, ScriptedEngine
 from pytest_raq.records import Answer, EngineInfo, Failure, Prompt
 
 
@@ -65,19 +63,3 @@ def test_timings_are_the_same_for_the_same_text():
 def test_info_can_be_given():
     assert ScriptedEngine({}).info == EngineInfo("scripted", "1")
     assert ScriptedEngine({}, info=EngineInfo("x", "2")).info == EngineInfo("x", "2")
-
-
-def test_openai_is_told_to_be_missing(tmp_path):
-    definition = ModelDefinition.model_validate(
-        {
-            "name": "m",
-            "path": tmp_path / "m.toml",
-            "engine": "openai",
-            "openai": {"base_url": "http://127.0.0.1:1/v1", "model": "m"},
-        }
-    )
-    with pytest.raises(ConfigError) as caught:
-        open_engine(definition)
-    assert str(caught.value) == (
-        f'{tmp_path}/m.toml: engine = "openai" is not available yet: use engine = "llama-cpp"'
-    )

@@ -260,11 +260,12 @@ def test_the_reference_judge_is_known_by_name(tmp_path):
 
 
 def test_unknown_judges_are_told(tmp_path):
-    (tmp_path / "reader.toml").touch()
+    (tmp_path / "gpt-mini.toml").touch()
     for name, message in {
-        "reader": "judge 'reader': a model cannot judge in this version; use judge = 'reference'",
         "Referense": "no judge 'Referense': did you mean 'reference'?",
-        "gpt-4": "no judge 'gpt-4': use judge = 'reference'",
+        "gtp-mini": "no judge 'gtp-mini': did you mean 'gpt-mini'?",
+        "claude": "no judge 'claude': use judge = 'reference', or the name of a definition in"
+        f" {tmp_path}",
     }.items():
         with pytest.raises(ConfigError) as caught:
             open_judge(name, tmp_path)

@@ -338,6 +338,16 @@ def test_the_messages_to_a_server_are_shown_without_asking_it(show):
     assert "Passage: x" in out
 
 
+def test_a_plain_text_to_a_server_is_shown_as_it_is(project, show):
+    path = project / "models/server.toml"
+    path.write_text('prompt = "{question} {passage}"\n' + path.read_text())
+    code, out, _ = show("--model", "server", "--question", "q2")
+    assert (code, out.splitlines()[2:]) == (0, ["in? x"])
+    found = json.loads(show("--model", "server", "--question", "q2", "--json", "-")[1])
+    assert (found["chat"], found["messages"], found["text"]) == (False, [], "in? x")
+    assert found["tokens"] is None
+
+
 def test_a_prompt_that_does_not_fit_is_told(project, show):
     (project / "models/plain.toml").write_text(
         'file = "tiny.gguf"\nprompt = "{question}:"\ncontext_length = 6\n'

@@ -71,9 +71,9 @@ def test_the_reference_judge_says_before_the_run_that_it_cannot_judge_them(pytes
     result.stdout.fnmatch_lines(
         [
             (
-                "*'q0' and 19 more have no references, and judge 'reference' knows nothing else:"
-                " name their column with dataset.columns.references, or a judge that reads the"
-                " passage"
+                "*'q0' ('What is right about 0?') and 19 more have no references, and judge"
+                " 'reference' knows nothing else: name their column with"
+                " dataset.columns.references, or a judge that reads the passage"
             )
         ]
     )
@@ -112,7 +112,8 @@ def test_a_prompt_that_shows_a_passage_needs_one(pytester):
     project.run().stdout.fnmatch_lines(
         [
             (
-                "*first.toml: the prompt shows {passage}, and question 'q0' of asked.jsonl has"
+                "*first.toml: the prompt shows {passage}, and question 'q0' ('What is right"
+                " about 0?') of asked.jsonl has"
                 " none: name the column of passages with dataset.columns.passage, or take"
                 " {passage} out of the prompt"
             )
@@ -157,9 +158,9 @@ def test_a_data_set_without_references_is_told_by_raq_rank(tmp_path, monkeypatch
     write_rows(tmp_path / "a.jsonl", [row(3, "m", "x"), row(4, "m", "x")])
     assert main(["rank", "a.jsonl", "--dataset", "asked.jsonl"]) == 2
     assert capsys.readouterr().err == (
-        "raq: asked.jsonl: 'q3' and 1 more have no references, and judge 'reference' knows nothing"
-        " else: name their column with dataset.columns.references, or a judge that reads the"
-        " passage\n"
+        "raq: asked.jsonl: 'q3' ('What is right about 3?') and 1 more have no references, and"
+        " judge 'reference' knows nothing else: name their column with"
+        " dataset.columns.references, or a judge that reads the passage\n"
     )
 
 

@@ -70,7 +70,7 @@ def _count(text: str) -> int:
 
 def _show(options: argparse.Namespace) -> int:
     from pytest_raq.report.baseline_text import baseline_lines
-    from pytest_raq.report.json_report import plain
+    from pytest_raq.report.plain import plain
 
     baseline = _find(options.baseline, options.folder)
     write_result(baseline_lines(baseline), plain(baseline), options.json)

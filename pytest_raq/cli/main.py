@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_raq import __version__
 from pytest_raq.cli.baseline import add_baseline_command
 from pytest_raq.cli.exit_codes import ExitCode
+from pytest_raq.cli.judge import add_judge_command
 from pytest_raq.cli.models import add_models_command
 from pytest_raq.cli.power import add_power_command
 from pytest_raq.cli.prompt import add_prompt_command
@@ -54,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     add_rank_command(commands)
     add_baseline_command(commands)
     add_power_command(commands)
+    add_judge_command(commands)
     add_store_command(commands)
     add_report_command(commands)
     return parser

@@ -74,7 +74,8 @@ def _lines(asked: AskedQuestion, rendered: RenderedPrompt | None) -> Iterator[st
     yield f"{model.name} is asked {asked.question.id!r} by {kind}, as {asked.origin} says it"
     yield ""
     if rendered is None:
-        yield from message_lines(asked.prompt.conversation)
+        prompt = asked.prompt
+        yield from (message_lines(prompt.conversation) if prompt.chat else text_lines(prompt.text))
         return
     yield from text_lines(rendered.text)
     yield ""
@@ -83,10 +84,11 @@ def _lines(asked: AskedQuestion, rendered: RenderedPrompt | None) -> Iterator[st
 
 
 def _kind(asked: AskedQuestion, rendered: RenderedPrompt | None) -> str:
+    what = "messages" if asked.prompt.chat else "a plain text"
     if rendered is None:
-        return f"messages to {getattr(asked.model.openai, 'base_url', 'a server')}"
+        return f"{what} to {getattr(asked.model.openai, 'base_url', 'a server')}"
     if not asked.prompt.chat:
-        return "a plain text"
+        return what
     return f"the chat template of {asked.model.file_path.name}"
 
 
@@ -108,13 +110,20 @@ def _table(asked: AskedQuestion, rendered: RenderedPrompt | None) -> dict[str, o
     return {
         "model": model.name,
         "question": asked.question.id,
-        "chat": asked.prompt.chat or rendered is None,
+        "chat": asked.prompt.chat,
         "messages": [asdict(message) for message in asked.prompt.conversation]
-        if asked.prompt.chat or rendered is None
+        if asked.prompt.chat
         else [],
-        "text": None if rendered is None else rendered.text,
+        "text": _text(asked, rendered),
         "tokens": None if rendered is None else [asdict(token) for token in rendered.tokens],
         "context_length": model.context_length,
         "max_tokens": model.max_tokens,
         "prompt_sha256": model.prompt_sha256,
     }
+
+
+def _text(asked: AskedQuestion, rendered: RenderedPrompt | None) -> str | None:
+    """Return the whole prompt as one text; None where a server makes it from messages."""
+    if rendered is not None:
+        return rendered.text
+    return None if asked.prompt.chat else asked.prompt.text

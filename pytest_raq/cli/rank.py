@@ -8,14 +8,25 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.cli.exit_codes import ExitCode
 from pytest_raq.cli.gate_options import add_gate_options, gate_settings
-from pytest_raq.cli.output import add_json_option, write_result
-from pytest_raq.errors import ConfigError
+from pytest_raq.cli.output import add_json_option, add_store_option, write_result
+from pytest_raq.errors import ConfigError, JudgeError
 
 if TYPE_CHECKING:
     from pytest_raq.config import GateSettings
+    from pytest_raq.judging import Judge
+    from pytest_raq.pipeline.answers_file import AnswerTable
     from pytest_raq.records import QuestionSet, SuiteResult
 
-GATE_OPTIONS = ("alpha", "margin", "min_effect", "max_f1_drop", "max_missing", "inconclusive")
+GATE_OPTIONS = (
+    "alpha",
+    "margin",
+    "min_effect",
+    "max_f1_drop",
+    "max_missing",
+    "min_judge_accuracy",
+    "min_judges",
+    "inconclusive",
+)
 """The settings of a suite's ``[gate]`` that answers without timings need."""
 
 
@@ -39,7 +50,10 @@ def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
     parser.add_argument("--split", help="the split of a hub or saved data set")
     parser.add_argument("--revision", help="the revision of a hub data set")
     parser.add_argument(
-        "--judge", default="reference", metavar="NAME", help="who ranks (default: reference)"
+        "--judge",
+        default="reference",
+        metavar="NAME",
+        help="who ranks, or a panel A,B,C (default: reference)",
     )
     parser.add_argument(
         "--models-folder",
@@ -54,6 +68,10 @@ def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
     parser.add_argument(
         "--seed", type=_seed, default=0, metavar="S", help="seed of all resampling (default: 0)"
     )
+    parser.add_argument(
+        "--fresh", action="store_true", help="ask a judge again what it was asked before"
+    )
+    add_store_option(parser)
     add_json_option(parser)
     parser.add_argument(
         "--report", type=Path, metavar="FILE", help="write the result as one HTML page too"
@@ -69,23 +87,25 @@ def _seed(text: str) -> int:
 
 
 def _rank(options: argparse.Namespace) -> int:
-    from pytest_raq.judging import open_judge, require_references
+    from pytest_raq.judging import require_references
     from pytest_raq.judging.reference import NAME
     from pytest_raq.pipeline.answers_file import read_answers
-    from pytest_raq.pipeline.elsewhere import rank_answers
     from pytest_raq.report import suite_lines, suite_to_json
+    from pytest_raq.session.options import split_names
     from pytest_raq.session.session import JSON_FORMAT
 
     settings = gate_settings(options, GATE_OPTIONS)
-    judge = open_judge(options.judge, options.models_folder)
-    dataset = _dataset(options)
-    table = read_answers(options.files, dataset, needs_references=options.judge == NAME)
-    require_references(options.judge, table.questions.source, table.questions.questions)
-    result = rank_answers(table, judge, settings, baseline=options.baseline, seed=options.seed)
+    names = split_names(options.judge)
+    if not names:
+        raise ConfigError(f"--judge {options.judge!r}: name a judge, or several as A,B,C")
+    table = read_answers(options.files, _dataset(options), needs_references=NAME in names)
+    for name in names:
+        require_references(name, table.questions.source, table.questions.questions)
+    result, spent = _judge(table, settings, options)
     if options.report is not None:
         _write_report(options.report, result)
     write_result(
-        [line.text for line in suite_lines(result)],
+        [*(line.text for line in suite_lines(result)), *spent],
         {"format": JSON_FORMAT, "suites": {result.suite: suite_to_json(result)}},
         options.json,
     )
@@ -101,6 +121,49 @@ def _write_report(path: Path, result: SuiteResult) -> None:
     suite = page_suite(result, suite_to_json(result))
     facts = {"Source": result.provenance.source}
     write_atomically(path, page_html([suite], facts))
+
+
+def _judge(
+    table: AnswerTable, settings: GateSettings, options: argparse.Namespace
+) -> tuple[SuiteResult, list[str]]:
+    """Return the result, and what the judge cost; its verdicts are kept unless they are free.
+
+    JudgeError when there is no ranking at all, for one reason.
+    """
+    from pytest_raq.cli.progress import StderrProgress
+    from pytest_raq.judging import open_judge, open_panel, remember
+    from pytest_raq.pipeline.elsewhere import rank_answers
+    from pytest_raq.session.options import split_names
+    from pytest_raq.store import ForgivingStore
+
+    folder, names = options.models_folder, split_names(options.judge)
+    judges = {name: open_judge(name, folder) for name in names}
+    is_free = all(judge.is_free for judge in judges.values())
+    store = None if is_free else ForgivingStore(options.store)
+
+    def open_one(name: str) -> Judge:
+        return remember(judges[name], store, fresh=options.fresh) if store else judges[name]
+
+    judge = open_panel(names, folder, open_one, min_share=settings.min_judges)
+    try:
+        result = rank_answers(
+            table,
+            judge,
+            settings,
+            baseline=options.baseline,
+            seed=options.seed,
+            progress=StderrProgress(),
+        )
+    finally:
+        judge.close()
+        if store:
+            store.close()
+    reasons = {item.missing for item in result.questions}
+    if not judge.is_free and len(reasons) == 1 and (reason := reasons.pop()):
+        raise JudgeError(reason)
+    spent = str(judge.spending)
+    told = [f"judge {options.judge}: {spent}"] if spent else []
+    return result, [*(store.notices if store else ()), *told]
 
 
 def _dataset(options: argparse.Namespace) -> QuestionSet | None:
@@ -129,7 +192,8 @@ def _exit_code(result: SuiteResult, settings: GateSettings) -> ExitCode:
     nothing_ranked = not any(item.ranks for item in result.questions)
     if Decision.REGRESSION in decisions:
         return ExitCode.REGRESSION
-    if Decision.NOT_MEASURED in decisions or nothing_ranked:
+    disbelieved = result.judges is not None and bool(result.judges.problems)
+    if Decision.NOT_MEASURED in decisions or nothing_ranked or disbelieved:
         return ExitCode.NOT_MEASURED
     failed = any(is_failure(verdict, settings) for verdict in result.verdicts.values())
     return ExitCode.REGRESSION if failed else ExitCode.FINE

@@ -1,6 +1,7 @@
 """Suites and model definitions as they are written in TOML."""
 
 from pytest_raq.config.files import choose_dataset, load_model, load_suite, suite_names
+from pytest_raq.config.judges import JudgeSettings
 from pytest_raq.config.models import ModelDefinition, OpenAISettings, SourceSettings
 from pytest_raq.config.prompts import MessageSettings, PromptSettings
 from pytest_raq.config.suites import (
@@ -16,6 +17,7 @@ __all__ = [
     "DatasetSettings",
     "FilterSettings",
     "GateSettings",
+    "JudgeSettings",
     "MessageSettings",
     "ModelDefinition",
     "OpenAISettings",

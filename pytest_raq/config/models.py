@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from pytest_raq.config.base import Settings
+from pytest_raq.config.judges import JudgeSettings
 from pytest_raq.config.prompts import (
     Messages,
     PromptSettings,
@@ -42,8 +43,21 @@ class OpenAISettings(Settings):
     """An OpenAI-compatible server."""
 
     base_url: str
-    model: str
+    """Up to and with ``/v1``."""
+    model: Annotated[str, Field(min_length=1)]
+    """The name of the model there."""
     api_key_env: str = "OPENAI_API_KEY"
+    """The environment variable that holds the key; empty for a server that wants none."""
+    max_retries: Annotated[int, Field(ge=0, le=20)] = 5
+    """How often a call is made again after 429, 5xx, a timeout or a cut connection."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _require_url(cls, value: str) -> str:
+        scheme, separator, rest = value.partition("://")
+        if scheme not in {"http", "https"} or not separator or rest[:1] in {"", "/"}:
+            raise ValueError(f"is no address like http://127.0.0.1:8000/v1 (got {value!r})")
+        return value
 
 
 class ModelDefinition(Settings):
@@ -79,6 +93,7 @@ class ModelDefinition(Settings):
     """A chat in place of ``prompt``: each message has a role and content, or a file for it."""
     source: SourceSettings | None = None
     openai: OpenAISettings | None = None
+    judge: JudgeSettings = JudgeSettings()
 
     @field_validator("stop", "messages", mode="before")
     @classmethod

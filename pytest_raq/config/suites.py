@@ -131,6 +131,10 @@ class GateSettings(Settings):
     """Loss of speed that is tolerated."""
     max_missing: Share = 0.02
     """Share of questions without an answer or a ranking that is tolerated."""
+    min_judge_accuracy: Share = 0.80
+    """Share of known pairs that a judge must rank rightly to be believed; 0 checks no judge."""
+    min_judges: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """Share of a panel's judges that must have ranked a question."""
     inconclusive: Literal["pass", "fail"] = "pass"
     """Whether a run that cannot decide passes with a warning, or fails."""
 
@@ -142,7 +146,8 @@ class SuiteDefinition(Settings):
     path: Path
     default: bool = False
     models: Annotated[tuple[str, ...], Field(min_length=1)]
-    judge: str = "reference"
+    judge: Annotated[str, Field(min_length=1)] | tuple[str, ...] = "reference"
+    """A judge, or a list of them: a panel."""
     dataset: DatasetSettings
     gate: GateSettings = GateSettings()
     prompt: PromptSettings | None = None
@@ -153,6 +158,19 @@ class SuiteDefinition(Settings):
     def _accept_list(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
 
+    @field_validator("judge", mode="before")
+    @classmethod
+    def _accept_judges(cls, value: object) -> object:
+        names = [value] if isinstance(value, str) else value
+        if not isinstance(names, list | tuple) or not names:
+            raise ValueError(f"expected a name, or a list of names for a panel (got {value!r})")
+        for name in names:
+            if not isinstance(name, str) or not name.strip():
+                raise ValueError(f"expected names of judges (got {name!r})")
+            if list(names).count(name) > 1:
+                raise ValueError(f"names {name} more than once")
+        return value if isinstance(value, str) else tuple(names)
+
     @field_validator("models")
     @classmethod
     def _refuse_duplicates(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -160,3 +178,8 @@ class SuiteDefinition(Settings):
         if twice:
             raise ValueError(f"names {', '.join(twice)} more than once")
         return value
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """The names of the judges, one or more."""
+        return (self.judge,) if isinstance(self.judge, str) else self.judge

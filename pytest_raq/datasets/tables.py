@@ -98,7 +98,7 @@ class _Reader:
         passage = self._text(where, row, columns.passage)
         asked = as_text(f"{where}: {columns.question}", row[columns.question])
         references, answerable = self._references(where, row)
-        name = self._label(where, row, columns.id)
+        name = as_label(f"{where}: {columns.id}", row[columns.id]) if columns.id else ""
         question = Question(
             id=name or derive_id(passage, asked),
             title=self._label(where, row, columns.title),

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_raq.errors import ConfigError
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
@@ -24,7 +22,8 @@ def open_engine(
     ``python`` is the interpreter of a virtual environment with another
     llama-cpp-python to run the model under; this one when None. ``digest``
     returns the SHA-256 of a file; it is read when None. ConfigError when the
-    definition is wrong, EngineStartError when the model does not load.
+    definition is wrong, EngineStartError when the model does not load or its
+    server cannot be used.
     """
     return _ADAPTERS[definition.engine](definition, python, digest)
 
@@ -40,9 +39,9 @@ def _open_llama_cpp(
 def _open_openai(
     definition: ModelDefinition, _python: Path | None, _digest: Digest | None
 ) -> Engine:
-    raise ConfigError(
-        f'{definition.path}: engine = "openai" is not available yet: use engine = "llama-cpp"'
-    )
+    from pytest_raq.engines.openai_compat import OpenAIEngine
+
+    return OpenAIEngine(definition)
 
 
 _ADAPTERS: Mapping[str, Callable[[ModelDefinition, Path | None, Digest | None], Engine]] = {

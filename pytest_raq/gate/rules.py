@@ -33,7 +33,8 @@ class GateInput:
 
     ``expected`` counts the questions of the suite, also where a selection ran
     fewer, ``answered`` those with an answer of today, ``ranked`` those with an
-    answer and a complete ranking. ``f1_now`` and ``f1_before`` are means over
+    answer and a complete ranking. ``judge_problems`` say why judges are not
+    believed. ``f1_now`` and ``f1_before`` are means over
     the same questions. ``same_machine`` is None where it is not known,
     ``models`` how many Holm's correction counts.
     """
@@ -49,6 +50,7 @@ class GateInput:
     speed: tuple[SpeedEvidence, ...] = ()
     same_machine: bool | None = None
     models: int = 1
+    judge_problems: tuple[str, ...] = ()
 
 
 Finding = tuple[Decision, list[str]]
@@ -90,10 +92,11 @@ def is_failure(verdict: Verdict, settings: GateSettings) -> bool:
 
 def _decide_quality(given: GateInput, settings: GateSettings) -> Finding:
     missing = list(words.missing(given.expected, given.answered, given.ranked, settings))
-    if min(given.answered, given.ranked) < 1:
-        return Decision.NOT_MEASURED, [*missing, *words.baseline(given.baseline_problem)]
+    if given.judge_problems or min(given.answered, given.ranked) < 1:
+        problems = [*given.judge_problems, *missing, *words.told(given.baseline_problem)]
+        return Decision.NOT_MEASURED, problems
     if given.baseline_problem:
-        return Decision.NO_BASELINE, [*words.baseline(given.baseline_problem), *missing]
+        return Decision.NO_BASELINE, [given.baseline_problem, *missing]
     if missing:
         return Decision.NOT_MEASURED, missing
     if given.quality is None or given.quality.questions < 1:

@@ -103,8 +103,13 @@ def _percent(share: float) -> str:
     return f"{100 * share:g} %"
 
 
-def baseline(problem: str) -> Iterator[str]:
-    """Yield why there is no baseline to compare with, if so."""
+def percent(share: float) -> str:
+    """Return a measured share in whole percent."""
+    return f"{100 * share:.0f} %"
+
+
+def told(problem: str) -> Iterator[str]:
+    """Yield a problem, if there is one."""
     if problem:
         yield problem
 

@@ -38,8 +38,10 @@ class ModelAnswers:
 
     An answer that is asked for comes from memory, else from the store, else
     from the engine, which then works through all planned questions in order
-    as far as it is asked to. With ``sharing`` one process of the run works
-    through all of them, and the others wait for what it finds out.
+    as far as it is asked to. ``before`` is called before anything is
+    generated; where it raises, that is why there are no answers. With
+    ``sharing`` one process of the run works through all of them, and the
+    others wait for what it finds out.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class ModelAnswers:
         store: Store | ForgivingStore | None,
         progress: Progress,
         fresh: bool = False,
+        before: Callable[[], None] | None = None,
         sharing: Sharing | None = None,
         suite: str = "",
     ) -> None:
@@ -63,6 +66,7 @@ class ModelAnswers:
         self._store = store
         self._progress = progress
         self._fresh = fresh
+        self._before = before or (lambda: None)
         self._outcomes: dict[str, Outcome] = {}
         self._absorbed: set[str] = set()
         self._stream: Iterator[Outcome] | None = None
@@ -155,9 +159,10 @@ class ModelAnswers:
         if question_id not in wanted:
             wanted.insert(0, question_id)
         self._asked, self._awaited = len(wanted), set(wanted)
-        if not self._pool.is_open(self.model):
-            self._progress.loading(self.model.name)
         try:
+            self._before()
+            if not self._pool.is_open(self.model):
+                self._progress.loading(self.model.name)
             engine = self._pool.get(self.model)
         except RaqError as exc:
             reason = str(exc)
@@ -288,7 +293,8 @@ class ModelAnswers:
     def provenance(self) -> ModelProvenance:
         """What answers: the engine is asked only if it was loaded, else the store."""
         self._info = self._info or self._recall_engine()
-        info = self._info or EngineInfo(self.model.engine, engine_version())
+        build = engine_version() if self.model.engine == "llama-cpp" else ""
+        info = self._info or EngineInfo(self.model.engine, build)
         return ModelProvenance(
             engine=info.engine,
             build=info.build,

@@ -26,6 +26,14 @@ _WHERE = ("processor", "architecture", "system")
 
 def model_options(model: ModelDefinition) -> Options:
     """Return the settings of a definition that can change its answers or their timings."""
+    if model.openai is not None and model.engine == "openai":
+        return {
+            "model": model.openai.model,
+            "max_tokens": model.max_tokens,
+            "temperature": model.temperature,
+            "seed": model.seed,
+            "stop": list(model.stop),
+        }
     options: Options = {
         "context_length": model.context_length,
         "max_tokens": model.max_tokens,

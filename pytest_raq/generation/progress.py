@@ -17,6 +17,12 @@ class Progress(Protocol):
     def finished(self, model: str, done: int, seconds: float) -> None:
         """Tell that no more questions are asked; ``done`` were generated."""
 
+    def judged(self, judge: str, done: int, total: int, spent: str) -> None:
+        """Tell that ``done`` of the ``total`` questions are ranked, and what that cost so far."""
+
+    def all_judged(self, judge: str, done: int, seconds: float, spent: str) -> None:
+        """Tell that all of them are."""
+
 
 class NoProgress:
     """Says nothing."""
@@ -28,4 +34,10 @@ class NoProgress:
         """Say nothing."""
 
     def finished(self, model: str, done: int, seconds: float) -> None:
+        """Say nothing."""
+
+    def judged(self, judge: str, done: int, total: int, spent: str) -> None:
+        """Say nothing."""
+
+    def all_judged(self, judge: str, done: int, seconds: float, spent: str) -> None:
         """Say nothing."""

@@ -16,12 +16,11 @@ if TYPE_CHECKING:
     from pytest_raq.judging.protocol import Judge
     from pytest_raq.records import Question
 
-_LEVEL = Order(((0,),))
-"""The order of a case with one text, which no judge needs to see."""
-
 
 def rank_contestants(
-    judge: Judge, items: Iterable[tuple[Question, Mapping[str, str]]]
+    judge: Judge,
+    items: Iterable[tuple[Question, Mapping[str, str]]],
+    families: Mapping[str, str] | None = None,
 ) -> Iterator[Ranking]:
     """Yield a ranking for each question and its texts by contestant, in order.
 
@@ -29,17 +28,44 @@ def rank_contestants(
     judge sees them, and sorted, so that neither the names nor the order of
     contestants can matter; where all are equal the judge is not asked. A
     verdict that is not a complete weak order makes the ranking missing, and so
-    does a JudgeError: it ends the verdicts, not the run.
+    does a JudgeError: it ends the verdicts, not the run. Nor is it asked where
+    all texts are references. ``families`` are the model families of
+    contestants, for panels.
     """
-    mine, asked = tee((_case(question, texts), texts) for question, texts in items)
-    verdicts = _verdicts(judge, (case for case, _ in asked if len(case.texts) > 1))
+    mine, asked = tee((make_case(question, texts, families), texts) for question, texts in items)
+    verdicts = _verdicts(
+        judge, (case for case, _ in asked if not is_settled(case.question, case.texts))
+    )
     for case, texts in mine:
-        verdict = next(verdicts) if len(case.texts) > 1 else _LEVEL
+        if is_settled(case.question, case.texts):
+            verdict: Order | NoOrder = Order((tuple(range(len(case.texts))),))
+        else:
+            verdict = next(verdicts)
         yield _ranking(case, texts, verdict)
 
 
-def _case(question: Question, texts: Mapping[str, str]) -> Case:
-    return Case(question, tuple(sorted({text.strip() for text in texts.values()})))
+def make_case(
+    question: Question, texts: Mapping[str, str], families: Mapping[str, str] | None = None
+) -> Case:
+    """Return the case of a question from the texts of its contestants."""
+    known = families or {}
+    authors: dict[str, list[str]] = {}
+    for contestant, text in texts.items():
+        authors.setdefault(text.strip(), []).append(known.get(contestant, ""))
+    distinct = tuple(sorted(authors))
+    return Case(question, distinct, tuple(tuple(sorted(authors[text])) for text in distinct))
+
+
+def is_settled(question: Question, texts: Collection[str]) -> bool:
+    """Whether texts are level without a judge: all are one, or all are references word for word."""
+    if len(texts) < 2:
+        return True
+    references = {_words(reference) for reference in question.references}
+    return all(_words(text) in references for text in texts)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
 
 
 def _verdicts(judge: Judge, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
@@ -66,7 +92,7 @@ def _ranking(case: Case, texts: Mapping[str, str], verdict: Order | NoOrder) -> 
         case.texts[index]: tier for tier, indices in enumerate(verdict.tiers) for index in indices
     }
     tiers = {contestant: tier_of[text.strip()] for contestant, text in texts.items()}
-    return Ranking(case.question.id, mid_ranks(tiers))
+    return Ranking(case.question.id, mid_ranks(tiers), orders_agreed=verdict.agreed)
 
 
 def find_fault(case: Case, order: Order) -> str:
@@ -106,4 +132,4 @@ def restrict(ranking: Ranking, contestants: Collection[str]) -> Ranking:
     chosen = {name: rank for name, rank in ranking.ranks.items() if name in wanted}
     if not chosen:
         return Ranking(ranking.question_id, missing="there are no answers to rank")
-    return Ranking(ranking.question_id, mid_ranks(chosen))
+    return Ranking(ranking.question_id, mid_ranks(chosen), orders_agreed=ranking.orders_agreed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import ConfigError
-from pytest_raq.judging.protocol import Case, NoOrder, Order
+from pytest_raq.judging.protocol import Case, NoOrder, Order, Spending
 from pytest_raq.records import JudgeIdentity
 from pytest_raq.stats.squad import score_answer
 
@@ -30,6 +30,17 @@ class ReferenceJudge:
         """The name and the rule."""
         return JudgeIdentity(name=NAME, options={"rule": "exact_match, f1"})
 
+    @property
+    def spending(self) -> Spending:
+        """Nothing."""
+        return Spending()
+
+    def prepare(self) -> None:
+        """Be ready."""
+
+    def close(self) -> None:
+        """Hold nothing."""
+
     def order(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
         """Yield the order of each case; none for a question without references."""
         for case in cases:
@@ -38,11 +49,11 @@ class ReferenceJudge:
 
 def require_references(judge: str, source: str, questions: Sequence[Question]) -> None:
     """ConfigError when this judge is to rank answers that nothing tells right from wrong."""
-    lacking = [question.id for question in questions if not question.references]
+    lacking = [question for question in questions if not question.references]
     if judge == NAME and lacking:
         more = f" and {len(lacking) - 1} more have" if len(lacking) > 1 else " has"
         raise ConfigError(
-            f"{source}: {lacking[0]!r}{more} no references, and judge {NAME!r} knows nothing"
+            f"{source}: {lacking[0].label}{more} no references, and judge {NAME!r} knows nothing"
             " else: name their column with dataset.columns.references, or a judge that reads"
             " the passage"
         )

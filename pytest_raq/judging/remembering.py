@@ -14,7 +14,7 @@ from pytest_raq.store import verdict_key
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_raq.judging.protocol import Case, Judge
+    from pytest_raq.judging.protocol import Case, Judge, Spending
     from pytest_raq.records import JudgeIdentity
     from pytest_raq.store import ForgivingStore, Store
 
@@ -46,6 +46,19 @@ class RememberingJudge:
         """That of the other judge."""
         return self._judge.identity
 
+    @property
+    def spending(self) -> Spending:
+        """That of the other judge: what is kept costs nothing."""
+        return self._judge.spending
+
+    def prepare(self) -> None:
+        """Prepare the other judge."""
+        self._judge.prepare()
+
+    def close(self) -> None:
+        """Close the other judge."""
+        self._judge.close()
+
     def order(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
         """Yield one verdict a case, in the order of the cases."""
         identity = self.identity
@@ -65,7 +78,7 @@ class RememberingJudge:
         kept = None if self._fresh else self._store.get_verdict(key)
         if kept is None:
             return None
-        order = Order(kept.tiers, kept.exchanges)
+        order = Order(kept.tiers, kept.exchanges, kept.agreed, kept.readings)
         return None if find_fault(case, order) else order
 
     def _ask(self, cases: Iterable[Case]) -> Iterator[tuple[Order | NoOrder, bool]]:
@@ -87,4 +100,4 @@ def _keyed(cases: Iterable[Case], identity: JudgeIdentity) -> Iterator[tuple[Cas
 def _to_record(verdict: Order | NoOrder) -> JudgeVerdict:
     if isinstance(verdict, NoOrder):
         return JudgeVerdict((), verdict.reason, verdict.exchanges)
-    return JudgeVerdict(verdict.tiers, "", verdict.exchanges)
+    return JudgeVerdict(verdict.tiers, "", verdict.exchanges, verdict.agreed, verdict.readings)

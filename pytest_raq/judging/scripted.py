@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_raq.errors import JudgeError
+from pytest_raq.judging.protocol import Spending
 from pytest_raq.records import JudgeIdentity
 
 if TYPE_CHECKING:
@@ -15,20 +17,44 @@ if TYPE_CHECKING:
 class ScriptedJudge:
     """Asks a function for each verdict and remembers the cases it saw.
 
-    The function may raise JudgeError, as a judge does that cannot go on.
+    The function may raise JudgeError, as a judge does that cannot go on;
+    ``problem`` is why it cannot be asked at all. ``closed`` tells whether it
+    was closed.
     """
 
     is_free = False
 
-    def __init__(self, verdict: Callable[[Case], Order | NoOrder], name: str = "scripted") -> None:
+    def __init__(
+        self,
+        verdict: Callable[[Case], Order | NoOrder],
+        name: str = "scripted",
+        *,
+        problem: str = "",
+    ) -> None:
         self._verdict = verdict
         self._name = name
+        self._problem = problem
         self.cases: list[Case] = []
+        self.closed = False
 
     @property
     def identity(self) -> JudgeIdentity:
         """The name alone."""
         return JudgeIdentity(name=self._name)
+
+    @property
+    def spending(self) -> Spending:
+        """One call for each case."""
+        return Spending(calls=len(self.cases))
+
+    def prepare(self) -> None:
+        """Say what the problem is, if there is one."""
+        if self._problem:
+            raise JudgeError(self._problem)
+
+    def close(self) -> None:
+        """Remember that it was closed."""
+        self.closed = True
 
     def order(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
         """Yield what the function says of each case."""

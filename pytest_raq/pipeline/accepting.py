@@ -5,12 +5,39 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_raq.records import Baseline, BaselineQuestion
+from pytest_raq.errors import MeasurementError
+from pytest_raq.records import Answer, Baseline, BaselineQuestion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pytest_raq.records import ModelSummary, SuiteResult
+    from pytest_raq.generation import ModelAnswers
+    from pytest_raq.records import ModelSummary, Question, Ranking, SuiteResult
+
+
+def refuse_unmeasured(
+    path: str,
+    answers: Mapping[str, ModelAnswers],
+    questions: Sequence[Question],
+    rank: Callable[[str], Ranking],
+) -> None:
+    """MeasurementError unless each model answered each question, and a judge ranked them all.
+
+    ``rank`` returns the ranking of a question id; it is not asked before all is answered.
+    """
+    for model, known in answers.items():
+        answered = sum(isinstance(outcome, Answer) for outcome in known.in_hand().values())
+        if answered < len(questions):
+            raise MeasurementError(
+                f"{path} is not updated: {model} answered {answered} of"
+                f" {len(questions)} questions; a baseline needs them all"
+            )
+    missing = [question.id for question in questions if rank(question.id).missing]
+    if missing:
+        raise MeasurementError(
+            f"{path} is not updated: {len(missing)} questions have no ranking,"
+            f" the first is {missing[0]}"
+        )
 
 
 def make_baseline(result: SuiteResult, reason: str) -> Baseline:

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from pytest_raq.datasets import load_questions
 from pytest_raq.errors import BaselineError
 from pytest_raq.generation import ModelAnswers
-from pytest_raq.judging import open_judge, remember
+from pytest_raq.judging import open_judge, open_panel, remember
+from pytest_raq.pipeline.bench import Bench, families
 from pytest_raq.pipeline.fitting import check_questions
+from pytest_raq.pipeline.judging import Judging
 from pytest_raq.pipeline.run import SuiteRun
 from pytest_raq.store import baseline_path, load_baseline, show_path
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.config import ModelDefinition, SuiteDefinition
     from pytest_raq.generation import EnginePool, Progress, Sharing
+    from pytest_raq.judging import Judge, Panel
     from pytest_raq.records import Baseline
     from pytest_raq.store import ForgivingStore
 
@@ -57,15 +60,18 @@ def build_run(
     """
     questions = load_questions(suite.dataset, suite.path.parent)
     check_questions(suite, questions, models.values())
+    store = resources.store
+    judge = _panel(suite, models_folder, resources)
 
     def answers_of(model: ModelDefinition, shared: Sharing | None = None) -> ModelAnswers:
         return ModelAnswers(
             model,
             questions.questions,
             pool=resources.pool,
-            store=resources.store,
+            store=store,
             progress=resources.progress,
             fresh=resources.fresh,
+            before=judge.prepare,
             sharing=shared,
             suite=suite.name,
         )
@@ -75,17 +81,40 @@ def build_run(
     if sharing is not None:
         for each in answers.values():
             sharing.register(each)
+    replaced = {name: answers_of(model) for name, model in (originals or {}).items()}
+    bench = Bench(
+        judge,
+        questions.questions,
+        suite.gate,
+        seed=suite.dataset.seed,
+        families=families(answers, replaced),
+    )
     baseline, problem = _baseline(baselines_folder, suite.name)
     return SuiteRun(
         suite,
         questions,
         answers,
-        remember(open_judge(suite.judge, models_folder), resources.store, fresh=resources.fresh),
+        Judging(
+            bench,
+            resources.progress,
+            exchange=sharing.exchange if sharing else None,
+            suite=suite.name,
+        ),
         baselines_folder=baselines_folder,
         baseline=baseline,
         baseline_problem=problem,
-        originals={name: answers_of(model) for name, model in (originals or {}).items()},
+        originals=replaced,
     )
+
+
+def _panel(suite: SuiteDefinition, models_folder: Path, resources: Resources) -> Panel:
+    store = resources.store
+
+    def open_one(name: str) -> Judge:
+        opened = open_judge(name, models_folder, store.file_sha256)
+        return remember(opened, store, fresh=resources.fresh)
+
+    return open_panel(suite.judges, models_folder, open_one, min_share=suite.gate.min_judges)
 
 
 def _baseline(folder: Path, suite: str) -> tuple[Baseline | None, str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import ConfigError
 from pytest_raq.gate import GateInput, decide
-from pytest_raq.judging import rank_contestants
+from pytest_raq.generation import NoProgress
+from pytest_raq.pipeline.bench import Bench
+from pytest_raq.pipeline.judging import Judging
 from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import (
     Answer,
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pytest_raq.config import GateSettings
+    from pytest_raq.generation import Progress
     from pytest_raq.judging import Judge
     from pytest_raq.pipeline.answers_file import AnswerTable
     from pytest_raq.records import (
@@ -56,6 +59,7 @@ def rank_answers(
     *,
     baseline: str = "",
     seed: int = 0,
+    progress: Progress | None = None,
 ) -> SuiteResult:
     """Judge, rank and test the answers of a table; the result of a suite.
 
@@ -68,8 +72,16 @@ def rank_answers(
     """
     _refuse_baseline(table, baseline)
     questions = table.questions.questions
-    ranked = rank_contestants(judge, ((item, _texts(table, item.id)) for item in questions))
-    rankings = {ranking.question_id: ranking for ranking in ranked}
+    by_id = {item.id: item for item in questions}
+    bench = Bench(judge, questions, settings, seed=seed)
+    judging = Judging(bench, progress or NoProgress())
+    judging.rank(
+        (item.id for item in questions),
+        lambda: [item.id for item in questions],
+        lambda name: (by_id[name], _texts(table, name)),
+    )
+    judging.stop()
+    rankings = judging.rankings
     clusters = {item.id: item.cluster for item in questions}
     tests = rank_tests(rankings.values(), clusters, list(table.answers), seed=seed)
     comparison = _compare(table, rankings, settings, baseline, seed)
@@ -77,11 +89,14 @@ def rank_answers(
         suite=SUITE,
         models={model: _summary(model, table, tests) for model in table.answers},
         tests=tests,
-        verdicts=_verdicts(table, rankings, comparison, settings),
+        verdicts=_verdicts(table, rankings, comparison, settings, bench.problems),
         questions=tuple(_result(item, table, rankings[item.id], comparison) for item in questions),
         provenance=_provenance(table, judge),
         passages=len(set(clusters.values())),
-        notes=tuple(_notes(table, baseline)),
+        notes=(*_notes(table, baseline), *judging.notes()),
+        judges=bench.report(
+            {model: model for model in table.answers}, lambda name: _texts(table, name)
+        ),
     )
 
 
@@ -142,10 +157,17 @@ def _verdicts(
     rankings: Mapping[str, Ranking],
     comparison: _Comparison,
     settings: GateSettings,
+    judge_problems: tuple[str, ...],
 ) -> dict[str, Verdict]:
     scores = {} if not comparison.baseline else _f1_scores(table)
     return {
-        model: decide(_gate_input(model, table, rankings, comparison, scores), settings)
+        model: decide(
+            replace(
+                _gate_input(model, table, rankings, comparison, scores),
+                judge_problems=judge_problems,
+            ),
+            settings,
+        )
         for model in comparison.preferences
     }
 
@@ -224,6 +246,7 @@ def _result(
             if question.id in items
         },
         missing=ranking.missing,
+        orders_agreed=ranking.orders_agreed,
     )
 
 

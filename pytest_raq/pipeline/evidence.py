@@ -41,7 +41,8 @@ NOW, THEN = "now:", "then:"
 class Material:
     """What a run has in hand.
 
-    ``problems`` says why a model has no baseline to compare with;
+    ``problems`` says why a model has no baseline to compare with,
+    ``judge_problems`` why judges are not believed;
     ``accepted_speeds`` are those of accepted files that were timed in this run.
     """
 
@@ -54,6 +55,7 @@ class Material:
     accepted_speeds: Mapping[str, SpeedSamples]
     same_machine: bool | None
     seed: int
+    judge_problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ def _input(model: str, material: Material, quality: Mapping[str, QualityEvidence
         speed=_speed(model, material),
         same_machine=model in material.accepted_speeds or material.same_machine,
         models=len(quality),
+        judge_problems=material.judge_problems,
     )
 
 

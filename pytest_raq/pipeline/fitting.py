@@ -18,18 +18,19 @@ def check_questions(
     suite: SuiteDefinition, questions: QuestionSet, models: Iterable[ModelDefinition]
 ) -> None:
     """ConfigError, before anything is asked, when a question cannot be asked or judged."""
-    require_references(suite.judge, questions.source, questions.questions)
+    for judge in suite.judges:
+        require_references(judge, questions.source, questions.questions)
     for model in models:
         check_prompt(suite, questions, model)
 
 
 def check_prompt(suite: SuiteDefinition, questions: QuestionSet, model: ModelDefinition) -> None:
     """ConfigError when the prompt of a model shows a passage that a question lacks."""
-    bare = next((item.id for item in questions.questions if not item.passage), None)
+    bare = next((item for item in questions.questions if not item.passage), None)
     if bare is not None and model.needs_passage:
         where = suite.path if suite.prompt else model.path
         raise ConfigError(
-            f"{where}: the prompt shows {{passage}}, and question {bare!r} of {questions.source}"
-            " has none: name the column of passages with dataset.columns.passage, or take"
-            " {passage} out of the prompt"
+            f"{where}: the prompt shows {{passage}}, and question {bare.label} of"
+            f" {questions.source} has none: name the column of passages with"
+            " dataset.columns.passage, or take {passage} out of the prompt"
         )

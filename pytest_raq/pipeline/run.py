@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.errors import MeasurementError
 from pytest_raq.gate import is_failure
-from pytest_raq.judging import rank_contestants, restrict
-from pytest_raq.pipeline.accepting import make_baseline, tell_accepted
+from pytest_raq.judging import restrict
+from pytest_raq.pipeline.accepting import make_baseline, refuse_unmeasured, tell_accepted
 from pytest_raq.pipeline.compare import differences, refuse, refuse_model
 from pytest_raq.pipeline.evidence import (
     NOW,
@@ -18,7 +18,7 @@ from pytest_raq.pipeline.evidence import (
     gather_evidence,
     verdict_of,
 )
-from pytest_raq.pipeline.exchange import export_text, read_export
+from pytest_raq.pipeline.exchange import export_text, read_export, read_judging
 from pytest_raq.pipeline.speed import SpeedProbe, medians
 from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import (
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.config import SuiteDefinition
     from pytest_raq.generation import ModelAnswers
-    from pytest_raq.judging import Judge
+    from pytest_raq.pipeline.judging import Judging
     from pytest_raq.records import ModelSummary, Outcome, Question, QuestionSet, SpeedSamples
 
 
@@ -62,7 +62,7 @@ class SuiteRun:
         suite: SuiteDefinition,
         questions: QuestionSet,
         answers: Mapping[str, ModelAnswers],
-        judge: Judge,
+        judging: Judging,
         *,
         baselines_folder: Path,
         baseline: Baseline | None = None,
@@ -74,16 +74,15 @@ class SuiteRun:
         self._set = questions
         self._by_id = {question.id: question for question in questions.questions}
         self._answers = answers
-        self._judge = judge
+        self._judging = judging
         self._baselines_folder = baselines_folder
         self._baseline = baseline
         self._baseline_problem = baseline_problem
-        self._rankings: dict[str, Ranking] = {}
         self._originals = originals or {}
         self._speeds: dict[str, SpeedSamples] = {}
         self._accepted_speeds: dict[str, SpeedSamples] = {}
         self._evidence: Evidence | None = None
-        self._told: set[tuple[str, str]] = set()
+        self._told: set[str] = set()
         self._was_accepted = False
         if baseline is not None and (why := refuse(baseline, self.provenance)):
             self._baseline_problem = f"{self._path} does not fit: {why}"
@@ -106,7 +105,7 @@ class SuiteRun:
             revision=self._set.revision,
             fingerprint=self._set.fingerprint,
             questions=len(self.questions),
-            judge=self._judge.identity,
+            judge=self._judging.judge.identity,
             models={name: answers.provenance for name, answers in self._answers.items()},
             versions=describe_versions(),
             machine=describe_machine(),
@@ -125,41 +124,46 @@ class SuiteRun:
         """Return a model's answer to a question, or why there is none."""
         return self._answers[model].get(question_id)
 
-    def was_told(self, failure: Failure) -> bool:
-        """Whether a failure for the same reason was asked about before; remember it."""
-        key = (failure.model, failure.reason)
-        known = key in self._told
-        self._told.add(key)
+    def was_told(self, reason: str) -> bool:
+        """Whether something failed for the same reason before; remember it."""
+        known = reason in self._told
+        self._told.add(reason)
         return known
 
     def ranking(self, question_id: str) -> Ranking:
         """Return the mid-ranks of today's answers by model, or why they are missing."""
-        ranking = self._joint_ranking(question_id)
+        return self._today(self._joint_ranking(question_id))
+
+    def _today(self, ranking: Ranking) -> Ranking:
+        """Return the mid-ranks of today's answers among themselves, by model."""
         present = [name for name in ranking.ranks if name.startswith(NOW)]
         ranks = restrict(ranking, present).ranks
         return Ranking(
-            question_id,
+            ranking.question_id,
             {name.removeprefix(NOW): rank for name, rank in ranks.items()},
             ranking.missing,
+            ranking.orders_agreed,
         )
 
     def _joint_ranking(self, question_id: str) -> Ranking:
-        if question_id not in self._rankings:
+        if question_id not in self._judging.rankings:
             for answers in self._answers.values():
                 answers.get(question_id)
             self._rank([question_id])
-        return self._rankings[question_id]
+        return self._judging.rankings[question_id]
 
     def _rank(self, question_ids: Iterable[str]) -> None:
         """Rank questions whose answers are in hand, today's and accepted ones together."""
-        entries = [
-            (self._by_id[question_id], self._contestants(question_id))
-            for question_id in question_ids
-            if question_id not in self._rankings
-        ]
-        for ranking in rank_contestants(self._judge, entries):
-            self._rankings[ranking.question_id] = ranking
+        if self._judging.rank(question_ids, self._complete, self._entry):
             self._evidence = None
+
+    def _complete(self) -> list[str]:
+        """Return the questions about which every model has an outcome in hand."""
+        in_hand = [answers.in_hand() for answers in self._answers.values()]
+        return [q.id for q in self.questions if all(q.id in outcomes for outcomes in in_hand)]
+
+    def _entry(self, question_id: str) -> tuple[Question, dict[str, str]]:
+        return self._by_id[question_id], self._contestants(question_id)
 
     def _contestants(self, question_id: str) -> dict[str, str]:
         texts = {}
@@ -240,13 +244,14 @@ class SuiteRun:
         return Material(
             questions=self.questions,
             outcomes={name: answers.in_hand() for name, answers in self._answers.items()},
-            rankings=self._rankings,
+            rankings=self._judging.rankings,
             problems={model: self._problem_of(model) for model in self._answers},
             baseline=comparable,
             speeds=self._speeds,
             accepted_speeds=self._accepted_speeds,
             same_machine=None if before is None else dict(before) == describe_machine(),
             seed=self.suite.dataset.seed,
+            judge_problems=self._judging.bench.problems,
         )
 
     @property
@@ -255,14 +260,11 @@ class SuiteRun:
 
     def result(self) -> SuiteResult:
         """Return what is known, without asking for anything more."""
-        complete = [
-            question.id
-            for question in self.questions
-            if all(question.id in answers.in_hand() for answers in self._answers.values())
-        ]
-        self._rank(complete)
+        if self._judging.is_wanted:
+            self._rank(self._complete())
         evidence = self._gathered()
         comparable = self._comparable
+        names = {NOW + model: model for model in self._answers}
         return SuiteResult(
             suite=self.suite.name,
             models={name: self._summary(name, evidence) for name in self._answers},
@@ -280,6 +282,7 @@ class SuiteRun:
             standing=evidence.standing,
             speeds=self._speeds,
             notes=self._notes(comparable),
+            judges=self._judging.bench.report(names, self._contestants),
         )
 
     def _is_settled(self, verdict: Verdict) -> bool:
@@ -302,14 +305,15 @@ class SuiteRun:
             for model, answers in self._answers.items()
             if question.id in answers.in_hand()
         }
-        ranking = self._rankings.get(question.id)
+        ranking = self._judging.rankings.get(question.id)
         accepted = {model: self._accepted(model, question.id) for model in self._answers}
         return QuestionResult(
             question=question,
             answers={m: o.text for m, o in outcomes.items() if isinstance(o, Answer)},
             baseline_answers={m: text for m, text in accepted.items() if text is not None},
             failures={m: o.reason for m, o in outcomes.items() if isinstance(o, Failure)},
-            ranks=self.ranking(question.id).ranks if ranking else {},
+            ranks=self._today(ranking).ranks if ranking else {},
+            orders_agreed=ranking.orders_agreed if ranking else None,
             preferences={
                 model: items[question.id]
                 for model, items in self._gathered().preferences.items()
@@ -319,15 +323,13 @@ class SuiteRun:
         )
 
     def _notes(self, baseline: Baseline | None) -> tuple[str, ...]:
-        if baseline is None:
-            return self._set.notes
-        return (
-            *self._set.notes,
-            *(
+        notes = [*self._set.notes, *self._judging.notes()]
+        if baseline is not None:
+            notes += [
                 f"differs from the baseline: {text}"
                 for text in differences(baseline.provenance, self.provenance)
-            ),
-        )
+            ]
+        return tuple(notes)
 
     def accept(self, reason: str = "") -> list[str]:
         """Write this run as the baseline and say what was accepted.
@@ -335,32 +337,20 @@ class SuiteRun:
         MeasurementError when a question of a model has no answer or no
         ranking; the old baseline then stays.
         """
-        self._refuse_unmeasured()
+        refuse_unmeasured(self._path, self._answers, self.questions, self._joint_ranking)
+        for problem in self._judging.bench.problems:
+            raise MeasurementError(f"{self._path} is not updated: {problem}")
         accepted = make_baseline(self.result(), reason)
         save_baseline(self._baselines_folder, accepted)
         self._was_accepted = True
         return tell_accepted(self._path, accepted, self._baseline)
 
-    def _refuse_unmeasured(self) -> None:
-        for model, answers in self._answers.items():
-            known = answers.in_hand().values()
-            answered = sum(isinstance(outcome, Answer) for outcome in known)
-            if answered < len(self.questions):
-                raise MeasurementError(
-                    f"{self._path} is not updated: {model} answered {answered} of"
-                    f" {len(self.questions)} questions; a baseline needs them all"
-                )
-        missing = [q.id for q in self.questions if self._joint_ranking(q.id).missing]
-        if missing:
-            raise MeasurementError(
-                f"{self._path} is not updated: {len(missing)} questions have no ranking,"
-                f" the first is {missing[0]}"
-            )
-
     def export(self) -> str:
         """Return what this process found out, for another process of the same run."""
         outcomes = [o for answers in self._answers.values() for o in answers.found_here()]
-        return export_text(outcomes, self._speeds, self._accepted_speeds)
+        found, spent = self._judging.found, self._judging.judge.spending
+        bench = self._judging.bench.export()
+        return export_text(outcomes, self._speeds, self._accepted_speeds, found, spent, bench=bench)
 
     def absorb(self, text: str) -> None:
         """Take over what another process exported."""
@@ -369,5 +359,20 @@ class SuiteRun:
             answers.absorb(outcome for outcome in outcomes if outcome.model == model)
         self._speeds |= speeds
         self._accepted_speeds |= accepted
-        self._rankings.clear()
+        rankings, spent, bench = read_judging(text)
+        self._judging.absorb(rankings, spent)
+        self._judging.bench.absorb(bench)
         self._evidence = None
+
+    def stop_judging(self) -> None:
+        """Let a judge that costs something rank nothing more, unless it is asked for."""
+        self._judging.give_up()
+
+    @property
+    def spent(self) -> str:
+        """What the judge cost in this run, in words; empty when it was asked nothing."""
+        return self._judging.spent
+
+    def close(self) -> None:
+        """Free what the judge holds; safe to call twice."""
+        self._judging.close()

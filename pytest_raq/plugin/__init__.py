@@ -52,10 +52,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """Count answers that failed for a reason already told apart from the first."""
-    if report.failed and ("raq", "told before") in getattr(report, "user_properties", ()):
-        return "not answered", "F", "NOT ANSWERED"
-    return None
+    """Count answers and rankings that failed for a reason already told apart from the first."""
+    told = dict(getattr(report, "user_properties", ())).get("raq") if report.failed else None
+    return (told, "F", told.upper()) if told in {"not answered", "not ranked"} else None
 
 
 @pytest.hookimpl(optionalhook=True)

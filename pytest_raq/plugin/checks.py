@@ -58,8 +58,8 @@ class AnswerCheck:
         """
         outcome = self.run.answer(self.model, self.question_id)
         if isinstance(outcome, Failure):
-            if self.run.was_told(outcome):
-                self.node.user_properties.append(("raq", "told before"))
+            if self.run.was_told(outcome.reason):
+                self.node.user_properties.append(("raq", "not answered"))
             _fail(f"{self.model} gave no answer to {self.question_id}: {outcome.reason}")
         assert not isinstance(outcome, Failure)
         return outcome
@@ -71,11 +71,14 @@ class RankingCheck:
 
     run: SuiteRun
     question_id: str
+    node: pytest.Item
 
     def check(self) -> Ranking:
-        """Return the ranking; fail with the reason when it is missing."""
+        """Return the ranking; fail with the reason when it is missing, marked if told before."""
         ranking = self.run.ranking(self.question_id)
         if ranking.missing:
+            if self.run.was_told(ranking.missing):
+                self.node.user_properties.append(("raq", "not ranked"))
             _fail(f"{self.question_id} has no ranking: {ranking.missing}")
         return ranking
 

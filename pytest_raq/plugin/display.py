@@ -43,10 +43,17 @@ class ProgressDisplay:
 
     def answered(self, model: str, done: int, total: int) -> None:
         """Say how far a model is."""
+        self._advance(model, done, total, "")
+
+    def judged(self, judge: str, done: int, total: int, spent: str) -> None:
+        """Say how far a judge is, and what that cost."""
+        self._advance(f"judge {judge}", done, total, spent)
+
+    def _advance(self, model: str, done: int, total: int, spent: str) -> None:
         now = time.monotonic()
         if done == 0:
             self._started, self._last = now, now
-        text = str(ProgressText(model, done, total, now - self._started))
+        text = str(ProgressText(model, done, total, now - self._started, spent))
         if self._live:
             if done < total and (done == 0 or now - self._last >= _LIVE_SECONDS):
                 self._last = now
@@ -62,6 +69,12 @@ class ProgressDisplay:
         self.clear()
         if not self._live:
             self._line(f"{model}: {done} question{'s' * (done != 1)} in {format_seconds(seconds)}")
+
+    def all_judged(self, judge: str, done: int, seconds: float, spent: str) -> None:
+        """Say how long a judge took, and what that cost."""
+        self.finished(f"judge {judge}", done, seconds)
+        if spent and not self._live:
+            self._line(f"judge {judge}: {spent}")
 
     def clear(self) -> None:
         """Wipe the live text for good."""

@@ -29,7 +29,12 @@ def add_options(parser: pytest.Parser) -> None:
     )
     add("--raq-sample", type=int, metavar="N", help="ask N questions, spread over passages")
     add("--raq-seed", type=int, metavar="S", help="the seed that draws the questions")
-    add("--raq-judge", default="", metavar="NAME", help="let another judge rank the answers")
+    add(
+        "--raq-judge",
+        default="",
+        metavar="NAME",
+        help="let another judge rank the answers, or a panel of judges: A,B,C",
+    )
     add(
         "--raq-swap",
         action="append",

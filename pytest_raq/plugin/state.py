@@ -112,7 +112,7 @@ class PluginState:
     def ranking_check(self, request: pytest.FixtureRequest) -> RankingCheck:
         """Return the check of one ranking."""
         run, (question_id,) = self._run(request)
-        return RankingCheck(run, question_id)
+        return RankingCheck(run, question_id, request.node)
 
     def speed_check(self, request: pytest.FixtureRequest) -> SpeedCheck:
         """Return the check of one model's speed."""

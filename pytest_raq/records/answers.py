@@ -114,7 +114,9 @@ class Prompt:
     template of the model; without, it is given to the model as it is. A chat
     of several ``messages`` holds them beside the text, which is then all that
     they say. Prompts of one ``block`` may be answered together, and nothing
-    else with them.
+    else with them. With a ``schema``, JSON Schema as text, the model can say
+    nothing but JSON that fits it, where the engine can see to that.
+    ``max_tokens`` stands for that of the definition; 0 leaves it.
     """
 
     question_id: str
@@ -122,6 +124,8 @@ class Prompt:
     chat: bool = False
     block: int = 0
     messages: tuple[Message, ...] = ()
+    schema: str = ""
+    max_tokens: int = 0
 
     @property
     def conversation(self) -> tuple[Message, ...]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 UNANSWERABLE = "unanswerable"
 """The reference of a question that its passage does not answer."""
 
+_SHOWN = 40
+"""Characters of a question that a message repeats."""
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -33,6 +36,12 @@ class Question:
         A question with neither stands alone.
         """
         return self.group or self.passage or f"\0{self.id}"
+
+    @property
+    def label(self) -> str:
+        """The id and the start of the text, for a message: an id may be a mere hash."""
+        more = "…" if len(self.question) > _SHOWN else ""
+        return f"{self.id!r} ({self.question[:_SHOWN]!r}{more})"
 
 
 @dataclass(frozen=True, slots=True)

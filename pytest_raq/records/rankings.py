@@ -11,11 +11,14 @@ class Ranking:
     """The mid-ranks of one question by contestant, 1 is best, ties share.
 
     ``missing`` says why there are no ranks; a missing ranking is never a rank.
+    ``orders_agreed`` tells whether a judge that read the answers in an order
+    and in its reverse said the same both times; None where it did not.
     """
 
     question_id: str
     ranks: Mapping[str, float] = field(default_factory=dict)
     missing: str = ""
+    orders_agreed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +35,33 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """One time that a judge was shown the texts of a case, and how it ranked them then.
+
+    ``shown`` names the texts in the order in which the judge saw them,
+    ``tiers`` is its weak order of them, best first; both by the indices of the
+    case, and both hold every text once.
+    """
+
+    shown: tuple[int, ...]
+    tiers: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class JudgeVerdict:
     """What a judge said of one case, as it is kept.
 
     ``tiers`` is a weak order of the distinct texts, best first, as indices
     into them sorted; empty where there is none, and ``reason`` says why.
+    ``agreed`` tells whether both orders of reading led to the same, if there
+    were two. ``readings`` are what the order was made of.
     """
 
     tiers: tuple[tuple[int, ...], ...]
     reason: str = ""
     exchanges: tuple[Exchange, ...] = ()
+    agreed: bool | None = None
+    readings: tuple[Reading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping  # noqa: TC003 - read at run time when a baseline is parsed
 from dataclasses import dataclass, field
 
+from pytest_raq.records.judges import JudgeReport  # noqa: TC001 - read at run time
 from pytest_raq.records.questions import Question  # noqa: TC001 - read at run time
 from pytest_raq.records.rankings import (  # noqa: TC001 - read at run time
     Interval,
@@ -87,7 +88,8 @@ class QuestionResult:
     """One question with what was said to it, today and when accepted.
 
     ``preferences`` holds s_i by model: −1 where today's answer ranks below the
-    accepted one, +1 above.
+    accepted one, +1 above. ``orders_agreed`` tells whether a judge that read
+    the answers in two orders said the same both times.
     """
 
     question: Question
@@ -97,6 +99,7 @@ class QuestionResult:
     ranks: Mapping[str, float]
     preferences: Mapping[str, int]
     missing: str = ""
+    orders_agreed: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,3 +144,4 @@ class SuiteResult:
     standing: tuple[StandingChange, ...] = ()
     speeds: Mapping[str, SpeedSamples] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    judges: JudgeReport | None = None

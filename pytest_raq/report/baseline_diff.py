@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_raq.report.json_report import Json, plain
 from pytest_raq.report.markdown import cell, code, folded, html_code, table
+from pytest_raq.report.plain import Json, plain
 from pytest_raq.report.text import number, p_text
 
 if TYPE_CHECKING:

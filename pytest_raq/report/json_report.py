@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import asdict, is_dataclass
-from enum import Enum
+from dataclasses import asdict
 from typing import TYPE_CHECKING
+
+from pytest_raq.report.judge_json import judges_to_json
+from pytest_raq.report.plain import Json, plain
 
 if TYPE_CHECKING:
     from pytest_raq.records import ModelSummary, QuestionResult, SuiteResult, Verdict
 
-Json = dict[str, object]
+__all__ = ["Json", "plain", "suite_to_json"]
 
 
 def suite_to_json(result: SuiteResult) -> Json:
@@ -25,6 +26,7 @@ def suite_to_json(result: SuiteResult) -> Json:
         "passages": result.passages,
         "speeds": plain(result.speeds),
         "baseline": _baseline(result),
+        "judge": judges_to_json(result.judges),
         "notes": list(result.notes),
         "provenance": plain(result.provenance),
     }
@@ -63,6 +65,7 @@ def _question(item: QuestionResult) -> Json:
         "ranks": dict(item.ranks),
         "preferences": dict(item.preferences),
         "missing": item.missing,
+        "orders_agreed": item.orders_agreed,
     }
 
 
@@ -77,18 +80,3 @@ def _baseline(result: SuiteResult) -> Json | None:
         "tests": plain(result.baseline.tests),
         "provenance": plain(result.baseline.provenance),
     }
-
-
-def plain(value: object) -> object:
-    """Return dataclasses, enums and tuples as JSON data; NaN and infinities as None."""
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if is_dataclass(value) and not isinstance(value, type):
-        return plain(asdict(value))
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    return value

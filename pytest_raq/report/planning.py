@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_raq.report.json_report import Json, plain
+from pytest_raq.report.plain import Json, plain
 from pytest_raq.report.text import columns, number, safe_text
 
 if TYPE_CHECKING:

@@ -20,17 +20,22 @@ def format_seconds(seconds: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ProgressText:
-    """How far one model is: ``done`` of ``total`` questions after ``seconds``."""
+    """How far one model is: ``done`` of ``total`` questions after ``seconds``.
+
+    ``spent`` is what that cost, in words.
+    """
 
     model: str
     done: int
     total: int
     seconds: float
+    spent: str = ""
 
     def __str__(self) -> str:
         """Return e.g. ``reader-llama: question 13 of 60, 8 s left``."""
         asked = min(self.done + 1, self.total)
-        return f"{self.model}: question {asked} of {self.total}{self._left()}"
+        spent = f", {self.spent}" if self.spent else ""
+        return f"{self.model}: question {asked} of {self.total}{self._left()}{spent}"
 
     def _left(self) -> str:
         if self.done == 0:

@@ -9,6 +9,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
+from pytest_raq.report.judge_text import judge_lines
 from pytest_raq.report.text import columns, number, p_text, safe_text
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def suite_lines(result: SuiteResult) -> list[Line]:
         *_model_table(result),
         *_significance(result.tests),
         *_standing(result),
+        *_judges(result),
         *_verdicts(result),
         *(Line(f"note: {note}") for note in result.notes),
     ]
@@ -68,10 +70,11 @@ def suite_lines(result: SuiteResult) -> list[Line]:
 
 def _heading(result: SuiteResult) -> Iterator[Line]:
     count, passages = len(result.questions), result.passages
-    judge = result.provenance.judge.name
+    noun = "judges" if result.judges and len(result.judges.judges) > 1 else "judge"
+    judge = f"{noun} {result.provenance.judge.name}"
     yield Line(
         f"{result.suite}: {count} question{'s' * (count != 1)} in"
-        f" {passages} passage{'s' * (passages != 1)}, judge {judge}",
+        f" {passages} passage{'s' * (passages != 1)}, {judge}",
         Style.BOLD,
     )
 
@@ -158,6 +161,14 @@ def _standing(result: SuiteResult) -> Iterator[Line]:
             f"  {change.first} – {change.second}: {before} ({_p(change.p_before)})"
             f" → {now} ({_p(change.p_now)}), {change.test}"
         )
+
+
+def _judges(result: SuiteResult) -> Iterator[Line]:
+    """Yield what is known of the judges; why they are not believed where no verdict says it."""
+    for text in judge_lines(result.judges):
+        yield Line(text)
+    for problem in result.judges.problems if result.judges and not result.verdicts else ():
+        yield Line(f"NOT MEASURED: {safe_text(problem, 600)}", Style.RED)
 
 
 def _verdicts(result: SuiteResult) -> Iterator[Line]:

@@ -12,6 +12,7 @@ from pytest_raq.generation import EnginePool, NoProgress, Progress, Sharing
 from pytest_raq.pipeline import Resources, build_run
 from pytest_raq.pipeline.history import make_record, new_run_id
 from pytest_raq.report import suite_to_json
+from pytest_raq.session.options import split_names
 from pytest_raq.store import ForgivingStore, write_atomically
 from pytest_raq.store.revisions import describe_commit
 
@@ -110,7 +111,7 @@ class Session:
             dataset = choose_dataset(options.dataset, changes, kept)
         updated: dict[str, object] = {"dataset": dataset.model_copy(update=changes)}
         if options.judge:
-            updated["judge"] = options.judge
+            updated["judge"] = _judges(options.judge)
         if options.models:
             updated["models"] = self._choose_models(suite)
         return suite.model_copy(update=updated)
@@ -186,12 +187,15 @@ class Session:
         """
         told = []
         accepted: set[str] = set()
+        for run in self.runs if interrupted else ():
+            run.stop_judging()
         try:
             for run in self.runs if self.options.update else ():
                 told += run.accept(self.options.reason)
                 accepted.add(run.suite.name)
         finally:
             told += self._keep_runs(accepted, interrupted=interrupted)
+            told += [run.spent for run in self.runs if run.spent]
         if self.options.json_path is not None:
             self._write_json(self.options.json_path)
             told.append(f"results written to {self.options.json_path}")
@@ -238,7 +242,9 @@ class Session:
         write_atomically(path, page_html(suites, run_facts(self._kept)))
 
     def close_engines(self) -> None:
-        """End every engine; safe to call twice. What was found out can still be read."""
+        """End every engine and judge; safe to call twice. What was found out can still be read."""
+        for run in self.runs:
+            run.close()
         self._pool.close()
 
     def close(self) -> None:
@@ -251,3 +257,10 @@ class Session:
 def asked_by(suite: SuiteDefinition, model: ModelDefinition) -> ModelDefinition:
     """Return a model with the prompt of the suite, where that has one."""
     return model if suite.prompt is None else model.with_prompt(suite.prompt)
+
+
+def _judges(text: str) -> tuple[str, ...]:
+    names = split_names(text)
+    if not names:
+        raise ConfigError(f"--raq-judge {text!r}: name a judge, or several as A,B,C")
+    return names

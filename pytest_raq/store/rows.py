@@ -13,6 +13,7 @@ from pytest_raq.records import (
     Exchange,
     FinishReason,
     JudgeVerdict,
+    Reading,
     RunRecord,
     Timing,
 )
@@ -78,16 +79,34 @@ def verdict_to_payload(verdict: JudgeVerdict) -> str:
         {"prompt": item.prompt, "reply": item.reply, "usage": dict(item.usage)}
         for item in verdict.exchanges
     ]
-    return to_payload({"tiers": verdict.tiers, "reason": verdict.reason, "exchanges": exchanges})
+    readings = [{"shown": item.shown, "tiers": item.tiers} for item in verdict.readings]
+    return to_payload(
+        {
+            "tiers": verdict.tiers,
+            "reason": verdict.reason,
+            "exchanges": exchanges,
+            "agreed": verdict.agreed,
+            "readings": readings,
+        }
+    )
 
 
 def verdict_from(table: Mapping[str, Any]) -> JudgeVerdict:
     """Return what a judge said."""
     return JudgeVerdict(
-        tiers=tuple(tuple(tier) for tier in table["tiers"]),
+        tiers=_tiers(table["tiers"]),
         reason=table["reason"],
         exchanges=tuple(Exchange(**item) for item in table["exchanges"]),
+        agreed=table.get("agreed"),
+        readings=tuple(
+            Reading(tuple(item["shown"]), _tiers(item["tiers"]))
+            for item in table.get("readings", ())
+        ),
     )
+
+
+def _tiers(value: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(tier) for tier in value)
 
 
 def run_to_payload(run: RunRecord) -> str:

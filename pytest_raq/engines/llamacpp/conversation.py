@@ -8,7 +8,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pytest_raq.engines.llamacpp.process import WorkerProcess, one_line
+from pytest_raq.engines.llamacpp.process import WorkerProcess
+from pytest_raq.engines.text import one_line
 from pytest_raq.errors import EngineCrashError, EngineError, EngineStartError
 from pytest_raq.records import Answer, EngineInfo, Failure, FinishReason, Timing
 
@@ -183,7 +184,8 @@ class Conversation:
             "text": prompt.text,
             "chat": prompt.chat,
             "messages": [(message.role, message.content) for message in prompt.messages],
-            "max_tokens": definition.max_tokens,
+            "schema": prompt.schema,
+            "max_tokens": prompt.max_tokens or definition.max_tokens,
             "temperature": definition.temperature,
             "seed": definition.seed,
             "stop": definition.stop,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from pytest_raq.engines.llamacpp.conversation import Conversation
 from pytest_raq.engines.llamacpp.model_file import verify_model_file
-from pytest_raq.engines.llamacpp.process import one_line
+from pytest_raq.engines.text import one_line
 from pytest_raq.errors import EngineCrashError, EngineDiedError, EngineError
 from pytest_raq.records import Failure
 

@@ -19,6 +19,7 @@ import time
 import weakref
 from typing import IO, TYPE_CHECKING, Any
 
+from pytest_raq.engines.text import one_line
 from pytest_raq.errors import EngineCrashError, EngineDiedError, EngineStartError
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ _LONGEST_REPLY = 2**26
 _LONGEST_POLL = 2.0**31 - 1
 _READ_SIZE = 2**16
 _LOG_SIZE = 2**16
-_ANSI_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-_])")
 # llama.cpp's outer functions repeat that the inner one failed, without the reason.
 _SAYS_NOTHING = re.compile(r"failed to load model\b|exiting\W*$|^\W*$", re.IGNORECASE)
 
@@ -147,14 +147,6 @@ class WorkerProcess:
     def close(self) -> None:
         """End the worker, within seconds; safe to call twice."""
         self._finalizer()
-
-
-def one_line(text: str, longest: int = 240) -> str:
-    """Return text without control characters, on one line of ``longest`` characters at most."""
-    plain = _ANSI_ESCAPE.sub("", text)
-    printable = "".join(char if char.isprintable() else " " for char in plain)
-    words = " ".join(printable.split())
-    return words if len(words) <= longest else words[: longest - 1] + "…"
 
 
 def _start(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.engines.llamacpp.model_file import verify_model_file
-from pytest_raq.engines.llamacpp.process import WorkerProcess, one_line
+from pytest_raq.engines.llamacpp.process import WorkerProcess
+from pytest_raq.engines.text import one_line
 from pytest_raq.errors import EngineCrashError, EngineError, EngineStartError
 from pytest_raq.records import RenderedPrompt, Token
 

@@ -208,15 +208,30 @@ class Model:
         llama = self._llama
         chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
         if order["temperature"] == 0:
-            links = [llama.llama_sampler_init_greedy()]
+            links = [*self._grammar(order), llama.llama_sampler_init_greedy()]
         else:
             links = [
+                *self._grammar(order),
                 llama.llama_sampler_init_temp(order["temperature"]),
                 llama.llama_sampler_init_dist(answer_seed(order["seed"], order["text"])),
             ]
         for link in links:
             llama.llama_sampler_chain_add(chain, link)
         return chain
+
+    def _grammar(self, order: dict[str, Any]) -> list[object]:
+        """Return what keeps an answer to its JSON schema; nothing where it has none."""
+        if not order.get("schema"):
+            return []
+        llama = self._llama
+        try:
+            grammar = llama.llama_grammar.json_schema_to_gbnf(order["schema"])
+        except Exception as exc:  # a converter of any version: whatever it does not know
+            raise QuestionError(f"the schema cannot be made a grammar: {exc}") from exc
+        link = llama.llama_sampler_init_grammar(self.vocabulary.raw, grammar.encode(), b"root")
+        if not link:
+            raise QuestionError("llama.cpp cannot read the grammar of the schema")
+        return [link]
 
     def free_sampler(self, sampler: object) -> None:
         """Free what `Question.make_sampler` made."""

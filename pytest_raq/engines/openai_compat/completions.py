@@ -1,0 +1,109 @@
+"""What a server replies: whole or in pieces, read without trust."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A finished reply.
+
+    ``text`` is what was said beside any reasoning, ``arguments`` what a tool
+    was called with. Token counts are those of the server, 0 where it tells
+    none; ``pieces`` counts the parts in which the reply came. Seconds are
+    since the request was sent: up to the first piece, the last one, the end.
+    """
+
+    text: str = ""
+    arguments: str = ""
+    finish_reason: str = ""
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    completion_tokens: int = 0
+    pieces: int = 0
+    first_seconds: float = 0.0
+    last_seconds: float = 0.0
+    total_seconds: float = 0.0
+
+
+@dataclass(slots=True)
+class Collector:
+    """Puts a completion together; whatever is of no known form is left out.
+
+    Chat and plain completions, whole ones and parts of a stream differ in
+    names only. ``seen`` tells whether anything was a completion at all.
+    """
+
+    texts: list[str] = field(default_factory=list)
+    arguments: list[str] = field(default_factory=list)
+    finish_reason: str = ""
+    usage: dict[str, int] = field(default_factory=dict)
+    pieces: int = 0
+    first: float = 0.0
+    last: float = 0.0
+    seen: bool = False
+
+    def add(self, chunk: object, seconds: float) -> None:
+        """Take one JSON value of the server, ``seconds`` after the request was sent."""
+        if not isinstance(chunk, dict):
+            return
+        self._count(chunk.get("usage"))
+        choices = chunk.get("choices")
+        choice = choices[0] if isinstance(choices, list) and choices else None
+        if not isinstance(choice, dict):
+            return
+        self.seen = True
+        reason = choice.get("finish_reason")
+        self.finish_reason = reason if isinstance(reason, str) and reason else self.finish_reason
+        if self._read(choice):
+            self.pieces += 1
+            self.first = self.first or seconds
+            self.last = seconds
+
+    def _read(self, choice: dict[str, object]) -> bool:
+        """Take the text of a choice; whether the model said anything, reasoning included."""
+        message = choice.get("delta") or choice.get("message")
+        if not isinstance(message, dict):
+            return self._take(choice.get("text"))
+        reasoning = message.get("reasoning_content") or message.get("reasoning")
+        called = self._read_calls(message.get("tool_calls"))
+        return self._take(message.get("content")) or called or bool(reasoning)
+
+    def _take(self, text: object) -> bool:
+        if not isinstance(text, str) or not text:
+            return False
+        self.texts.append(text)
+        return True
+
+    def _read_calls(self, calls: object) -> bool:
+        call = calls[0] if isinstance(calls, list) and calls else None
+        function = call.get("function") if isinstance(call, dict) else None
+        arguments = function.get("arguments") if isinstance(function, dict) else None
+        if not isinstance(arguments, str) or not arguments:
+            return False
+        self.arguments.append(arguments)
+        return True
+
+    def _count(self, usage: object) -> None:
+        if not isinstance(usage, dict):
+            return
+        details = usage.get("prompt_tokens_details")
+        cached = details.get("cached_tokens") if isinstance(details, dict) else None
+        counts = {name: usage.get(name) for name in ("prompt_tokens", "completion_tokens")}
+        for name, count in {**counts, "cached_tokens": cached}.items():
+            if isinstance(count, int) and count >= 0:
+                self.usage[name] = count
+
+    def finish(self, seconds: float) -> Completion:
+        """Return what came together until the end."""
+        return Completion(
+            text="".join(self.texts),
+            arguments="".join(self.arguments),
+            finish_reason=self.finish_reason,
+            **self.usage,
+            pieces=self.pieces,
+            first_seconds=self.first,
+            last_seconds=self.last,
+            total_seconds=seconds,
+        )

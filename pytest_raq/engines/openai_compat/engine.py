@@ -1,0 +1,172 @@
+"""A contestant behind an OpenAI-compatible server, streamed, so that it can be timed."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Self
+
+from pytest_raq.engines.openai_compat.connection import Connection, Request
+from pytest_raq.engines.openai_compat.parameters import Parameters
+from pytest_raq.engines.openai_compat.problems import Problem
+from pytest_raq.engines.openai_compat.server import find_server
+from pytest_raq.engines.text import one_line
+from pytest_raq.errors import EngineStartError
+from pytest_raq.records import Answer, EngineInfo, Failure, FinishReason, Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from types import TracebackType
+
+    from pytest_raq.config import ModelDefinition
+    from pytest_raq.engines.openai_compat.completions import Completion
+    from pytest_raq.engines.openai_compat.connection import Result
+    from pytest_raq.records import Outcome, Prompt
+
+DEFAULT_PARALLEL = 4
+"""Requests in flight: what a small server of one's own still takes without a queue."""
+
+_FINISHED = {"stop": FinishReason.STOP, "eos": FinishReason.STOP, "length": FinishReason.LENGTH}
+
+
+class OpenAIEngine:
+    """One model of a server, asked ``parallel`` questions at a time.
+
+    Chat prompts go to ``/chat/completions``, where the server applies its own
+    template, plain ones to ``/completions`` as they are. EngineStartError when
+    the key is not set, or the server cannot be reached or refuses the key.
+    """
+
+    block_questions = 1
+
+    def __init__(self, definition: ModelDefinition) -> None:
+        self._definition = definition
+        self._parallel = definition.parallel or DEFAULT_PARALLEL
+        self._parameters = Parameters(greedy=definition.temperature == 0)
+        self._ended = ""
+        server = find_server(definition)
+        self._connection = Connection(server, self._parallel)
+        if problem := self._connection.find_problem():
+            self._connection.close()
+            raise EngineStartError(problem.reason)
+        self.info = EngineInfo(engine="openai", build="")
+
+    def answers(self, prompts: Sequence[Prompt]) -> Iterator[Outcome]:
+        """Yield outcomes as they come; what is in flight is given up when nobody reads on."""
+        waiting = deque(prompts)
+        flying: dict[int, tuple[Prompt, dict[str, object]]] = {}
+        ticket = 0
+        try:
+            while waiting or flying:
+                while waiting and len(flying) < self._parallel and not self._ended:
+                    ticket += 1
+                    flying[ticket] = self._send(ticket, waiting.popleft())
+                if not flying:
+                    yield self._failure(waiting.popleft(), f"not asked, because {self._ended}")
+                    continue
+                done, result = self._connection.take()
+                assert isinstance(done, int)
+                prompt, body = flying.pop(done)
+                if isinstance(result, Problem) and self._parameters.learn(result, body):
+                    waiting.appendleft(prompt)
+                else:
+                    yield self._read(prompt, result)
+        finally:
+            if flying and not self._is_closed:
+                self._connection.cancel()
+
+    def _send(self, ticket: int, prompt: Prompt) -> tuple[Prompt, dict[str, object]]:
+        body = self._parameters.write(self._body(prompt))
+        path = "/chat/completions" if prompt.chat else "/completions"
+        self._connection.start(ticket, Request(path, body, stream=True))
+        return prompt, body
+
+    def _body(self, prompt: Prompt) -> dict[str, object]:
+        definition = self._definition
+        said: dict[str, object] = {"prompt": _encodable(prompt.text)}
+        if prompt.chat:
+            said = {
+                "messages": [
+                    {"role": message.role, "content": _encodable(message.content)}
+                    for message in prompt.conversation
+                ]
+            }
+        stop = {"stop": list(definition.stop)} if definition.stop else {}
+        return {
+            **said,
+            "max_tokens": prompt.max_tokens or definition.max_tokens,
+            "temperature": definition.temperature,
+            "seed": definition.seed,
+            "stream_options": {"include_usage": True},
+            **stop,
+        }
+
+    def _read(self, prompt: Prompt, result: Result) -> Outcome:
+        if isinstance(result, Problem):
+            if result.is_final:
+                self._ended = self._ended or result.reason
+            return self._failure(prompt, self._tell(result, prompt))
+        reason = _FINISHED.get(result.finish_reason)
+        if reason is None:
+            said = one_line(repr(result.finish_reason), 80)
+            return self._failure(prompt, f"the server withheld the answer (finish_reason {said})")
+        text = _until_stop(result.text, self._definition.stop)
+        return Answer(
+            prompt.question_id, self._definition.name, text.strip(), reason, _timing(result)
+        )
+
+    def _tell(self, problem: Problem, prompt: Prompt) -> str:
+        if problem.status == 404 and not prompt.chat:
+            return f'{problem.reason}; a server without /completions needs prompt = "chat"'
+        return problem.reason
+
+    def _failure(self, prompt: Prompt, reason: str) -> Failure:
+        return Failure(prompt.question_id, self._definition.name, one_line(reason, 2_000))
+
+    @property
+    def _is_closed(self) -> bool:
+        return self._ended == _CLOSED
+
+    def close(self) -> None:
+        """Close the connections; safe to call twice."""
+        self._ended = _CLOSED
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        """Return the engine itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Close the connections."""
+        self.close()
+
+
+_CLOSED = "the engine is closed"
+
+
+def _encodable(text: str) -> str:
+    """Return a text without halves of surrogate pairs, which no request can hold."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _until_stop(text: str, stops: Sequence[str]) -> str:
+    """Return a text up to the first stop string, which some servers leave in."""
+    ends = [at for at in map(text.find, stops) if at >= 0]
+    return text[: min(ends)] if ends else text
+
+
+def _timing(done: Completion) -> Timing:
+    """Return what can be measured from here: the way to the server is a part of each time."""
+    return Timing(
+        prompt_tokens=done.prompt_tokens,
+        prefilled_tokens=max(0, done.prompt_tokens - done.cached_tokens),
+        generated_tokens=done.completion_tokens or done.pieces,
+        time_to_first_token=done.first_seconds or done.total_seconds,
+        prefill_seconds=done.first_seconds,
+        decode_seconds=max(0.0, done.last_seconds - done.first_seconds),
+        total_seconds=done.total_seconds,
+    )

@@ -1,0 +1,24 @@
+"""Records as data that JSON knows."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, is_dataclass
+from enum import Enum
+
+Json = dict[str, object]
+
+
+def plain(value: object) -> object:
+    """Return dataclasses, enums and tuples as JSON data; NaN and infinities as None."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
