@@ -154,6 +154,6 @@ def test_a_wrong_judge_is_told(tmp_path, text, message):
 def test_shares_of_judges_are_shares(tmp_path):
     wrong = SUITE + "[gate]\nmin_judge_accuracy = 2\nmin_judges = 0\n"
     assert suite_error(tmp_path, wrong) == (
-        "gate.min_judge_accuracy: input should be less than or equal to 1 (got 2);"
-        " gate.min_judges: input should be greater than 0 (got 0)"
+        "gate.min_judge_accuracy: should be less than or equal to 1 (got 2);"
+        " gate.min_judges: should be greater than 0 (got 0)"
     )
