@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from gguf_files import write_tiny_gguf
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 pytest_plugins = ["pytester"]
+
+# A busy machine is no failure of a law.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

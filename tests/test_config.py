@@ -127,3 +127,33 @@ def test_a_typed_source_may_be_a_suite(tmp_path, monkeypatch):
 def test_a_source_that_is_a_hub_id_stays_one(tmp_path):
     (tmp_path / "s.toml").write_text(SUITE.replace("q.json", "team/q"), encoding="utf-8")
     assert choose_dataset(str(tmp_path / "s.toml"), {}).source == "team/q"
+
+
+@pytest.mark.parametrize(
+    ("judge", "judges"), [("'gpt'", ("gpt",)), ("['gpt', 'qwen']", ("gpt", "qwen"))]
+)
+def test_a_suite_has_a_judge_or_a_panel(tmp_path, judge, judges):
+    (tmp_path / "s.toml").write_text(f"judge = {judge}\n{SUITE}", encoding="utf-8")
+    assert load_suite(tmp_path, "s").judges == judges
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("judge = []", "judge: expected a name, or a list of names for a panel (got [])"),
+        ("judge = 3", "judge: expected a name, or a list of names for a panel (got 3)"),
+        ("judge = ['a', 'a']", "judge: names a more than once"),
+        ("judge = ['a', 3]", "judge: expected names of judges (got 3)"),
+        ("judge = ''", "judge: expected names of judges (got '')"),
+    ],
+)
+def test_a_wrong_judge_is_told(tmp_path, text, message):
+    assert suite_error(tmp_path, f"{text}\n{SUITE}") == message
+
+
+def test_shares_of_judges_are_shares(tmp_path):
+    wrong = SUITE + "[gate]\nmin_judge_accuracy = 2\nmin_judges = 0\n"
+    assert suite_error(tmp_path, wrong) == (
+        "gate.min_judge_accuracy: should be less than or equal to 1 (got 2);"
+        " gate.min_judges: should be greater than 0 (got 0)"
+    )
