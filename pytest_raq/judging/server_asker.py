@@ -46,8 +46,6 @@ class ServerAsker:
         A form is taken when the reply to the trial can be read, else the first
         one that the server accepted: whether a model obeys is another question.
         """
-        if problem := self._connection().find_problem():
-            raise JudgeError(problem.reason)
         replies: list[Reply] = []
         accepted: Form | None = None
         for form in Form:

@@ -39,6 +39,7 @@ _CONNECT_SECONDS = 10.0
 _LOOK_SECONDS = 30.0
 _IDLE_SECONDS = 60.0
 _END_SECONDS = 1.0
+_TELEMETRY = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
 _STARTED = "raq_started"
 """Where a request keeps when it was sent: each retry is a request of its own."""
 
@@ -158,6 +159,9 @@ def _client_maker(server: Server) -> Callable[[], openai.OpenAI]:
     secure = server.base_url.startswith("https://")
     verify = httpx2.create_ssl_context() if secure else False
 
+    # What the client tells of this machine helps nobody here; each header takes time.
+    unsaid: Any = {f"X-Stainless-{name}": openai.Omit() for name in _TELEMETRY}
+
     def make() -> openai.OpenAI:
         http = httpx2.Client(
             limits=httpx2.Limits(max_connections=1, keepalive_expiry=_IDLE_SECONDS),
@@ -172,6 +176,7 @@ def _client_maker(server: Server) -> Callable[[], openai.OpenAI]:
             api_key=server.key,
             max_retries=server.max_retries,
             http_client=http,
+            default_headers=unsaid,
         )
 
     return make
