@@ -11,6 +11,8 @@ from pytest_raq.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pytest_raq.pipeline.shards import Shard
+
 _SUFFIXES = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".toml"}
 
 
@@ -38,6 +40,7 @@ class SessionOptions:
     update: bool = False
     reason: str = ""
     fresh: bool = False
+    shard: Shard | None = None
     json_path: Path | None = None
     start: Path = Path()
     report_path: Path | None = None
@@ -54,6 +57,7 @@ class SessionOptions:
             "--raq-judge": self.judge,
             "--raq-swap": ",".join(f"{name}={file}" for name, file in (self.swaps or {}).items()),
             "--raq-python": str(self.python or ""),
+            "--raq-shard": f"{self.shard.index}/{self.shard.count}" if self.shard else "",
             "--raq-fresh": "yes" if self.fresh else "",
             "--raq-update": "yes" if self.update else "",
         }
@@ -80,6 +84,7 @@ class SessionOptions:
             "--raq-judge": self.judge,
             "--raq-swap": self.swaps,
             "--raq-python": self.python,
+            "--raq-shard": self.shard,
         }
         given = [option for option, value in changed.items() if value]
         if self.update and given:
