@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from gguf_files import write_tiny_gguf
+from hypothesis import settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 pytest_plugins = ["pytester"]
+
+# A busy machine is no failure of a law.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +32,10 @@ def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return made[key]
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep what runs inside a test away from the history and the job around the tests."""
+    for name in ("RAQ_HISTORY", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)

@@ -132,6 +132,10 @@ class SuiteRun:
         """Return a model's answer to a question, or why there is none."""
         return self._answers[model].get(question_id)
 
+    def question(self, question_id: str) -> Question:
+        """Return a question by its id."""
+        return self._by_id[question_id]
+
     def was_told(self, reason: str) -> bool:
         """Whether something failed for the same reason before; remember it."""
         known = reason in self._told

@@ -55,6 +55,12 @@ def add_options(parser: pytest.Parser) -> None:
     add("--raq-json", metavar="FILE", help="write the run as JSON")
     add("--raq-report", metavar="FILE", help="write the run as one self-contained HTML page")
     add(
+        "--raq-markdown",
+        metavar="FILE",
+        help="write the run as Markdown, for a comment of a pull request",
+    )
+    add("--raq-metrics", metavar="FILE", help="write the run as OpenMetrics text, for a dashboard")
+    add(
         "--raq-store",
         metavar="PATH",
         help="where answers are kept between runs (default: .raq/store.db)",

@@ -11,6 +11,7 @@ from pytest_raq.engines.llamacpp.environment import find_environment
 from pytest_raq.errors import ConfigError
 from pytest_raq.hub import HubUnreachableError, Job, Puller, parse_target
 from pytest_raq.report.text import size_text
+from pytest_raq.session.hints import nearest_target, refuse_unknown
 from pytest_raq.store import write_atomically
 
 if TYPE_CHECKING:
@@ -49,12 +50,7 @@ class Contestants:
     def models(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
         """Return what is run for each model; UsageError when that cannot be had."""
         swaps = dict(self._options.swaps or {})
-        unknown = sorted(swaps.keys() - set(suite.models))
-        if unknown:
-            raise ConfigError(
-                f"--raq-swap: suite {suite.name} has no model {unknown[0]!r};"
-                f" it has {', '.join(suite.models)}"
-            )
+        refuse_unknown("--raq-swap", swaps, suite)
         found = {}
         for name in suite.models:
             model = asked_by(suite, self.swapped(self._load(name), swaps.get(name)))
@@ -115,7 +111,7 @@ class Contestants:
         if not path.is_file():
             raise ConfigError(
                 f"{option}{model.name}={target}: {path} is no file,"
-                f" and {folder} has no definition {target!r}"
+                f" and {folder} has no definition {target!r}{nearest_target(path, folder)}"
             )
         return model.model_copy(update={"file": str(path), "sha256": None})
 

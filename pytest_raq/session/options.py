@@ -41,6 +41,8 @@ class SessionOptions:
     json_path: Path | None = None
     start: Path = Path()
     report_path: Path | None = None
+    markdown_path: Path | None = None
+    metrics_path: Path | None = None
 
     def describe(self) -> dict[str, str]:
         """Return what was typed and changes what is measured: option → value."""
@@ -59,7 +61,12 @@ class SessionOptions:
 
     def refuse_unwritable(self) -> None:
         """ConfigError when a file that is to be written could not be one, before a long run."""
-        for option, path in (("--raq-json", self.json_path), ("--raq-report", self.report_path)):
+        for option, path in (
+            ("--raq-json", self.json_path),
+            ("--raq-report", self.report_path),
+            ("--raq-markdown", self.markdown_path),
+            ("--raq-metrics", self.metrics_path),
+        ):
             if path is not None and path.is_dir():
                 raise ConfigError(f"{option} {path}: is a folder; give a file")
 

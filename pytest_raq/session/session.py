@@ -13,6 +13,8 @@ from pytest_raq.pipeline import Resources, build_run
 from pytest_raq.pipeline.history import make_record, new_run_id
 from pytest_raq.report import suite_to_json
 from pytest_raq.session.contestants import Contestants, refuse_missing
+from pytest_raq.session.delivery import deliver_to_team
+from pytest_raq.session.hints import refuse_unknown
 from pytest_raq.session.options import split_names
 from pytest_raq.store import ForgivingStore, write_atomically
 from pytest_raq.store.revisions import describe_commit
@@ -141,12 +143,7 @@ class Session:
         return suite.model_copy(update=updated)
 
     def _choose_models(self, suite: SuiteDefinition) -> tuple[str, ...]:
-        unknown = [name for name in self.options.models if name not in suite.models]
-        if unknown:
-            raise ConfigError(
-                f"--raq-models: suite {suite.name} has no model {unknown[0]!r};"
-                f" it has {', '.join(suite.models)}"
-            )
+        refuse_unknown("--raq-models", self.options.models, suite)
         return tuple(name for name in suite.models if name in self.options.models)
 
     def _open_store(self) -> ForgivingStore:
@@ -197,6 +194,7 @@ class Session:
         store, run_id = self._open_store(), new_run_id()
         before = store.notices
         commit = describe_commit(self.options.suites_folder)
+        records = []
         for run in done:
             result = run.result()
             record = make_record(
@@ -208,10 +206,12 @@ class Session:
                 options=self.options.describe(),
                 reason=self.options.reason,
             )
-            self._kept.append(record)
+            records.append(record)
             store.put_run(record)
             store.put_result(run_id, record.suite, suite_to_json(result))
-        return [notice for notice in store.notices if notice not in before]
+        self._kept += records
+        told = deliver_to_team(store, records)
+        return [*(notice for notice in store.notices if notice not in before), *told]
 
     def _write_json(self, path: Path) -> None:
         suites = {run.suite.name: suite_to_json(run.result()) for run in self.runs}
