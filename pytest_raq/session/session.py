@@ -55,6 +55,7 @@ class Session:
         self._store: ForgivingStore | None = None
         self._names: list[str] | None = None
         self._runs: dict[str, SuiteRun] = {}
+        self._built: list[SuiteRun] = []
         self._kept: list[RunRecord] = []
 
     @property
@@ -105,7 +106,7 @@ class Session:
         The run is none of `runs`: nothing of it is accepted or kept for history.
         """
         refuse_missing(suite, models)
-        return build_run(
+        run = build_run(
             suite,
             models,
             self._resources,
@@ -113,6 +114,8 @@ class Session:
             baselines_folder=self.options.baselines_folder,
             originals=originals,
         )
+        self._built.append(run)
+        return run
 
     @property
     def _resources(self) -> Resources:
@@ -228,7 +231,7 @@ class Session:
 
     def close_engines(self) -> None:
         """End every engine and judge; safe to call twice. What was found out can still be read."""
-        for run in self.runs:
+        for run in self._built:
             run.close()
         self.pool.close()
 
