@@ -59,6 +59,7 @@ class Session:
         self._store: ForgivingStore | None = None
         self._names: list[str] | None = None
         self._runs: dict[str, SuiteRun] = {}
+        self._built: list[SuiteRun] = []
         self._kept: list[RunRecord] = []
 
     @property
@@ -114,7 +115,7 @@ class Session:
         """
         if suite.name not in self._given:
             refuse_missing(suite, models)
-        return build_run(
+        run = build_run(
             suite,
             models,
             self._resources,
@@ -122,6 +123,8 @@ class Session:
             baselines_folder=self.options.baselines_folder,
             originals=originals,
         )
+        self._built.append(run)
+        return run
 
     @property
     def _resources(self) -> Resources:
@@ -240,7 +243,7 @@ class Session:
 
     def close_engines(self) -> None:
         """End every engine and judge; safe to call twice. What was found out can still be read."""
-        for run in self.runs:
+        for run in self._built:
             run.close()
         self.pool.close()
 
