@@ -106,7 +106,8 @@ def _model_lines(model: Contestant, choices: Choices) -> Iterator[str]:
         yield "[openai]"
         yield f"base_url = {_quote(model.url)}"
         yield f"model = {_quote(model.served_as)}"
-        yield 'api_key_env = "OPENAI_API_KEY"  # the variable that holds the key, if one is needed'
+        comment = "the variable that holds the key" if model.key else "it asked for no key"
+        yield f"api_key_env = {_quote(model.key)}  # {comment}"
 
 
 def _prompt_lines(model: Contestant, *, has_passages: bool) -> Iterator[str]:
