@@ -143,9 +143,13 @@ class GenerationSettings(Settings):
     """How all models of a suite answer, whatever their definitions say."""
 
     context_length: Annotated[int, Field(ge=1)] | None = None
+    """Tokens of prompt and answer together."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Tokens of an answer at most."""
     temperature: Annotated[float, Field(ge=0)] | None = None
+    """0 is greedy."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+    """The seed of sampling; without effect when greedy."""
 
 
 class SuiteDefinition(Settings):
