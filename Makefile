@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: suites test check bench calibrate readers clean
+.PHONY: suites test check bench calibrate docs readers clean
 
 suites: $(READY)  ## run the bundled suite: real models, ranked, gated
 	$(BIN)/pytest suites/
@@ -24,6 +24,11 @@ bench: $(READY)  ## measure speed; slow, never part of the tests
 
 calibrate: $(READY)  ## simulate the gate and rewrite the tables of docs/statistics.md
 	$(BIN)/python tests/benchmarks/calibrate.py
+
+docs: $(READY)  ## rewrite the reference of the file formats and the schemas
+	$(BIN)/raq schema --markdown > docs/formats.md
+	$(BIN)/raq schema suite > docs/suite.schema.json
+	$(BIN)/raq schema model > docs/model.schema.json
 
 readers: $(READY)  ## train the bundled readers anew (hours)
 	$(BIN)/pip install -r models/requirements.txt

@@ -15,8 +15,9 @@ from pathlib import Path
 
 from evaluate import PROMPT, evaluate
 from export import export
-from quantize import quantize
 from readers import READERS
+
+from pytest_raq.engines.llamacpp.quantizer import Quantizer
 
 FOLDER = Path(__file__).parent
 WORK = FOLDER / "work"
@@ -53,6 +54,12 @@ def train() -> None:
     for name in READERS:
         if not (WORK / f"{name}.pt").exists():
             subprocess.run([sys.executable, FOLDER / "train.py", name], check=True)
+
+
+def quantize(source: Path, target: Path, kind: str) -> None:
+    """Write ``source`` as ``target`` in the type ``kind``, e.g. ``Q4_K_M``."""
+    with Quantizer(source) as quantizer:
+        quantizer.quantize(kind, target)
 
 
 def write_files() -> list[Path]:

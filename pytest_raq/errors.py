@@ -4,6 +4,7 @@
     ├── UsageError             what the user typed or wrote is wrong
     │   ├── ConfigError        a suite, model definition or option
     │   ├── DatasetError       a file or hub data set of questions
+    │   ├── HubError           a model's file that a hub does not give, or gives wrongly
     │   └── BaselineError      a baseline file that cannot be read
     ├── MeasurementError       something could not be measured
     │   ├── EngineError        an engine as a whole
@@ -35,6 +36,10 @@ class ConfigError(UsageError):
 
 class DatasetError(UsageError):
     """Questions could not be read from a file or a hub."""
+
+
+class HubError(UsageError):
+    """A file of a hub cannot be had, or is not what it must be."""
 
 
 class BaselineError(UsageError):

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_raq.cli import main
+from pytest_raq.config import load_model, load_suite
 
 ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "models"
@@ -33,12 +34,42 @@ def suite(tmp_path):
 
 
 def test_every_definition_names_the_file_it_has(capsys):
+    names = ["reader-gemma", "reader-llama", "reader-mistral"]
+    assert main(["models", "verify", *names, "--folder", str(MODELS)]) == 0
+    assert capsys.readouterr().out.splitlines() == [f"{name}: fine" for name in names]
+
+
+def test_every_other_definition_is_a_server_or_says_where_its_file_is(capsys):
     assert main(["models", "verify", "--folder", str(MODELS)]) == 0
-    assert capsys.readouterr().out.splitlines() == [
-        "reader-gemma: fine",
-        "reader-llama: fine",
-        "reader-mistral: fine",
-    ]
+    names = {path.stem for path in MODELS.glob("*.toml")}
+    assert len(capsys.readouterr().out.splitlines()) == len(names)
+    for name in names:
+        model = load_model(MODELS, name)
+        bundled = name.startswith("reader-")
+        assert bundled or model.openai or (model.source and model.source.filename == model.file)
+
+
+@pytest.mark.parametrize("name", ["squad", "squad-greedy"])
+def test_a_suite_whose_models_are_not_pulled_says_the_command(suite, name):
+    result = suite("--raq-suite", name, "--raq-models", "gemma-7b-it,mistral-7b-instruct")
+    assert result.returncode != 0
+    assert (
+        f"suite {name}: 2 of 2 models have no file yet (gemma-7b-it, mistral-7b-instruct):"
+        f" run raq models pull --suite {name}\n"
+    ) in result.stdout
+    assert "Traceback" not in result.stdout
+
+
+def test_the_original_experiment_is_as_it_was_published():
+    squad, greedy = (load_suite(ROOT / "suites", name) for name in ("squad", "squad-greedy"))
+    assert (squad.default, squad.dataset.source, squad.dataset.sample) == (
+        False, "rajpurkar/squad", 60,
+    )  # fmt: skip
+    assert squad.generation.model_dump() == {
+        "context_length": 1024, "max_tokens": 2000, "temperature": 0.7, "seed": 0,
+    }  # fmt: skip
+    assert greedy.generation.temperature == 0
+    assert (greedy.default, greedy.models) == (False, squad.models)
 
 
 def test_the_committed_state_passes_twice_with_the_same_answers(suite, tmp_path):
@@ -74,10 +105,8 @@ def test_an_earlier_checkpoint_fails_the_build_with_examples(suite):
 
 def test_eight_bits_do_not_cry_wolf(suite, tmp_path):
     target = tmp_path / "q8.gguf"
-    script = MODELS / "quantize.py"
     full = MODELS / "reader-llama-f16.gguf"
-    command = [sys.executable, str(script), str(full), str(target), "Q8_0"]
-    subprocess.run(command, check=True, capture_output=True)
+    assert main(["quantize", str(full), "--to", "Q8_0", "--out", str(target)]) == 0
     result = suite("--raq-swap", f"reader-llama={target}")
     assert result.returncode == 0, result.stdout
     assert "reader-llama-f16.gguf (F16) → q8.gguf (Q8_0)" in result.stdout

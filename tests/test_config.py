@@ -44,22 +44,22 @@ def test_all_errors_of_a_file_are_told_at_once(tmp_path):
     text = SUITE + 'sampel = 3\n[gate]\nalpha = "0.05"\nmargin = 2\n'
     assert suite_error(tmp_path, text) == (
         "unknown key dataset.sampel; did you mean 'sample'?;"
-        " gate.alpha: input should be a valid number (got '0.05');"
-        " gate.margin: input should be less than or equal to 1 (got 2)"
+        " gate.alpha: should be a number (got '0.05');"
+        " gate.margin: should be less than or equal to 1 (got 2)"
     )
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("models = []\n[dataset]\nsource = 'q'\n", "models: tuple should have at least 1 item"),
+        ("models = []\n[dataset]\nsource = 'q'\n", "models: list should have at least 1 item"),
         ("models = ['a', 'a']\n[dataset]\nsource = 'q'\n", "models: names a more than once"),
         ("models = ['a']\n", "dataset is missing"),
-        ("models = 'a'\n[dataset]\nsource = 'q'\n", "models: input should be a valid tuple"),
+        ("models = 'a'\n[dataset]\nsource = 'q'\n", "models: should be a list (got 'a')"),
         ("name = 's'\n" + SUITE, "name is not a key: the file's name and place say it"),
-        (SUITE + "sample = 0\n", "dataset.sample: input should be greater than or equal to 1"),
-        (SUITE + "[gate]\nalpha = nan\n", "gate.alpha: input should be a finite number"),
-        (SUITE + "[gate]\ninconclusive = 'warn'\n", "gate.inconclusive: input should be 'pass'"),
+        (SUITE + "sample = 0\n", "dataset.sample: should be greater than or equal to 1"),
+        (SUITE + "[gate]\nalpha = nan\n", "gate.alpha: should be a finite number"),
+        (SUITE + "[gate]\ninconclusive = 'warn'\n", "gate.inconclusive: should be 'pass'"),
         ("models = [\n", "is not TOML: "),
         ("", "models is missing; dataset is missing"),
     ],
@@ -84,8 +84,8 @@ def test_an_absent_suite_is_told_with_the_nearest(tmp_path):
         (MODEL + 'prompt = "{question"\n', "prompt: is not a template"),
         (MODEL + 'prompt = "{question} {0}"\n', "prompt: knows {passage} and {question}"),
         (MODEL + "stop = ['']\n", "stop: an empty stop string would end every answer at once"),
-        (MODEL + "temperature = -1\n", "temperature: input should be greater than or equal to 0"),
-        (MODEL + "max_tokens = 1.5\n", "max_tokens: input should be a valid integer"),
+        (MODEL + "temperature = -1\n", "temperature: should be greater than or equal to 0"),
+        (MODEL + "max_tokens = 1.5\n", "max_tokens: should be a whole number (got 1.5)"),
         (MODEL + "sha256 = 'abc'\n", "sha256: string should match pattern"),
         (MODEL + "temprature = 0\n", "unknown key temprature; did you mean 'temperature'?"),
         (
@@ -127,3 +127,33 @@ def test_a_typed_source_may_be_a_suite(tmp_path, monkeypatch):
 def test_a_source_that_is_a_hub_id_stays_one(tmp_path):
     (tmp_path / "s.toml").write_text(SUITE.replace("q.json", "team/q"), encoding="utf-8")
     assert choose_dataset(str(tmp_path / "s.toml"), {}).source == "team/q"
+
+
+@pytest.mark.parametrize(
+    ("judge", "judges"), [("'gpt'", ("gpt",)), ("['gpt', 'qwen']", ("gpt", "qwen"))]
+)
+def test_a_suite_has_a_judge_or_a_panel(tmp_path, judge, judges):
+    (tmp_path / "s.toml").write_text(f"judge = {judge}\n{SUITE}", encoding="utf-8")
+    assert load_suite(tmp_path, "s").judges == judges
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("judge = []", "judge: expected a name, or a list of names for a panel (got [])"),
+        ("judge = 3", "judge: expected a name, or a list of names for a panel (got 3)"),
+        ("judge = ['a', 'a']", "judge: names a more than once"),
+        ("judge = ['a', 3]", "judge: expected names of judges (got 3)"),
+        ("judge = ''", "judge: expected names of judges (got '')"),
+    ],
+)
+def test_a_wrong_judge_is_told(tmp_path, text, message):
+    assert suite_error(tmp_path, f"{text}\n{SUITE}") == message
+
+
+def test_shares_of_judges_are_shares(tmp_path):
+    wrong = SUITE + "[gate]\nmin_judge_accuracy = 2\nmin_judges = 0\n"
+    assert suite_error(tmp_path, wrong) == (
+        "gate.min_judge_accuracy: input should be less than or equal to 1 (got 2);"
+        " gate.min_judges: input should be greater than 0 (got 0)"
+    )

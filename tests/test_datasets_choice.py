@@ -265,6 +265,6 @@ def test_settings_of_a_filter_are_checked(tmp_path):
         load_suite(tmp_path, "s")
     told = str(caught.value)
     assert "unknown key dataset.columns.questoin; did you mean 'question'?" in told
-    assert "dataset.filter.min_references: input should be greater than or equal to 0" in told
+    assert "dataset.filter.min_references: should be greater than or equal to 0" in told
     assert "unknown key dataset.filter.titel; did you mean 'title'?" in told
     assert "dataset.filter.columns.x: " in told

@@ -47,7 +47,7 @@ def test_a_missing_file(tmp_path):
 def test_a_missing_file_with_a_source(tmp_path):
     source = {"repo": "team/reader", "filename": "reader-q4.gguf"}
     message = refuse(define(tmp_path / "no.gguf", source=source), ConfigError)
-    assert "put reader-q4.gguf of team/reader there" in message
+    assert f"{tmp_path}/no.gguf does not exist: run raq models pull tiny, or" in message
 
 
 def test_a_folder(tmp_path):

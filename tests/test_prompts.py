@@ -152,12 +152,12 @@ def test_keys_tell_chats_apart_and_keep_those_of_earlier_versions(model):
         (
             'messages = [{ role = "user", file = "p.txt" }]',
             {"p.txt": "{q}"},
-            "messages.0.file: FOLDER/p.txt knows {passage} and {question}, not {q}",
+            "messages[0].file: FOLDER/p.txt knows {passage} and {question}, not {q}",
         ),
         (
             'messages = [{ role = "user", content = "{q}" }]',
             {},
-            "messages.0.content: knows {passage} and {question}, not {q}",
+            "messages[0].content: knows {passage} and {question}, not {q}",
         ),
         (
             'messages = [{ role = "system", content = "{question}" }]',
@@ -167,17 +167,17 @@ def test_keys_tell_chats_apart_and_keep_those_of_earlier_versions(model):
         (
             'messages = [{ role = "user" }]',
             {},
-            "messages.0: needs either content or file",
+            "messages[0]: needs either content or file",
         ),
         (
             'messages = [{ role = "usr", content = "{question}" }]',
             {},
-            "messages.0.role: input should be 'system', 'user' or 'assistant' (got 'usr')",
+            "messages[0].role: should be 'system', 'user' or 'assistant' (got 'usr')",
         ),
         (
             'messages = [{ rule = "user", content = "{question}" }]',
             {},
-            "messages.0.role is missing; unknown key messages.0.rule; did you mean 'role'?",
+            "messages[0].role is missing; unknown key messages[0].rule; did you mean 'role'?",
         ),
     ],
 )
@@ -214,7 +214,7 @@ def test_a_suite_gives_every_model_its_prompt(model, suite):
         ('file = "p.txt"', "prompt.file: FOLDER/p.txt cannot be read: No such file or directory"),
         (
             'messages = [{ role = "user", file = "p.txt" }]',
-            "prompt.messages.0.file: FOLDER/p.txt cannot be read: No such file or directory",
+            "prompt.messages[0].file: FOLDER/p.txt cannot be read: No such file or directory",
         ),
         ('tempalte = "x"', "unknown key prompt.tempalte; did you mean 'template'?"),
     ],

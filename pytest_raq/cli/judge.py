@@ -81,7 +81,7 @@ def _count(text: str) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from pytest_raq.cli.progress import StderrProgress
+    from pytest_raq.cli.progress import CommandProgress
     from pytest_raq.pipeline.judge_check import Check, check_suite
     from pytest_raq.session.options import split_names
     from pytest_raq.store import ForgivingStore
@@ -101,7 +101,7 @@ def _check(options: argparse.Namespace) -> int:
         baselines_folder=options.baselines_folder,
         store=store,
         questions=options.questions,
-        progress=StderrProgress(),
+        progress=CommandProgress(),
         human=options.human,
         fresh=options.fresh,
     )

@@ -8,13 +8,19 @@ from typing import TYPE_CHECKING
 
 from pytest_raq import __version__
 from pytest_raq.cli.baseline import add_baseline_command
+from pytest_raq.cli.engine import add_engine_command
 from pytest_raq.cli.exit_codes import ExitCode
+from pytest_raq.cli.history import add_history_command
+from pytest_raq.cli.init import add_init_command
 from pytest_raq.cli.judge import add_judge_command
+from pytest_raq.cli.ladder import add_ladder_command
 from pytest_raq.cli.models import add_models_command
 from pytest_raq.cli.power import add_power_command
 from pytest_raq.cli.prompt import add_prompt_command
+from pytest_raq.cli.quantize import add_quantize_command
 from pytest_raq.cli.rank import add_rank_command
 from pytest_raq.cli.report import add_report_command
+from pytest_raq.cli.schema import add_schema_command
 from pytest_raq.cli.store import add_store_command
 from pytest_raq.errors import MeasurementError, RaqError
 
@@ -31,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(exc, ExitCode.NOT_MEASURED)
     except RaqError as exc:
         return _fail(exc, ExitCode.USAGE)
+    except KeyboardInterrupt:
+        sys.stderr.write("\nraq: interrupted\n")
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone, as `raq … | head` does.
         sys.stderr.close()
@@ -50,12 +59,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"pytest-raq {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    add_init_command(commands)
     add_models_command(commands)
     add_prompt_command(commands)
     add_rank_command(commands)
     add_baseline_command(commands)
     add_power_command(commands)
     add_judge_command(commands)
+    add_history_command(commands)
     add_store_command(commands)
+    add_quantize_command(commands)
+    add_ladder_command(commands)
+    add_engine_command(commands)
     add_report_command(commands)
+    add_schema_command(commands)
     return parser

@@ -1,39 +1,75 @@
-"""Progress of a command: one live line on standard error, where that is a terminal."""
+"""Progress of a command: one live line on a terminal, plain lines in a log; on stderr."""
 
 from __future__ import annotations
 
 import sys
 import time
 
-from pytest_raq.generation import NoProgress
-from pytest_raq.report import ProgressText
+from pytest_raq.report import ProgressText, format_seconds
 
-_SECONDS = 0.1
+_LIVE_SECONDS = 0.1
+_LOG_SECONDS = 30.0
 
 
-class StderrProgress(NoProgress):
-    """Shows how far a judge is and what that cost; says nothing where nobody looks."""
+class CommandProgress:
+    """Says on standard error how far a command is."""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()
-        self._started = self._last = 0.0
+        self._started = time.monotonic()
+        self._last = 0.0 if self._live else self._started
+        self._has_text = False
+
+    def loading(self, model: str) -> None:
+        """Say that a model is being loaded."""
+        self.show(f"{model}: loading")
+
+    def answered(self, model: str, done: int, total: int) -> None:
+        """Say how far a model is."""
+        if done == 0:
+            self._started = time.monotonic()
+            self._last = 0.0 if self._live else self._started
+        if done < total:
+            self.show(str(ProgressText(model, done, total, time.monotonic() - self._started)))
+
+    def finished(self, model: str, done: int, seconds: float) -> None:
+        """Say how long a model took."""
+        self.say(f"{model}: {done} question{'s' * (done != 1)} in {format_seconds(seconds)}")
 
     def judged(self, judge: str, done: int, total: int, spent: str) -> None:
-        """Draw the line anew, ten times a second at most."""
-        now = time.monotonic()
+        """Say how far a judge is, and what that cost so far."""
         if done == 0:
-            self._started = now
-        if self._live and now - self._last >= _SECONDS:
-            self._last = now
-            text = ProgressText(f"judge {judge}", done, total, now - self._started, spent)
-            self._write(f"\r\x1b[K{text}")
+            self._started = time.monotonic()
+        if done < total:
+            seconds = time.monotonic() - self._started
+            self.show(str(ProgressText(f"judge {judge}", done, total, seconds, spent)))
 
     def all_judged(self, judge: str, done: int, seconds: float, spent: str) -> None:
-        """Wipe the line."""
+        """Say nothing more: what it cost is told with the result."""
         del judge, done, seconds, spent
-        if self._live:
-            self._write("\r\x1b[K")
+        self.clear()
 
-    def _write(self, text: str) -> None:
-        sys.stderr.write(text)
-        sys.stderr.flush()
+    def show(self, text: str) -> None:
+        """Say something that the next text replaces; now and then only, in a log."""
+        now = time.monotonic()
+        if now - self._last < (_LIVE_SECONDS if self._live else _LOG_SECONDS):
+            return
+        self._last = now
+        if self._live:
+            self._has_text = True
+            sys.stderr.write(f"\r\x1b[K{text[:100]}")
+            sys.stderr.flush()
+        else:
+            sys.stderr.write(f"{text}\n")
+
+    def say(self, text: str) -> None:
+        """Say something that stays."""
+        self.clear()
+        sys.stderr.write(f"{text}\n")
+
+    def clear(self) -> None:
+        """Wipe the live text."""
+        if self._has_text:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+        self._has_text = False

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.exit_codes import ExitCode
+from pytest_raq.cli.exit_codes import verdict_code
 from pytest_raq.cli.gate_options import add_gate_options, gate_settings
 from pytest_raq.cli.output import add_json_option, add_store_option, write_result
 from pytest_raq.errors import ConfigError, JudgeError
@@ -109,18 +109,7 @@ def _rank(options: argparse.Namespace) -> int:
         {"format": JSON_FORMAT, "suites": {result.suite: suite_to_json(result)}},
         options.json,
     )
-    return _exit_code(result, settings)
-
-
-def _write_report(path: Path, result: SuiteResult) -> None:
-    from pytest_raq.pipeline.reporting import page_suite
-    from pytest_raq.report import suite_to_json
-    from pytest_raq.report.page import page_html
-    from pytest_raq.store import write_atomically
-
-    suite = page_suite(result, suite_to_json(result))
-    facts = {"Source": result.provenance.source}
-    write_atomically(path, page_html([suite], facts))
+    return verdict_code(result, settings)
 
 
 def _judge(
@@ -130,7 +119,7 @@ def _judge(
 
     JudgeError when there is no ranking at all, for one reason.
     """
-    from pytest_raq.cli.progress import StderrProgress
+    from pytest_raq.cli.progress import CommandProgress
     from pytest_raq.judging import open_judge, open_panel, remember
     from pytest_raq.pipeline.elsewhere import rank_answers
     from pytest_raq.session.options import split_names
@@ -152,7 +141,7 @@ def _judge(
             settings,
             baseline=options.baseline,
             seed=options.seed,
-            progress=StderrProgress(),
+            progress=CommandProgress(),
         )
     finally:
         judge.close()
@@ -164,6 +153,17 @@ def _judge(
     spent = str(judge.spending)
     told = [f"judge {options.judge}: {spent}"] if spent else []
     return result, [*(store.notices if store else ()), *told]
+
+
+def _write_report(path: Path, result: SuiteResult) -> None:
+    from pytest_raq.pipeline.reporting import page_suite
+    from pytest_raq.report import suite_to_json
+    from pytest_raq.report.page import page_html
+    from pytest_raq.store import write_atomically
+
+    suite = page_suite(result, suite_to_json(result))
+    facts = {"Source": result.provenance.source}
+    write_atomically(path, page_html([suite], facts))
 
 
 def _dataset(options: argparse.Namespace) -> QuestionSet | None:
@@ -182,18 +182,3 @@ def _dataset(options: argparse.Namespace) -> QuestionSet | None:
         options.dataset, {name: value for name, value in given.items() if value is not None}
     )
     return load_questions(settings, Path.cwd())
-
-
-def _exit_code(result: SuiteResult, settings: GateSettings) -> ExitCode:
-    from pytest_raq.gate import is_failure
-    from pytest_raq.records import Decision
-
-    decisions = {verdict.decision for verdict in result.verdicts.values()}
-    nothing_ranked = not any(item.ranks for item in result.questions)
-    if Decision.REGRESSION in decisions:
-        return ExitCode.REGRESSION
-    disbelieved = result.judges is not None and bool(result.judges.problems)
-    if Decision.NOT_MEASURED in decisions or nothing_ranked or disbelieved:
-        return ExitCode.NOT_MEASURED
-    failed = any(is_failure(verdict, settings) for verdict in result.verdicts.values())
-    return ExitCode.REGRESSION if failed else ExitCode.FINE

@@ -33,9 +33,14 @@ def add_report_command(commands: argparse._SubParsersAction[argparse.ArgumentPar
     parser.add_argument(
         "--out",
         type=Path,
-        default=OUT,
         metavar="FILE",
         help=f"write the page here (default: {OUT})",
+    )
+    parser.add_argument(
+        "--figures",
+        type=Path,
+        metavar="DIR",
+        help="write the pictures as SVG and PNG files into this folder, and no page without --out",
     )
     parser.add_argument(
         "--list", action="store_true", help="only list the runs that can be shown, latest first"
@@ -47,16 +52,34 @@ def add_report_command(commands: argparse._SubParsersAction[argparse.ArgumentPar
 def _report(options: argparse.Namespace) -> int:
     if options.list:
         return _list(options)
+    out = options.out or (None if options.figures else OUT)
+    if out is not None and out.is_dir():
+        raise ConfigError(f"--out {out}: is a folder; give a file")
+    run = find_run(options.runs, options.store)
+    name = run.facts.get("Run") or ", ".join(options.runs)
+    told = [] if out is None else [_write_page(run, name, out)]
+    if options.figures is not None:
+        told.append(_write_figures(run, name, options.figures))
+    write_result(told, None, None)
+    return ExitCode.FINE
+
+
+def _write_page(run: ReportedRun, name: str, out: Path) -> str:
     from pytest_raq.report.page import page_html
     from pytest_raq.store import show_path, write_atomically
 
-    if options.out.is_dir():
-        raise ConfigError(f"--out {options.out}: is a folder; give a file")
-    run = find_run(options.runs, options.store)
-    write_atomically(options.out, page_html(run.suites, run.facts))
-    told = run.facts.get("Run") or ", ".join(options.runs)
-    write_result([f"report of {told} written to {show_path(options.out)}"], None, None)
-    return ExitCode.FINE
+    write_atomically(out, page_html(run.suites, run.facts))
+    return f"report of {name} written to {show_path(out)}"
+
+
+def _write_figures(run: ReportedRun, name: str, folder: Path) -> str:
+    from pytest_raq.report.figure_files import write_figures
+    from pytest_raq.store import show_path
+
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"--figures {folder}: is a file; give a folder")
+    written = write_figures([suite.result for suite in run.suites], folder)
+    return f"{len(written)} files with pictures of {name} written to {show_path(folder)}"
 
 
 def find_run(names: list[str], store: Path) -> ReportedRun:

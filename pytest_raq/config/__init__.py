@@ -2,6 +2,7 @@
 
 from pytest_raq.config.files import choose_dataset, load_model, load_suite, suite_names
 from pytest_raq.config.judges import JudgeSettings
+from pytest_raq.config.messages import nearest
 from pytest_raq.config.models import ModelDefinition, OpenAISettings, SourceSettings
 from pytest_raq.config.prompts import MessageSettings, PromptSettings
 from pytest_raq.config.suites import (
@@ -9,6 +10,7 @@ from pytest_raq.config.suites import (
     DatasetSettings,
     FilterSettings,
     GateSettings,
+    GenerationSettings,
     SuiteDefinition,
 )
 
@@ -17,6 +19,7 @@ __all__ = [
     "DatasetSettings",
     "FilterSettings",
     "GateSettings",
+    "GenerationSettings",
     "JudgeSettings",
     "MessageSettings",
     "ModelDefinition",
@@ -27,5 +30,6 @@ __all__ = [
     "choose_dataset",
     "load_model",
     "load_suite",
+    "nearest",
     "suite_names",
 ]

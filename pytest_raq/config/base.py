@@ -6,8 +6,16 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Settings(BaseModel):
-    """A table of a TOML file; an unknown key is an error, so is a wrong type."""
+    """A table of a TOML file; an unknown key is an error, so is a wrong type.
+
+    The text below a field describes it in docs/formats.md and in JSON Schema.
+    """
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, protected_namespaces=(), allow_inf_nan=False
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        protected_namespaces=(),
+        allow_inf_nan=False,
+        use_attribute_docstrings=True,
     )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
+import codecs
 import tomllib
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from pytest_raq.config.base import Settings
+from pytest_raq.config.messages import nearest, tell_errors
 from pytest_raq.config.models import ModelDefinition
 from pytest_raq.config.prompts import PromptSettings, load_messages, load_template
 from pytest_raq.config.suites import DatasetSettings, SuiteDefinition
@@ -18,14 +18,15 @@ from pytest_raq.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pydantic_core import ErrorDetails
-
 S = TypeVar("S", SuiteDefinition, ModelDefinition)
+
+_MOST_BYTES = 1_000_000
+"""A definition is a page; whatever is larger was named by mistake."""
 
 
 def suite_names(folder: Path) -> list[str]:
     """Return the names of all suites of a folder, sorted."""
-    return sorted(path.stem for path in folder.glob("*.toml"))
+    return sorted(path.stem for path in folder.glob("*.toml") if not path.name.startswith("."))
 
 
 def load_suite(folder: Path, name: str) -> SuiteDefinition:
@@ -75,59 +76,84 @@ def load_model(folder: Path, name: str) -> ModelDefinition:
 
 
 def _load(kind: type[S], folder: Path, name: str, noun: str) -> S:
+    known = suite_names(folder)
+    if not name.isprintable() or not name or {"/", "\\"} & set(name):
+        raise ConfigError(
+            f"no {noun} {name!r}: a name is that of a file NAME.toml in {folder}"
+            f"{_hint(name, known)}"
+        )
     path = folder / f"{name}.toml"
-    table = read_toml(path, noun, suite_names(folder))
+    table = read_toml(path, noun, known)
     for key in ("name", "path"):
         if key in table:
             raise ConfigError(f"{path}: {key} is not a key: the file's name and place say it")
+    own = {"name": name, "path": path}
     try:
-        return kind.model_validate({**table, "name": name, "path": path})
+        return kind.model_validate({**table, **own})
     except ValidationError as exc:
-        told = "; ".join(_tell(error, kind) for error in exc.errors(include_url=False))
-        raise ConfigError(f"{path}: {told}") from exc
+        told = tell_errors(exc.errors(include_url=False), kind)
+        told += _told_late(kind, table, own, exc)
+        raise ConfigError(f"{path}: {'; '.join(told)}") from exc
+
+
+def _told_late(
+    kind: type[S], table: Mapping[str, Any], own: Mapping[str, Any], first: ValidationError
+) -> list[str]:
+    """Return what is wrong with the file as a whole, which pydantic checks only among right keys.
+
+    The keys that are wrong are left out for that; what is told of one of them
+    then follows from its absence and is left out too.
+    """
+    wrong = {str(error["loc"][0]) for error in first.errors() if error["loc"]}
+    try:
+        kind.model_validate({**{k: v for k, v in table.items() if k not in wrong}, **own})
+    except ValidationError as exc:
+        found = [error for error in exc.errors(include_url=False) if not error["loc"]]
+        told = tell_errors(found, kind)
+        return [text for text in told if wrong and not any(key in text for key in wrong)]
+    return []
 
 
 def read_toml(path: Path, noun: str, known: list[str]) -> dict[str, Any]:
     """Parse a TOML file; ConfigError when it is absent, unreadable or not TOML."""
+    text = _read_text(path, noun, known)
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        return tomllib.loads(text)
+    except RecursionError as exc:
+        raise ConfigError(f"{path}: is not TOML of a {noun}: it is nested too deeply") from exc
+    except tomllib.TOMLDecodeError as exc:
+        told = str(exc).replace("Cannot overwrite a value", "a key stands there twice")
+        raise ConfigError(f"{path}: is not TOML: {told}") from exc
+    except ValueError as exc:  # a number of thousands of digits, a date that never was
+        raise ConfigError(f"{path}: is not TOML: {str(exc).split(';')[0]}") from exc
+
+
+def _read_text(path: Path, noun: str, known: list[str]) -> str:
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ConfigError(f"{path}: is not a regular file; a {noun} is a file NAME.toml")
+        with path.open("rb") as file:
+            raw = file.read(_MOST_BYTES + 1)
     except FileNotFoundError as exc:
         raise ConfigError(
             f"no {noun} {path.stem!r}: {path} does not exist{_hint(path.stem, known)}"
         ) from exc
-    except (OSError, UnicodeDecodeError) as exc:
-        raise ConfigError(f"{path}: cannot be read: {exc}") from exc
+    except IsADirectoryError as exc:
+        raise ConfigError(f"{path}: is a folder; a {noun} is a file NAME.toml") from exc
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
+    if len(raw) > _MOST_BYTES:
+        raise ConfigError(f"{path}: is larger than 1 MB, which no definition of a {noun} is")
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ConfigError(f"{path}: is UTF-16; save it as UTF-8")
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     try:
-        return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as exc:
-        raise ConfigError(f"{path}: is not TOML: {exc}") from exc
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        line = raw.count(b"\n", 0, exc.start) + 1
+        raise ConfigError(f"{path}: is not UTF-8 in line {line}; save it as UTF-8") from exc
 
 
 def _hint(wrong: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(wrong, known, n=1)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    return f"; there are {', '.join(known)}" if known else ""
-
-
-def _tell(error: ErrorDetails, kind: type[Settings]) -> str:
-    where = ".".join(str(part) for part in error["loc"])
-    if error["type"] == "extra_forbidden":
-        return f"unknown key {where}{_hint(str(error['loc'][-1]), _keys(kind, error['loc'][:-1]))}"
-    if error["type"] == "missing":
-        return f"{where} is missing"
-    message = error["msg"].removeprefix("Value error, ")
-    message = message[0].lower() + message[1:]
-    given = f" (got {error['input']!r})" if error["type"] != "value_error" else ""
-    return f"{where}: {message}{given}" if where else message
-
-
-def _keys(kind: type[Settings], loc: tuple[int | str, ...]) -> list[str]:
-    """Return the keys of the table at ``loc``."""
-    for part in loc:
-        if isinstance(part, int):  # of a list; its items all have the same keys
-            continue
-        annotation = kind.model_fields[part].annotation
-        options = getattr(annotation, "__args__", (annotation,))
-        kind = next(o for o in options if isinstance(o, type) and issubclass(o, Settings))
-    return [key for key in kind.model_fields if key not in ("name", "path") or loc]
+    """Return the nearest name; who wrote a file or a path meant its stem."""
+    return nearest(PurePath(wrong.replace("\\", "/")).name.removesuffix(".toml"), known)

@@ -35,15 +35,18 @@ class SourceSettings(Settings):
     """Where ``raq models pull`` finds the file of a model."""
 
     repo: str
+    """The repository on the hub, ``OWNER/NAME``."""
     filename: str
+    """The file in the repository."""
     revision: str = "main"
+    """A branch, tag or commit; a commit makes a download repeatable."""
 
 
 class OpenAISettings(Settings):
     """An OpenAI-compatible server."""
 
     base_url: str
-    """Up to and with ``/v1``."""
+    """Where the server is, up to and with ``/v1``."""
     model: Annotated[str, Field(min_length=1)]
     """The name of the model there."""
     api_key_env: str = "OPENAI_API_KEY"
@@ -66,21 +69,30 @@ class ModelDefinition(Settings):
     name: str
     path: Path
     engine: Literal["llama-cpp", "openai"] = "llama-cpp"
+    """What runs the model: llama.cpp from a GGUF file, or an OpenAI-compatible server."""
     family: str = ""
+    """The family of the model, for people: ``llama``, ``gemma``, ``mistral``, …"""
     file: str | None = None
     """The GGUF file, beside the definition or absolute."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """SHA-256 of the file, so that it is known to be the one you meant."""
     context_length: Count = 1024
     """Tokens of prompt and answer together."""
     max_tokens: Count = 256
+    """Tokens of an answer at most."""
     temperature: Annotated[float, Field(ge=0)] = 0.0
     """0 is greedy."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """The seed of sampling; without effect when greedy."""
     stop: tuple[str, ...] = ()
+    """Texts that end an answer; they are not part of it."""
     threads: Count | None = None
-    """Threads of llama.cpp; the cores of the machine when absent."""
+    """Threads of llama.cpp; as many as the machine has cores when absent."""
     parallel: Count | None = None
     """Sequences decoded together."""
+    python: Annotated[str, Field(min_length=1)] | None = None
+    """The python, or the folder of a virtual environment, whose llama-cpp-python runs the
+    file; that of this process when absent."""
     timeout: Annotated[float, Field(gt=0)] = 600.0
     """Seconds without a sign of life after which one question is given up."""
     prompt: Annotated[str, Field(min_length=1)] = CHAT
@@ -92,8 +104,11 @@ class ModelDefinition(Settings):
     messages: Messages = ()
     """A chat in place of ``prompt``: each message has a role and content, or a file for it."""
     source: SourceSettings | None = None
+    """Where ``raq models pull`` finds the file of the model."""
     openai: OpenAISettings | None = None
+    """The server, for ``engine = "openai"``."""
     judge: JudgeSettings = JudgeSettings()
+    """How the model judges, where a suite names it as its judge."""
 
     @field_validator("stop", "messages", mode="before")
     @classmethod
@@ -138,6 +153,11 @@ class ModelDefinition(Settings):
         """The GGUF file; relative paths start at the definition's folder."""
         assert self.file is not None
         return (self.path.parent / self.file).expanduser()
+
+    @property
+    def python_path(self) -> Path | None:
+        """Where another llama-cpp-python is; relative paths start at the definition's folder."""
+        return None if self.python is None else (self.path.parent / self.python).expanduser()
 
     @property
     def uses_chat(self) -> bool:

@@ -153,7 +153,7 @@ def load_template(path: Path, key: str, file: str) -> str:
 
 def load_messages(path: Path, key: str, messages: Messages) -> Messages:
     """Return messages with the contents of their files; ConfigError tells what is wrong."""
-    loaded = tuple(_load_message(path, f"{key}.{n}", item) for n, item in enumerate(messages))
+    loaded = tuple(_load_message(path, f"{key}[{n}]", item) for n, item in enumerate(messages))
     try:
         if loaded:
             _need_question(loaded)

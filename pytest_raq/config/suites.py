@@ -58,12 +58,12 @@ class FilterSettings(Settings):
     columns: dict[str, Values] = Field(default_factory=dict)
     """Only rows with these values: column = value, or column = [values]."""
 
-    @field_validator("title", mode="before")
+    @field_validator("title", mode="before", json_schema_input_type=str | tuple[str, ...])
     @classmethod
     def _accept_title(cls, value: object) -> object:
         return _as_tuple(value)
 
-    @field_validator("columns", mode="before")
+    @field_validator("columns", mode="before", json_schema_input_type=dict[str, Value | Values])
     @classmethod
     def _accept_columns(cls, value: object) -> object:
         if not isinstance(value, dict):
@@ -139,17 +139,35 @@ class GateSettings(Settings):
     """Whether a run that cannot decide passes with a warning, or fails."""
 
 
+class GenerationSettings(Settings):
+    """How all models of a suite answer, whatever their definitions say."""
+
+    context_length: Annotated[int, Field(ge=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    temperature: Annotated[float, Field(ge=0)] | None = None
+    seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+
+
 class SuiteDefinition(Settings):
     """One suite. ``name`` and ``path`` come from the file, not from its text."""
 
     name: str
     path: Path
     default: bool = False
+    """Whether a plain ``pytest suites/`` runs the suite; else ``--raq-suite NAME`` does."""
     models: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Who is asked: the names of model definitions, ``models/NAME.toml``."""
     judge: Annotated[str, Field(min_length=1)] | tuple[str, ...] = "reference"
-    """A judge, or a list of them: a panel."""
+    """Who ranks the answers: ``reference`` (SQuAD exact match, then F1), or a definition.
+
+    A list of judges is a panel.
+    """
     dataset: DatasetSettings
+    """Where the questions are and which of them are asked."""
+    generation: GenerationSettings = GenerationSettings()
+    """What holds for all models of the suite, whatever their definitions say."""
     gate: GateSettings = GateSettings()
+    """When a difference fails the build."""
     prompt: PromptSettings | None = None
     """What every model is told in place of its own prompt."""
 

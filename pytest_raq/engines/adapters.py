@@ -19,8 +19,9 @@ def open_engine(
 ) -> Engine:
     """Load a model and return the engine that runs it.
 
-    ``python`` is the interpreter of a virtual environment with another
-    llama-cpp-python to run the model under; this one when None. ``digest``
+    ``python`` is the interpreter or the folder of a virtual environment with
+    another llama-cpp-python to run the model under; when None, that of the
+    definition, or else this one. ``digest``
     returns the SHA-256 of a file; it is read when None. ConfigError when the
     definition is wrong, EngineStartError when the model does not load or its
     server cannot be used.
@@ -32,7 +33,10 @@ def _open_llama_cpp(
     definition: ModelDefinition, python: Path | None, digest: Digest | None
 ) -> Engine:
     from pytest_raq.engines.llamacpp import LlamaCppEngine
+    from pytest_raq.engines.llamacpp.environment import find_environment
 
+    if other := python or definition.python_path:
+        python = find_environment(other).python
     return LlamaCppEngine(definition, python, digest)
 
 

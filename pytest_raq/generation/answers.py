@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.errors import RaqError
 from pytest_raq.generation.blocks import blocks_of
-from pytest_raq.generation.identity import AnswerIdentity, engine_version, model_options
+from pytest_raq.generation.identity import AnswerIdentity, model_options
 from pytest_raq.generation.pool import file_size
 from pytest_raq.generation.prompts import make_prompt
 from pytest_raq.records import Answer, EngineInfo, Failure, ModelProvenance
@@ -293,7 +293,7 @@ class ModelAnswers:
     def provenance(self) -> ModelProvenance:
         """What answers: the engine is asked only if it was loaded, else the store."""
         self._info = self._info or self._recall_engine()
-        build = engine_version() if self.model.engine == "llama-cpp" else ""
+        build = self._identity.engine_version if self.model.engine == "llama-cpp" else ""
         info = self._info or EngineInfo(self.model.engine, build)
         return ModelProvenance(
             engine=info.engine,

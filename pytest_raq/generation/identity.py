@@ -10,12 +10,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_raq.engines.llamacpp.environment import find_environment
 from pytest_raq.store import AnswerKeys, describe_machine, hash_file, hash_parts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pytest_raq.config import ModelDefinition
+    from pytest_raq.engines.llamacpp.environment import Environment
     from pytest_raq.records import Prompt
 
 Options = dict[str, str | int | float | list[str]]
@@ -64,6 +66,7 @@ class AnswerIdentity:
         digest: Callable[[Path], str] = hash_file,
     ) -> None:
         self._model, self._file_sha256 = model, file_sha256
+        self._other = _other_environment(model)
         identity = self._identify(digest)
         self.engine_key = hash_parts(model=identity)
         self._keys = AnswerKeys(model=identity, options=model_options(model))
@@ -78,12 +81,21 @@ class AnswerIdentity:
             return [model.engine, model.openai.base_url, model.openai.model]
         machine = describe_machine()
         where = [machine[name] for name in _WHERE]
-        return [model.engine, engine_version(), _hash_libraries(digest), *where, self._file_sha256]
+        libraries = _hash_libraries(self._library_files(), digest)
+        return [model.engine, self.engine_version, libraries, *where, self._file_sha256]
+
+    @property
+    def engine_version(self) -> str:
+        """The version of llama-cpp-python that runs the model."""
+        return self._other.version if self._other else engine_version()
+
+    def _library_files(self) -> list[Path]:
+        return _libraries_in(self._other.libraries) if self._other else library_files()
 
     @property
     def former_engine_key(self) -> str:
-        """The key of the engine in a store of format 1."""
-        return hash_parts(model=self._former_identity)
+        """The key of the engine in a store of format 1; empty where it cannot be there."""
+        return "" if self._other else hash_parts(model=self._former_identity)
 
     def former_key(self, prompt: Prompt) -> str:
         """Return the key of the answer in a store of format 1; empty where it cannot be there.
@@ -92,7 +104,7 @@ class AnswerIdentity:
         it know chats of several messages.
         """
         options = model_options(self._model)
-        if options.pop("parallel", 1) != 1 or prompt.messages:
+        if options.pop("parallel", 1) != 1 or prompt.messages or self._other:
             return ""
         return hash_parts(
             model=self._former_identity, options=options, text=prompt.text, chat=prompt.chat
@@ -101,6 +113,14 @@ class AnswerIdentity:
     @property
     def _former_identity(self) -> list[str]:
         return [self._model.engine, engine_version(), self._file_sha256]
+
+
+def same_engine(
+    first: ModelDefinition, second: ModelDefinition, digest: Callable[[Path], str] = hash_file
+) -> bool:
+    """Whether two definitions are run by the same build of an engine."""
+    keys = {AnswerIdentity(model, "", digest).engine_key for model in (first, second)}
+    return len(keys) == 1
 
 
 @cache
@@ -122,12 +142,23 @@ def library_files() -> list[Path]:
         if spec is None or spec.origin is None:
             return []
         folder = Path(spec.origin).parent / "lib"
+    return _libraries_in(folder)
+
+
+def _libraries_in(folder: Path) -> list[Path]:
     return sorted({path for pattern in _LIBRARIES for path in folder.glob(pattern)})
 
 
-def _hash_libraries(digest: Callable[[Path], str]) -> str:
+def _other_environment(model: ModelDefinition) -> Environment | None:
+    """Return the environment that the definition names; ConfigError when it is of no use."""
+    if model.engine != "llama-cpp" or model.python_path is None:
+        return None
+    return find_environment(model.python_path)
+
+
+def _hash_libraries(files: Iterable[Path], digest: Callable[[Path], str]) -> str:
     whole = hashlib.sha256()
-    for path in library_files():
+    for path in files:
         try:
             whole.update(f"{path.name} {digest(path)}\n".encode())
         except OSError:  # the engine will say so when it cannot be loaded

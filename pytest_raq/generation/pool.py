@@ -11,7 +11,7 @@ from pytest_raq.engines import open_engine
 from pytest_raq.errors import RaqError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from pytest_raq.config import ModelDefinition
@@ -43,6 +43,10 @@ class EnginePool:
     def is_open(self, model: ModelDefinition) -> bool:
         """Whether the model is loaded."""
         return model.name in self._engines
+
+    def fits(self, sizes: Iterable[int]) -> bool:
+        """Whether models of these sizes, in bytes, can be open at the same time."""
+        return sum(sizes) <= self._budget
 
     def get(self, model: ModelDefinition) -> Engine:
         """Return the engine of a model, loading it if needed; RaqError when it will not load."""

@@ -152,6 +152,11 @@ class Judging:
             if close is not None:
                 close()
 
+    def forget(self) -> None:
+        """Rank everything anew: other answers are to be ranked beside today's."""
+        self.stop()
+        self.rankings.clear()
+
     def give_up(self) -> None:
         """Rank nothing more that costs something, unless it is asked for."""
         self.stop()

@@ -84,8 +84,16 @@ class SuiteRun:
         self._evidence: Evidence | None = None
         self._told: set[str] = set()
         self._was_accepted = False
-        if baseline is not None and (why := refuse(baseline, self.provenance)):
-            self._baseline_problem = f"{self._path} does not fit: {why}"
+        if baseline is not None:
+            self.compare_with(baseline)
+
+    def compare_with(self, baseline: Baseline) -> None:
+        """Hold this run against a baseline, wherever it comes from."""
+        why = refuse(baseline, self.provenance)
+        self._baseline = baseline
+        self._baseline_problem = f"{self._path} does not fit: {why}" if why else ""
+        self._judging.forget()
+        self._evidence = None
 
     @property
     def models(self) -> list[str]:
@@ -123,6 +131,10 @@ class SuiteRun:
     def answer(self, model: str, question_id: str) -> Outcome:
         """Return a model's answer to a question, or why there is none."""
         return self._answers[model].get(question_id)
+
+    def question(self, question_id: str) -> Question:
+        """Return a question by its id."""
+        return self._by_id[question_id]
 
     def was_told(self, reason: str) -> bool:
         """Whether something failed for the same reason before; remember it."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from pytest_raq.errors import InconclusiveWarning, RaqError
+from pytest_raq.plugin.properties import describe_answer, describe_verdict, record_properties
 from pytest_raq.records import Decision, Failure
 from pytest_raq.report import verdict_lines
 
@@ -57,6 +58,9 @@ class AnswerCheck:
         to read.
         """
         outcome = self.run.answer(self.model, self.question_id)
+        told = {"suite": self.run.suite.name, "model": self.model, "question_id": self.question_id}
+        question = self.run.question(self.question_id)
+        record_properties(self.node, {**told, **describe_answer(outcome, question)})
         if isinstance(outcome, Failure):
             if self.run.was_told(outcome.reason):
                 self.node.user_properties.append(("raq", "not answered"))
@@ -76,6 +80,9 @@ class RankingCheck:
     def check(self) -> Ranking:
         """Return the ranking; fail with the reason when it is missing, marked if told before."""
         ranking = self.run.ranking(self.question_id)
+        ranks = {f"rank_{model}": rank for model, rank in ranking.ranks.items()}
+        told = {"suite": self.run.suite.name, "question_id": self.question_id}
+        record_properties(self.node, {**told, **ranks, "missing": ranking.missing or None})
         if ranking.missing:
             if self.run.was_told(ranking.missing):
                 self.node.user_properties.append(("raq", "not ranked"))
@@ -89,6 +96,7 @@ class SpeedCheck:
 
     run: SuiteRun
     model: str
+    node: pytest.Item
 
     def check(self, benchmark: Benchmark) -> Mapping[str, tuple[float, ...]]:
         """Time the probe questions; skip, never pass, where nothing can be timed."""
@@ -109,7 +117,10 @@ class SpeedCheck:
             _fail(f"{self.model}: speed is not measured: {problem}")
         samples = probe.samples()
         self.run.keep_speed(self.model, samples, probe.accepted_samples())
-        benchmark.extra_info.update(self.run.speed_medians(self.model))
+        medians = self.run.speed_medians(self.model)
+        benchmark.extra_info.update(medians)
+        told = {"suite": self.run.suite.name, "model": self.model}
+        record_properties(self.node, {**told, **medians})
         return samples
 
 
@@ -119,6 +130,7 @@ class GateCheck:
 
     run: SuiteRun
     model: str
+    node: pytest.Item
     updating: bool
 
     def check(self) -> Verdict:
@@ -127,6 +139,8 @@ class GateCheck:
         While a baseline is being accepted only what was not measured fails.
         """
         verdict = self.run.verdict(self.model)
+        told = {"suite": self.run.suite.name}
+        record_properties(self.node, {**told, **describe_verdict(verdict)})
         text = "\n".join(line.text for line in verdict_lines(verdict))
         if self.run.fails(verdict, updating=self.updating):
             _fail(text)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_raq.report import ProgressText, format_seconds
+from pytest_raq.report.text import width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -22,8 +23,8 @@ class ProgressDisplay:
     """Writes where pytest writes, around its capture.
 
     On a terminal the text stands right of pytest's own dots, is wiped before
-    pytest writes and drawn again after; elsewhere a model gets a line at its
-    start, one every half minute, and one at its end.
+    pytest writes and drawn again after; elsewhere a model that takes longer
+    gets a line every half minute, and one at its end.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -58,8 +59,6 @@ class ProgressDisplay:
             if done < total and (done == 0 or now - self._last >= _LIVE_SECONDS):
                 self._last = now
                 self._show(text)
-        elif done == 0:
-            self._line(f"{model}: {total} question{'s' * (total != 1)}")
         elif done < total and now - self._last >= LOG_SECONDS:
             self._last = now
             self._line(text)
@@ -67,7 +66,7 @@ class ProgressDisplay:
     def finished(self, model: str, done: int, seconds: float) -> None:
         """Say how long a model took."""
         self.clear()
-        if not self._live:
+        if not self._live and seconds >= LOG_SECONDS:
             self._line(f"{model}: {done} question{'s' * (done != 1)} in {format_seconds(seconds)}")
 
     def all_judged(self, judge: str, done: int, seconds: float, spent: str) -> None:
@@ -102,29 +101,22 @@ class ProgressDisplay:
         self._draw()
 
     def _draw(self) -> None:
-        if self._reporter is None or not self._text:
-            return
-        terminal = self._reporter._tw  # noqa: SLF001 - the column is known nowhere else
+        if self._text:
+            self._uncaptured(self._draw_on)
+
+    def _draw_on(self, reporter: pytest.TerminalReporter) -> None:
+        # While output is captured the width of the terminal is not known.
+        terminal = reporter._tw  # noqa: SLF001 - the column is known nowhere else
         room = terminal.fullwidth - terminal.width_of_current_line - 3
         # Where the whole does not fit, its end says most: question i of n, time left.
-        text = self._text if room >= len(self._text) else self._text.rpartition(": ")[2]
-        if room >= len(text):
+        text = self._text if room >= width(self._text) else self._text.rpartition(": ")[2]
+        if room >= width(text):
             # Save the cursor, wipe, write, go back: pytest's line is untouched.
-            self._write_raw(f"\x1b7\x1b[K  {text}\x1b8")
+            _write_raw(reporter, f"\x1b7\x1b[K  {text}\x1b8")
 
     def _wipe(self) -> None:
         if self._text:
-            self._write_raw("\x1b[K")
-
-    def _write_raw(self, text: str) -> None:
-        """Write past pytest's writer, which would count the text into its line."""
-
-        def write(reporter: pytest.TerminalReporter) -> None:
-            file = reporter._tw._file  # noqa: SLF001
-            file.write(text)
-            file.flush()
-
-        self._uncaptured(write)
+            self._uncaptured(lambda reporter: _write_raw(reporter, "\x1b[K"))
 
     def _line(self, text: str) -> None:
         def write(reporter: pytest.TerminalReporter) -> None:
@@ -142,3 +134,10 @@ class ProgressDisplay:
             return
         with capture.global_and_fixture_disabled():
             write(self._reporter)
+
+
+def _write_raw(reporter: pytest.TerminalReporter, text: str) -> None:
+    """Write past pytest's writer, which would count the text into its line."""
+    file = reporter._tw._file  # noqa: SLF001
+    file.write(text)
+    file.flush()

@@ -40,13 +40,26 @@ def add_options(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="MODEL=FILE",
-        help="the upgrade under test: run MODEL from FILE, or from another definition (repeatable)",
+        help="the upgrade under test: run MODEL from FILE, another definition, or"
+        " hf:ORG/REPO/FILE[@REVISION] of a hub (repeatable)",
+    )
+    add(
+        "--raq-python",
+        metavar="PATH",
+        help="the engine under test: run the models under the llama-cpp-python of this python"
+        " or virtual environment",
     )
     add("--raq-update", action="store_true", help="accept this run as the suite's baseline")
     add("--raq-reason", default="", metavar="TEXT", help="why, kept with --raq-update")
     add("--raq-fresh", action="store_true", help="do not reuse stored answers")
     add("--raq-json", metavar="FILE", help="write the run as JSON")
     add("--raq-report", metavar="FILE", help="write the run as one self-contained HTML page")
+    add(
+        "--raq-markdown",
+        metavar="FILE",
+        help="write the run as Markdown, for a comment of a pull request",
+    )
+    add("--raq-metrics", metavar="FILE", help="write the run as OpenMetrics text, for a dashboard")
     add(
         "--raq-store",
         metavar="PATH",

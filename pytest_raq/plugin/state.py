@@ -13,15 +13,23 @@ from pytest_raq.generation import Exchange, Sharing, memory_share
 from pytest_raq.plugin.checks import AnswerCheck, GateCheck, RankingCheck, SpeedCheck
 from pytest_raq.plugin.display import ProgressDisplay
 from pytest_raq.plugin.workers import EXCHANGE
-from pytest_raq.report import Style, suite_lines
-from pytest_raq.session import Session, SessionOptions, parse_swaps, split_names
+from pytest_raq.report import Line, Style, suite_lines
+from pytest_raq.report.text import fold
+from pytest_raq.session import (
+    Session,
+    SessionOptions,
+    parse_swaps,
+    place_dataset,
+    publish,
+    publish_to_github,
+    split_names,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pytest_raq.pipeline import SuiteRun
-
-_SUFFIXES = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".toml"}
+    from pytest_raq.records import SuiteResult
 
 _MARKUP: dict[Style, dict[str, bool]] = {
     Style.PLAIN: {},
@@ -40,6 +48,8 @@ class PluginState:
         self._sessions: dict[Path, Session] = {}
         self._told: list[str] = []
         self._problems: list[str] = []
+        self._results: list[SuiteResult] = []
+        self._commands: list[str] = []
 
     @cached_property
     def display(self) -> ProgressDisplay:
@@ -117,12 +127,12 @@ class PluginState:
     def speed_check(self, request: pytest.FixtureRequest) -> SpeedCheck:
         """Return the check of one model's speed."""
         run, (model,) = self._run(request)
-        return SpeedCheck(run, model)
+        return SpeedCheck(run, model, request.node)
 
     def gate_check(self, request: pytest.FixtureRequest) -> GateCheck:
         """Return the check of one model's verdict."""
         run, (model,) = self._run(request)
-        return GateCheck(run, model, updating=self._config.option.raq_update)
+        return GateCheck(run, model, request.node, updating=self._config.option.raq_update)
 
     def absorb(self, output: Mapping[str, Mapping[str, str]]) -> None:
         """Take over the results of a worker: suite folder → suite → exported text."""
@@ -153,26 +163,45 @@ class PluginState:
                 self._told += raq.finish(interrupted=interrupted)
             except RaqError as exc:
                 self._problems.append(str(exc))
+        self._publish()
         if self._problems and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _publish(self) -> None:
+        """Write what is read elsewhere; the verdicts are those after accepting."""
+        runs = [run for raq in self._sessions.values() for run in raq.runs]
+        self._results = [run.result() for run in runs if run.has_results]
+        for raq in list(self._sessions.values())[:1]:  # the options are those of all of them
+            try:
+                self._told += publish(raq.options, self._results)
+            except RaqError as exc:
+                self._problems.append(str(exc))
+        if self._results:
+            self._commands = publish_to_github(self._results)
 
     def summarize(self, reporter: pytest.TerminalReporter) -> None:
         """Print the summary of every suite that ran."""
         if self._config.option.collectonly or self._is_worker:
             return
-        runs = [run for raq in self._sessions.values() for run in raq.runs if run.has_results]
-        if not (runs or self._told or self._problems):
-            return
-        reporter.section("relative answer quality")
-        for index, run in enumerate(runs):
-            if index:
-                reporter.write_line("")
-            for line in suite_lines(run.result()):
-                reporter.write_line(line.text, **_MARKUP[line.style])
-        for text in self._told:
+        size = reporter._tw.fullwidth  # noqa: SLF001 - the width is known nowhere else
+        lines = self._summary(size)
+        if reporter.isatty:  # a terminal would break lines in the middle of a word
+            lines = [Line(part, line.style) for line in lines for part in fold(line.text, size)]
+        if lines:
+            reporter.section("relative answer quality")
+        for line in lines:
+            reporter.write_line(line.text, **_MARKUP[line.style])
+        for text in self._commands:
             reporter.write_line(text)
-        for text in self._problems:
-            reporter.write_line(f"ERROR: {text}", red=True)
+
+    def _summary(self, size: int) -> list[Line]:
+        """Return all lines; only tables are fitted to the size."""
+        lines: list[Line] = []
+        for result in self._results:
+            found = suite_lines(result, size=size, verbosity=self._config.get_verbosity())
+            lines += [Line(""), *found] if lines and found else found
+        lines += map(Line, self._told)
+        return lines + [Line(f"ERROR: {text}", Style.RED) for text in self._problems]
 
     def close(self) -> None:
         """Close everything, however the run ended."""
@@ -213,28 +242,23 @@ def session_options(config: pytest.Config, folder: Path) -> SessionOptions:
         else config.rootpath / ".raq" / "store.db",
         suites=tuple(option.raq_suite),
         models=split_names(option.raq_models),
-        dataset=_dataset(option.raq_dataset, start),
+        dataset=place_dataset(option.raq_dataset, start),
         sample=option.raq_sample,
         seed=option.raq_seed,
         judge=option.raq_judge,
         swaps=parse_swaps(option.raq_swap),
+        python=start / Path(option.raq_python).expanduser() if option.raq_python else None,
+        start=start,
         update=option.raq_update,
         reason=option.raq_reason,
         fresh=option.raq_fresh,
         json_path=start / option.raq_json if option.raq_json else None,
         report_path=start / option.raq_report if option.raq_report else None,
+        markdown_path=start / option.raq_markdown if option.raq_markdown else None,
+        metrics_path=start / option.raq_metrics if option.raq_metrics else None,
     )
 
 
 def _folder(config: pytest.Config, name: str, default: Path) -> Path:
     text = str(config.getini(name) or "")
     return config.rootpath / text if text else default
-
-
-def _dataset(text: str, start: Path) -> str:
-    """Make a path of the command line absolute; leave the id of a hub as it is."""
-    if not text:
-        return ""
-    path = Path(text).expanduser()
-    is_path = (start / path).exists() or path.suffix in _SUFFIXES or text[0] in ".~/"
-    return str(start / path) if is_path else text

@@ -6,13 +6,14 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Question, QuestionResult, SuiteResult
+from pytest_raq.report.provenance_text import provenance_lines
 from pytest_raq.report.terminal import suite_lines
 from pytest_raq.report.text import columns, number, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_raq.records import Baseline, ModelProvenance
+    from pytest_raq.records import Baseline
 
 
 def baseline_lines(baseline: Baseline) -> list[str]:
@@ -21,7 +22,8 @@ def baseline_lines(baseline: Baseline) -> list[str]:
         *_acceptance(baseline),
         *(line.text for line in suite_lines(_as_result(baseline))),
         *_speeds(baseline),
-        *_provenance(baseline),
+        "",
+        *provenance_lines(baseline.provenance),
     ]
 
 
@@ -57,25 +59,3 @@ def _speeds(baseline: Baseline) -> Iterator[str]:
     if rows:
         yield ""
         yield from columns([("speed probe", "measure", "median", "rounds"), *rows], left=2)
-
-
-def _provenance(baseline: Baseline) -> Iterator[str]:
-    given = baseline.provenance
-    revision = f" at {safe_text(given.revision)}" if given.revision else ""
-    yield ""
-    yield f"questions: {safe_text(given.source)}{revision}, fingerprint {given.fingerprint[:12]}"
-    for name, model in given.models.items():
-        yield f"{safe_text(name)}: {safe_text(_model(model))}"
-    for what, table in (("versions", given.versions), ("machine", given.machine)):
-        told = ", ".join(f"{key} {value}" for key, value in table.items())
-        yield f"{what}: {safe_text(told, 400)}"
-
-
-def _model(model: ModelProvenance) -> str:
-    parts = (
-        model.file,
-        model.quantization,
-        f"SHA-256 {model.file_sha256[:12]}" if model.file_sha256 else "",
-        f"{model.engine} {model.build}".strip(),
-    )
-    return ", ".join(part for part in parts if part)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
 from pytest_raq.report.judge_text import judge_lines
-from pytest_raq.report.text import columns, number, p_text, safe_text
+from pytest_raq.report.provenance_text import provenance_lines
+from pytest_raq.report.text import fitted, number, p_text, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,8 +25,11 @@ if TYPE_CHECKING:
         Verdict,
     )
 
-EXAMPLES = 3
-"""Questions shown for each regression."""
+WIDTH = 80
+"""Columns of a terminal that nothing is known of."""
+
+EXAMPLES, MORE_EXAMPLES = 3, 20
+"""Questions shown for each regression, and with ``-v``."""
 
 
 class Style(Enum):
@@ -55,17 +59,37 @@ STYLES = {
 }
 
 
-def suite_lines(result: SuiteResult) -> list[Line]:
-    """Return the summary of one suite: table, significance, verdicts, examples."""
+def suite_lines(result: SuiteResult, *, size: int = WIDTH, verbosity: int = 0) -> list[Line]:
+    """Return the summary of one suite: table, significance, verdicts, examples.
+
+    Tables fit ``size`` columns. ``verbosity`` is that of pytest: below 0 only
+    the table and what is not a pass, below −1 without the table; above 0 more
+    examples, and where the figures come from.
+    """
+    if verbosity < 0:
+        table = [] if verbosity < -1 else [*_heading(result), *_model_table(result, size)]
+        return [*table, *_troubles(result)]
     return [
         *_heading(result),
-        *_model_table(result),
-        *_significance(result.tests),
+        *_model_table(result, size),
+        *_significance(result.tests, size),
         *_standing(result),
         *_judges(result),
-        *_verdicts(result),
-        *(Line(f"note: {note}") for note in result.notes),
+        *_verdicts(result, EXAMPLES if verbosity < 1 else MORE_EXAMPLES),
+        *(Line(f"note: {safe_text(note, 600)}") for note in result.notes),
+        *(_provenance(result) if verbosity > 0 else ()),
     ]
+
+
+def _troubles(result: SuiteResult) -> Iterator[Line]:
+    for verdict in result.verdicts.values():
+        if verdict.decision is not Decision.PASS:
+            yield from verdict_lines(verdict)
+
+
+def _provenance(result: SuiteResult) -> Iterator[Line]:
+    yield Line("")
+    yield from map(Line, provenance_lines(result.provenance))
 
 
 def _heading(result: SuiteResult) -> Iterator[Line]:
@@ -79,22 +103,23 @@ def _heading(result: SuiteResult) -> Iterator[Line]:
     )
 
 
-def _model_table(result: SuiteResult) -> Iterator[Line]:
+def _model_table(result: SuiteResult, size: int) -> Iterator[Line]:
     header = ("model", "mean rank", "change", "EM", "F1", "words", "words/s", "tok/s", "verdict")
     rows = [header, *(_model_row(model, result) for model in result.models.values())]
-    header_line, *lines = columns(rows)
-    yield Line(header_line)
-    for line, model in zip(lines, result.models, strict=True):
+    heading, *others = fitted(rows, size)
+    yield from map(Line, heading)
+    for lines, model in zip(others, result.models, strict=True):
         verdict = result.verdicts.get(model)
-        yield Line(line, STYLES[verdict.decision] if verdict else Style.PLAIN)
+        style = STYLES[verdict.decision] if verdict else Style.PLAIN
+        yield from (Line(line, style) for line in lines)
 
 
 def _model_row(model: ModelSummary, result: SuiteResult) -> tuple[str, ...]:
     verdict = result.verdicts.get(model.model)
     return (
         safe_text(model.model),
-        number(model.mean_rank) + _half_width(model.interval),
-        _rank_change(model, result),
+        mean_rank_text(model),
+        rank_change_text(model, result),
         number(model.exact_match),
         number(model.f1),
         number(model.words, 1),
@@ -109,13 +134,18 @@ def _word(decision: Decision) -> str:
     return decision.value.upper() if loud else decision.value
 
 
+def mean_rank_text(model: ModelSummary) -> str:
+    """Return a mean rank with half the width of its interval."""
+    return number(model.mean_rank) + _half_width(model.interval)
+
+
 def _half_width(interval: Interval | None) -> str:
     if interval is None or math.isnan(interval.low) or math.isnan(interval.high):
         return ""
     return f" ±{(interval.high - interval.low) / 2:.2f}"
 
 
-def _rank_change(model: ModelSummary, result: SuiteResult) -> str:
+def rank_change_text(model: ModelSummary, result: SuiteResult) -> str:
     """Return the change of the mean rank, which means something among the same models alone."""
     if result.baseline is None or result.baseline.models.keys() != result.models.keys():
         return "–"
@@ -125,7 +155,7 @@ def _rank_change(model: ModelSummary, result: SuiteResult) -> str:
     return number(model.mean_rank - before.mean_rank, sign=True)
 
 
-def _significance(tests: RankTests | None) -> Iterator[Line]:
+def _significance(tests: RankTests | None, size: int) -> Iterator[Line]:
     if tests is None:
         return
     if len(tests.models) > 1:
@@ -135,7 +165,7 @@ def _significance(tests: RankTests | None) -> Iterator[Line]:
             matrices = (tests.dunn_holm, tests.conover_holm, tests.permutation_holm)
             values = [p_text(matrix[first][second]) for matrix in matrices]
             rows.append((f"{safe_text(first)} – {safe_text(second)}", *values, ""))
-        yield from map(Line, columns(rows))
+        yield from (Line(line) for lines in fitted(rows, size) for line in lines)
         for name, test in (("Friedman", tests.friedman), ("Kruskal–Wallis", tests.kruskal)):
             note = f" ({test.note})" if test.note else ""
             figures = f"χ² = {number(test.statistic)}, {_p(test.p_value)}"
@@ -171,7 +201,7 @@ def _judges(result: SuiteResult) -> Iterator[Line]:
         yield Line(f"NOT MEASURED: {safe_text(problem, 600)}", Style.RED)
 
 
-def _verdicts(result: SuiteResult) -> Iterator[Line]:
+def _verdicts(result: SuiteResult, examples: int) -> Iterator[Line]:
     if not result.verdicts:
         return
     yield Line("")
@@ -179,7 +209,7 @@ def _verdicts(result: SuiteResult) -> Iterator[Line]:
         yield from verdict_lines(verdict)
         yield from _detectable(verdict)
         if verdict.decision is Decision.REGRESSION:
-            yield from example_lines(model, result.questions)
+            yield from example_lines(model, result.questions, examples)
 
 
 def _detectable(verdict: Verdict) -> Iterator[Line]:
@@ -197,17 +227,19 @@ def verdict_lines(verdict: Verdict) -> list[Line]:
     return lines + [Line(f"  {safe_text(reason, 600)}") for reason in others]
 
 
-def example_lines(model: str, questions: Sequence[QuestionResult]) -> list[Line]:
-    """Return up to three questions where today's answer lost against the accepted one."""
+def example_lines(
+    model: str, questions: Sequence[QuestionResult], examples: int = EXAMPLES
+) -> list[Line]:
+    """Return some questions where today's answer lost against the accepted one."""
     lost = [item for item in questions if item.preferences.get(model, 0) < 0]
     lines = []
-    for item in lost[:EXAMPLES]:
+    for item in lost[:examples]:
         lines += [
             Line(f"  {safe_text(item.question.id)}  {safe_text(item.question.question)}"),
             Line(f"    reference  {safe_text(' | '.join(item.question.references)) or '–'}"),
             Line(f"    baseline   {safe_text(item.baseline_answers.get(model, ''))}"),
             Line(f"    today      {safe_text(item.answers.get(model, ''))}", Style.RED),
         ]
-    if len(lost) > EXAMPLES:
-        lines.append(Line(f"  and {len(lost) - EXAMPLES} more"))
+    if len(lost) > examples:
+        lines.append(Line(f"  and {len(lost) - examples} more"))
     return lines

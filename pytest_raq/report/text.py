@@ -18,8 +18,10 @@ def safe_text(text: str, limit: int = 160) -> str:
     Escape sequences, bidirectional overrides and other invisible characters
     are replaced, so that an answer cannot write to the terminal.
     """
-    shown = "".join(_SHOWN_CONTROLS.get(char, "�") if _is_control(char) else char for char in text)
-    return shown if len(shown) <= limit else shown[: limit - 1].rstrip() + "…"
+    shown = "".join(
+        _SHOWN_CONTROLS.get(char, "�") if _is_control(char) else char for char in text[:limit]
+    )
+    return shown if len(text) <= limit else shown[: limit - 1].rstrip() + "…"
 
 
 def _is_control(char: str) -> bool:
@@ -31,6 +33,39 @@ def width(text: str) -> int:
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     combining = sum(bool(unicodedata.combining(char)) for char in text)
     return len(text) + wide - combining
+
+
+def shorten(text: str, size: int) -> str:
+    """Return a text of at most ``size`` columns: where it is longer its middle is left out."""
+    if width(text) <= size:
+        return text
+    head, tail = (size - 1) - (size - 1) // 2, (size - 1) // 2
+    start = _cut(text, head)
+    end = _cut(text[::-1], tail)[::-1]
+    return f"{start}…{end}"
+
+
+def _cut(text: str, size: int) -> str:
+    """Return as much of the beginning of a text as fits ``size`` columns."""
+    while width(text) > size:
+        text = text[:size] if len(text) > size else text[:-1]
+    return text
+
+
+def wrap(text: str, size: int, *, first: str = "", others: str = "  ") -> list[str]:
+    """Break a text at blanks into lines of at most ``size`` columns.
+
+    ``first`` and ``others`` are what the lines begin with. A word that is too
+    long stays whole, so that a path can be copied.
+    """
+    lines, line, is_empty = [], first, True
+    for word in text.split(" "):
+        if not is_empty and width(line) + 1 + width(word) > size:
+            lines.append(line)
+            line, is_empty = others, True
+        line += word if is_empty else f" {word}"
+        is_empty = False
+    return [*lines, line]
 
 
 def columns(rows: Sequence[Sequence[str]], *, left: int = 1) -> list[str]:
@@ -50,12 +85,43 @@ def columns(rows: Sequence[Sequence[str]], *, left: int = 1) -> list[str]:
     return lines
 
 
+def fitted(rows: Sequence[Sequence[str]], size: int) -> list[list[str]]:
+    """Align rows of cells within ``size`` columns and return the lines of each row.
+
+    Where that is too narrow the first cell of each row, a name, gets a line of
+    its own above the others.
+    """
+    lines = columns(rows)
+    if all(width(line) <= size for line in lines):
+        return [[line] for line in lines]
+    below = columns([("", *row[1:]) for row in rows])
+    names = ["", *(shorten(row[0], size) for row in rows[1:])]  # a heading needs no name
+    return [[name, line] if name else [line] for name, line in zip(names, below, strict=True)]
+
+
+def fold(text: str, size: int) -> list[str]:
+    """Break a line at blanks where it is longer than ``size``, further indented from then on."""
+    if width(text) <= size:
+        return [text]
+    plain = text.lstrip(" ")
+    indent = " " * (len(text) - len(plain))
+    return wrap(plain, size, first=indent, others=f"{indent}  ")
+
+
 def number(value: float | None, decimals: int = 2, *, sign: bool = False) -> str:
     """Return a number with a true minus sign; ``–`` where there is none."""
     if value is None or math.isnan(value):
         return "–"
     text = f"{value:+.{decimals}f}" if sign else f"{value:.{decimals}f}"
     return text.replace("-", "−")
+
+
+def size_text(size: float) -> str:
+    """Return bytes as disks are sold: ``4.37 GB``, ``2.3 MB``, ``512 B``."""
+    for unit, amount, decimals in (("GB", 1e9, 2), ("MB", 1e6, 1), ("kB", 1e3, 1)):
+        if size >= amount:
+            return f"{size / amount:.{decimals}f} {unit}"
+    return f"{size:.0f} B"
 
 
 def p_text(value: float) -> str:

@@ -1,6 +1,15 @@
 """A run of suites: options in, results out, without pytest."""
 
-from pytest_raq.session.options import SessionOptions, parse_swaps, split_names
+from pytest_raq.session.options import SessionOptions, parse_swaps, place_dataset, split_names
+from pytest_raq.session.publishing import publish, publish_to_github
 from pytest_raq.session.session import Session
 
-__all__ = ["Session", "SessionOptions", "parse_swaps", "split_names"]
+__all__ = [
+    "Session",
+    "SessionOptions",
+    "parse_swaps",
+    "place_dataset",
+    "publish",
+    "publish_to_github",
+    "split_names",
+]

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
+
+_SUFFIXES = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".toml"}
 
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
     """The options of design and command line; paths are absolute.
 
-    ``swaps`` maps a model to the file, or the name of the definition, that is
-    run in its place.
+    ``swaps`` maps a model to the file, the name of the definition, or the hub
+    id that is run in its place; ``python`` is that of another environment to
+    run the models under, ``start`` the folder where relative paths start.
     """
 
     suites_folder: Path
@@ -31,11 +34,15 @@ class SessionOptions:
     seed: int | None = None
     judge: str = ""
     swaps: Mapping[str, str] | None = None
+    python: Path | None = None
     update: bool = False
     reason: str = ""
     fresh: bool = False
     json_path: Path | None = None
+    start: Path = Path()
     report_path: Path | None = None
+    markdown_path: Path | None = None
+    metrics_path: Path | None = None
 
     def describe(self) -> dict[str, str]:
         """Return what was typed and changes what is measured: option → value."""
@@ -46,6 +53,7 @@ class SessionOptions:
             "--raq-seed": "" if self.seed is None else str(self.seed),
             "--raq-judge": self.judge,
             "--raq-swap": ",".join(f"{name}={file}" for name, file in (self.swaps or {}).items()),
+            "--raq-python": str(self.python or ""),
             "--raq-fresh": "yes" if self.fresh else "",
             "--raq-update": "yes" if self.update else "",
         }
@@ -53,7 +61,12 @@ class SessionOptions:
 
     def refuse_unwritable(self) -> None:
         """ConfigError when a file that is to be written could not be one, before a long run."""
-        for option, path in (("--raq-json", self.json_path), ("--raq-report", self.report_path)):
+        for option, path in (
+            ("--raq-json", self.json_path),
+            ("--raq-report", self.report_path),
+            ("--raq-markdown", self.markdown_path),
+            ("--raq-metrics", self.metrics_path),
+        ):
             if path is not None and path.is_dir():
                 raise ConfigError(f"{option} {path}: is a folder; give a file")
 
@@ -66,6 +79,7 @@ class SessionOptions:
             "--raq-seed": self.seed is not None,
             "--raq-judge": self.judge,
             "--raq-swap": self.swaps,
+            "--raq-python": self.python,
         }
         given = [option for option, value in changed.items() if value]
         if self.update and given:
@@ -76,7 +90,7 @@ class SessionOptions:
 
 
 def parse_swaps(texts: Iterable[str]) -> dict[str, str]:
-    """Read ``MODEL=FILE`` texts; ConfigError names the one that is not."""
+    """Read ``MODEL=TARGET`` texts; ConfigError names the one that is not."""
     swaps: dict[str, str] = {}
     for text in texts:
         model, equals, target = text.partition("=")
@@ -91,3 +105,12 @@ def parse_swaps(texts: Iterable[str]) -> dict[str, str]:
 def split_names(text: str) -> tuple[str, ...]:
     """Split ``A,B`` into names without blanks and repetitions."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def place_dataset(text: str, start: Path) -> str:
+    """Make a path of the command line absolute; leave the id of a hub as it is."""
+    if not text:
+        return ""
+    path = Path(text).expanduser()
+    is_path = (start / path).exists() or path.suffix in _SUFFIXES or text[0] in ".~/"
+    return str(start / path) if is_path else text

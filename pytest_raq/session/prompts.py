@@ -11,7 +11,7 @@ from pytest_raq.datasets import load_questions
 from pytest_raq.errors import ConfigError
 from pytest_raq.generation.prompts import make_prompt
 from pytest_raq.pipeline.fitting import check_prompt
-from pytest_raq.session.session import asked_by
+from pytest_raq.session.contestants import asked_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+from functools import cached_property
 from typing import TYPE_CHECKING
 
-from pytest_raq.config import choose_dataset, load_model, load_suite, suite_names
+from pytest_raq.config import choose_dataset, load_suite, suite_names
 from pytest_raq.errors import ConfigError
 from pytest_raq.generation import EnginePool, NoProgress, Progress, Sharing
 from pytest_raq.pipeline import Resources, build_run
 from pytest_raq.pipeline.history import make_record, new_run_id
 from pytest_raq.report import suite_to_json
+from pytest_raq.session.contestants import Contestants, refuse_missing
+from pytest_raq.session.delivery import deliver_to_team
+from pytest_raq.session.hints import refuse_unknown
 from pytest_raq.session.options import split_names
 from pytest_raq.store import ForgivingStore, write_atomically
 from pytest_raq.store.revisions import describe_commit
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Mapping
+    from pathlib import Path
 
     from pytest_raq.config import ModelDefinition, SuiteDefinition
     from pytest_raq.pipeline import SuiteRun
@@ -46,7 +50,7 @@ class Session:
         options.refuse_unwritable()
         self.options = options
         self._progress = progress or NoProgress()
-        self._pool = pool or EnginePool(digest=self._digest)
+        self.pool = pool or EnginePool(digest=self.digest)
         self._sharing = sharing
         self._store: ForgivingStore | None = None
         self._names: list[str] | None = None
@@ -83,24 +87,46 @@ class Session:
     def run(self, name: str) -> SuiteRun:
         """Return a suite, reading its definition, models and questions the first time."""
         if name not in self._runs:
-            suite = self._suite(name)
-            self._runs[name] = build_run(
-                suite,
-                self._models(suite),
-                self._resources,
-                models_folder=self.options.models_folder,
-                baselines_folder=self.options.baselines_folder,
-                originals=self._originals(suite),
-            )
+            suite = self.suite(name)
+            models = self.contestants.models(suite)
+            originals = self.contestants.originals(suite)
+            self._runs[name] = self.build(suite, models, originals=originals)
         return self._runs[name]
+
+    def build(
+        self,
+        suite: SuiteDefinition,
+        models: Mapping[str, ModelDefinition],
+        *,
+        originals: Mapping[str, ModelDefinition] | None = None,
+    ) -> SuiteRun:
+        """Return a run of a suite with these models; UsageError when something is wrong with it.
+
+        The run is none of `runs`: nothing of it is accepted or kept for history.
+        """
+        refuse_missing(suite, models)
+        return build_run(
+            suite,
+            models,
+            self._resources,
+            models_folder=self.options.models_folder,
+            baselines_folder=self.options.baselines_folder,
+            originals=originals,
+        )
 
     @property
     def _resources(self) -> Resources:
         return Resources(
-            self._pool, self._open_store(), self._progress, self.options.fresh, self._sharing
+            self.pool, self._open_store(), self._progress, self.options.fresh, self._sharing
         )
 
-    def _suite(self, name: str) -> SuiteDefinition:
+    @cached_property
+    def contestants(self) -> Contestants:
+        """Which definitions the suites run."""
+        return Contestants(self.options, self.digest, self._progress.loading)
+
+    def suite(self, name: str) -> SuiteDefinition:
+        """Return a suite as the options change it."""
         options = self.options
         suite = load_suite(options.suites_folder, name)
         dataset = suite.dataset
@@ -117,66 +143,22 @@ class Session:
         return suite.model_copy(update=updated)
 
     def _choose_models(self, suite: SuiteDefinition) -> tuple[str, ...]:
-        unknown = [name for name in self.options.models if name not in suite.models]
-        if unknown:
-            raise ConfigError(
-                f"--raq-models: suite {suite.name} has no model {unknown[0]!r};"
-                f" it has {', '.join(suite.models)}"
-            )
+        refuse_unknown("--raq-models", self.options.models, suite)
         return tuple(name for name in suite.models if name in self.options.models)
-
-    def _models(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
-        swaps = dict(self.options.swaps or {})
-        unknown = sorted(swaps.keys() - set(suite.models))
-        if unknown:
-            raise ConfigError(
-                f"--raq-swap: suite {suite.name} has no model {unknown[0]!r};"
-                f" it has {', '.join(suite.models)}"
-            )
-        folder = self.options.models_folder
-        return {
-            name: asked_by(suite, self._swapped(load_model(folder, name), swaps.get(name)))
-            for name in suite.models
-        }
-
-    def _originals(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
-        """Return swapped models as they are without the swap, under a name of their own."""
-        folder = self.options.models_folder
-        return {
-            name: asked_by(suite, load_model(folder, name)).model_copy(
-                update={"name": f"{name} (accepted)"}
-            )
-            for name in suite.models
-            if name in (self.options.swaps or {})
-        }
-
-    def _swapped(self, model: ModelDefinition, target: str | None) -> ModelDefinition:
-        """Return the model as it is run: another file, or another definition, under its name."""
-        if target is None:
-            return model
-        folder = self.options.models_folder
-        if (folder / f"{target}.toml").is_file():
-            return load_model(folder, target).model_copy(update={"name": model.name})
-        path = Path(target).expanduser().absolute()
-        if not path.is_file():
-            raise ConfigError(
-                f"--raq-swap {model.name}={target}: {path} is no file,"
-                f" and {folder} has no definition {target!r}"
-            )
-        return model.model_copy(update={"file": str(path), "sha256": None})
 
     def _open_store(self) -> ForgivingStore:
         if self._store is None:
             self._store = ForgivingStore(self.options.store_path)
         return self._store
 
-    def _digest(self, path: Path) -> str:
+    def digest(self, path: Path) -> str:
+        """Return the SHA-256 of a file, remembered in the store."""
         return self._open_store().file_sha256(path)
 
     @property
     def notices(self) -> list[str]:
         """What a reader should know beside the results."""
-        return self._store.notices if self._store else []
+        return [*self.contestants.notices, *(self._store.notices if self._store else ())]
 
     def finish(self, *, interrupted: bool = False) -> list[str]:
         """Accept baselines, keep the run, write the result file; return what was done.
@@ -212,6 +194,7 @@ class Session:
         store, run_id = self._open_store(), new_run_id()
         before = store.notices
         commit = describe_commit(self.options.suites_folder)
+        records = []
         for run in done:
             result = run.result()
             record = make_record(
@@ -223,10 +206,12 @@ class Session:
                 options=self.options.describe(),
                 reason=self.options.reason,
             )
-            self._kept.append(record)
+            records.append(record)
             store.put_run(record)
             store.put_result(run_id, record.suite, suite_to_json(result))
-        return [notice for notice in store.notices if notice not in before]
+        self._kept += records
+        told = deliver_to_team(store, records)
+        return [*(notice for notice in store.notices if notice not in before), *told]
 
     def _write_json(self, path: Path) -> None:
         suites = {run.suite.name: suite_to_json(run.result()) for run in self.runs}
@@ -245,18 +230,13 @@ class Session:
         """End every engine and judge; safe to call twice. What was found out can still be read."""
         for run in self.runs:
             run.close()
-        self._pool.close()
+        self.pool.close()
 
     def close(self) -> None:
         """Close engines and the store; safe to call twice."""
         self.close_engines()
         if self._store is not None:
             self._store.close()
-
-
-def asked_by(suite: SuiteDefinition, model: ModelDefinition) -> ModelDefinition:
-    """Return a model with the prompt of the suite, where that has one."""
-    return model if suite.prompt is None else model.with_prompt(suite.prompt)
 
 
 def _judges(text: str) -> tuple[str, ...]:

@@ -9,8 +9,10 @@ from pathlib import Path
 from pytest_raq.errors import StoreError
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Replace ``path`` by ``text`` in one step, making its folder if needed.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace ``path`` by ``content`` in one step, making its folder if needed.
+
+    Text is written as UTF-8, with its line ends as they are.
 
     StoreError when the place cannot be written; the old file is then untouched.
     """
@@ -18,11 +20,11 @@ def write_atomically(path: Path, text: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        # Half of a surrogate pair, which a server may answer, is written as JSON escapes it.
-        with os.fdopen(
-            handle, "w", encoding="utf-8", errors="backslashreplace", newline="\n"
-        ) as file:
-            file.write(text)
+        if isinstance(content, str):
+            # Half of a surrogate pair, which a server may answer, is written as JSON escapes it.
+            content = content.encode(errors="backslashreplace")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         # mkstemp makes files that only their owner reads; a result is for everyone.

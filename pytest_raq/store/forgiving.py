@@ -10,10 +10,11 @@ from pytest_raq.store.digests import hash_file
 from pytest_raq.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from pytest_raq.records import Answer, EngineInfo, JudgeVerdict, RunRecord
+    from pytest_raq.store.shared.place import HistoryPlace
 
 _T = TypeVar("_T")
 
@@ -105,6 +106,12 @@ class ForgivingStore:
     def put_result(self, run_id: str, suite: str, table: Mapping[str, object]) -> None:
         """Keep all that a run found out about a suite, if that is possible."""
         self._write(lambda store: store.put_result(run_id, suite, table))
+
+    def deliver_runs(self, place: HistoryPlace, runs: Sequence[RunRecord]) -> list[str]:
+        """Write runs, kept here before, to the shared history; return what went wrong."""
+        from pytest_raq.store.shared import deliver
+
+        return deliver(self._store if self._writes else None, place, runs)
 
     def file_sha256(self, path: Path) -> str:
         """Return the SHA-256 of a file, remembered if possible; OSError when it is unreadable."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from dataclasses import fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_raq.records import (
@@ -21,6 +22,8 @@ from pytest_raq.store.schema import FIGURES, DamagedError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from pydantic import TypeAdapter
 
     from pytest_raq.records import RunFigures
 
@@ -42,6 +45,11 @@ def from_payload(key: str, payload: str, expected: int) -> dict[str, Any]:
     """Return the value of a row; DamagedError when it is not what was written there."""
     if checksum(key, payload) != expected:
         raise DamagedError(f"the entry {key[:12]} is not what was written")
+    return parse_payload(payload)
+
+
+def parse_payload(payload: str) -> dict[str, Any]:
+    """Return a value; ValueError when it is no JSON."""
     table: dict[str, Any] = json.loads(payload)
     return table
 
@@ -111,22 +119,24 @@ def _tiers(value: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
 
 def run_to_payload(run: RunRecord) -> str:
     """Return a run without its models' figures, which have columns of their own."""
-    from pydantic import TypeAdapter
-
-    adapter = TypeAdapter(RunRecord)
-    table = adapter.dump_python(run, mode="json", exclude={"models"})
-    return to_payload(table)
+    return to_payload(_run_adapter().dump_python(run, mode="json", exclude={"models"}))
 
 
 def run_from(table: Mapping[str, object], figures: Sequence[tuple[object, ...]]) -> RunRecord:
     """Return a run; a row of figures is the model's name and the values of `FIGURES`."""
-    from pydantic import TypeAdapter
-
     models = {
         str(name): {"model": name, **dict(zip(FIGURES, values, strict=True))}
         for name, *values in figures
     }
-    return TypeAdapter(RunRecord).validate_python({**table, "models": models})
+    return _run_adapter().validate_python({**table, "models": models})
+
+
+@cache
+def _run_adapter() -> TypeAdapter[RunRecord]:
+    """Return what reads and writes runs: made once, which takes longer than a thousand uses."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(RunRecord)
 
 
 def figure_values(figures: RunFigures) -> list[object]:

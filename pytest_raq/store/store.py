@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from pytest_raq.store import results, rows
 from pytest_raq.store.database import BUSY_SECONDS, Database
 from pytest_raq.store.digests import hash_file, is_racy, signature
+from pytest_raq.store.run_rows import Deliveries, read_runs
 from pytest_raq.store.schema import FIGURES, FORMER_TABLE
 
 if TYPE_CHECKING:
@@ -21,11 +22,22 @@ if TYPE_CHECKING:
     from typing import Any
 
     from pytest_raq.records import Answer, EngineInfo, JudgeVerdict, RunRecord
+    from pytest_raq.store.run_rows import RunKey
 
 _CHUNK = 500
 """Keys of one SELECT; what is read is in memory only so many rows at a time."""
 
+_RUNS = 100
+"""Runs of one SELECT."""
+
+_LATE_RUNS = (
+    "SELECT id, suite, row_number() OVER (PARTITION BY suite ORDER BY time DESC, id DESC)"
+    " FROM runs {where} ORDER BY time DESC, id DESC"
+)
+"""Keys of runs, the latest first, with the place of each among those of its suite."""
+
 _T = TypeVar("_T")
+_K = TypeVar("_K")
 
 
 class Store:
@@ -145,25 +157,35 @@ class Store:
 
         self._database.transaction(write)
 
-    def get_runs(self, suite: str = "") -> Iterator[RunRecord]:
-        """Yield the runs of a suite, or of all, the latest first, each read when asked for."""
-        where, values = ("WHERE suite = ?", (suite,)) if suite else ("", ())
+    def get_runs(self, suite: str = "", *, last: int | None = None) -> Iterator[RunRecord]:
+        """Yield the runs of a suite, or of all, the latest first, some read at a time.
+
+        With ``last`` no more than that many of each suite.
+        """
+        where, values = ("WHERE suite = ?", [suite]) if suite else ("", [])
         known = self._database.run(
-            lambda connection: connection.execute(
-                f"SELECT id, suite FROM runs {where} ORDER BY time DESC, id DESC",  # noqa: S608
-                values,
-            ).fetchall()
+            lambda connection: connection.execute(_LATE_RUNS.format(where=where), values).fetchall()
         )
-        for key in known:
-            try:
-                run = self._database.run(partial(_read_run, key=key))
-            except ValueError:  # pydantic's: another version knew other fields
-                self.notices.append(
-                    f"the run {key[0]} of {key[1]} in {self.path} cannot be read by this version"
-                )
-                continue
-            if run is not None:  # else pruned meanwhile
-                yield run
+        wanted = [(run, of) for run, of, place in known if last is None or place <= last]
+        yield from self.get_chosen_runs(wanted)
+
+    def get_chosen_runs(self, keys: Sequence[RunKey]) -> Iterator[RunRecord]:
+        """Yield runs by id and suite, in that order; those that are not there are passed over."""
+        for some in _chunks(keys, _RUNS):
+            for key, row, figures in self._database.run(partial(read_runs, keys=some)):
+                try:
+                    run = rows.run_from(rows.from_payload(key[0], *row), figures)
+                except ValueError:  # pydantic's: another version knew other fields
+                    self.notices.append(
+                        f"the run {key[0]} of {key[1]} in {self.path} cannot be read by"
+                        " this version"
+                    )
+                else:
+                    yield run
+
+    def deliveries(self, target: str) -> Deliveries:
+        """Return the runs that a shared history is still to get."""
+        return Deliveries(self._database, target)
 
     def put_result(self, run_id: str, suite: str, table: Mapping[str, object]) -> None:
         """Keep all that a run found out about a suite; of each suite the last ones stay."""
@@ -228,8 +250,8 @@ class Store:
         return None
 
 
-def _chunks(keys: list[str]) -> Iterator[list[str]]:
-    return (keys[start : start + _CHUNK] for start in range(0, len(keys), _CHUNK))
+def _chunks(keys: Sequence[_K], size: int = _CHUNK) -> Iterator[Sequence[_K]]:
+    return (keys[start : start + size] for start in range(0, len(keys), size))
 
 
 def _marks(count: int) -> str:
@@ -249,16 +271,3 @@ def _former_row(connection: sqlite3.Connection, kind: str, key: str) -> tuple[st
         (kind, key),
     ).fetchone()
     return row
-
-
-def _read_run(connection: sqlite3.Connection, key: tuple[str, str]) -> RunRecord | None:
-    row = connection.execute(
-        "SELECT payload, checksum FROM runs WHERE id = ? AND suite = ?", key
-    ).fetchone()
-    if row is None:
-        return None
-    figures = connection.execute(
-        f"SELECT model, {', '.join(FIGURES)} FROM run_models WHERE run = ? AND suite = ?",  # noqa: S608
-        key,
-    ).fetchall()
-    return rows.run_from(rows.from_payload(key[0], *row), figures)

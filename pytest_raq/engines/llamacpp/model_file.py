@@ -45,6 +45,20 @@ def verify_model_file(
     return found
 
 
+def require_model_file(path: Path) -> None:
+    """ConfigError when a path names no regular file, EngineStartError when that is not GGUF."""
+    if not path.exists():
+        raise ConfigError(f"{path} does not exist: name a GGUF file")
+    if not path.is_file():
+        kind = "a folder" if path.is_dir() else "not a regular file"
+        raise ConfigError(f"{path} is {kind}: name a GGUF file")
+    try:
+        with path.open("rb") as file:
+            _require_gguf(path, file.read(len(_LFS_POINTER) + _SHOWN_BYTES))
+    except OSError as exc:
+        raise EngineStartError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
+
+
 def _hash_file(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -70,7 +84,7 @@ def _require_file(path: Path, definition: ModelDefinition) -> None:
 def _where_to_get(definition: ModelDefinition) -> str:
     if definition.source is None:
         return "put the GGUF file there"
-    return f"put {definition.source.filename} of {definition.source.repo} there"
+    return f"run raq models pull {definition.path.stem}"
 
 
 def _require_gguf(path: Path, head: bytes) -> None:

@@ -14,6 +14,7 @@ import re
 import select
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 import weakref
@@ -37,6 +38,9 @@ _LONGEST_REPLY = 2**26
 _LONGEST_POLL = 2.0**31 - 1
 _READ_SIZE = 2**16
 _LOG_SIZE = 2**16
+_BOUND_TO_ONE_PYTHON = frozenset(
+    {"PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__", "LLAMA_CPP_LIB_PATH"}
+)
 # llama.cpp's outer functions repeat that the inner one failed, without the reason.
 _SAYS_NOTHING = re.compile(r"failed to load model\b|exiting\W*$|^\W*$", re.IGNORECASE)
 
@@ -149,8 +153,13 @@ class WorkerProcess:
         self._finalizer()
 
 
+def foreign_variables() -> dict[str, str]:
+    """Return the environment of a process under another Python: without what binds this one."""
+    return {name: value for name, value in os.environ.items() if name not in _BOUND_TO_ONE_PYTHON}
+
+
 def _start(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
-    environment = dict(os.environ)
+    environment = dict(os.environ) if command[0] == sys.executable else foreign_variables()
     environment["PYTHONSAFEPATH"] = "1"  # the modules beside the worker are not its imports
     environment["GGML_NO_BACKTRACE"] = "1"  # an abort would start a debugger
     if "OMP_WAIT_POLICY" not in environment:

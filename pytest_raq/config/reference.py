@@ -1,0 +1,174 @@
+"""The reference of the file formats: every key, its kind, its default, as Markdown."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pytest_raq.config.schema import KINDS, PURPOSES, json_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+EXAMPLES: Mapping[str, str] = {
+    "suite": """\
+#:schema ./suite.schema.json
+default = true
+models = ["ours"]             # models/ours.toml
+judge = "reference"
+
+[dataset]
+source = "support.json"       # beside this file
+sample = 60
+seed = 0
+
+[gate]
+margin = 0.10
+max_slowdown = 0.25
+""",
+    "model": """\
+#:schema ./model.schema.json
+engine = "llama-cpp"
+family = "llama"
+file = "ours-Q4_K_M.gguf"     # beside this file
+context_length = 4096
+max_tokens = 64
+stop = ["\\n"]
+prompt = "chat"
+
+[source]
+repo = "our-team/ours-GGUF"
+filename = "ours-Q4_K_M.gguf"
+""",
+}
+"""A file of each kind as one would write it."""
+
+_HEAD = """\
+# File formats
+
+<!-- Made by `raq schema --markdown` from the settings: change those, then `make docs`. -->
+
+Suites and models are TOML files in UTF-8. The name of a file is the name of what it defines:
+`suites/support.toml` is the suite `support`. Unknown keys are errors; all errors of a file are
+told at once, each with its place and the nearest right key:
+
+```console
+$ pytest suites/
+suites/support.toml: unknown key dataset.sampel; did you mean 'sample'?; gate.alpha: should be a \
+number (got '0.05')
+```
+
+## In an editor
+
+`raq schema suite` and `raq schema model` print JSON Schema (draft 7). An editor that knows TOML,
+such as VS Code with Even Better TOML, or any with Taplo's language server, completes and checks
+keys while you type when the first line of a file says where the schema is:
+
+```toml
+#:schema ./suite.schema.json
+```
+
+`raq init` writes that line, and the schemas beside the files. After an update of pytest-raq, write
+them anew:
+
+```console
+$ raq schema suite > suites/suite.schema.json
+$ raq schema model > models/model.schema.json
+```
+"""
+
+_WORDS = {
+    "string": "text",
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "`true` or `false`",
+}
+_BOUNDS = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("exclusiveMaximum", "<"))
+
+
+def format_reference() -> str:
+    """Return docs/formats.md."""
+    return "\n".join([_HEAD, *(line for kind in KINDS for line in _kind(kind))])
+
+
+def _kind(kind: str) -> Iterator[str]:
+    schema = json_schema(kind)
+    yield f"## A {kind}\n\n{PURPOSES[kind]}\n\n```toml\n{EXAMPLES[kind]}```\n"
+    yield from _table(schema, schema["definitions"], "")
+
+
+def _table(
+    table: Mapping[str, Any], definitions: Mapping[str, Any], where: str, head: str = ""
+) -> Iterator[str]:
+    """Yield the rows of a table, then those of the tables in it."""
+    required = table.get("required", [])
+    if head:
+        yield f"### `{head}`\n\n{table.get('description', '')}\n"
+    yield "| key | what | default | meaning |\n| :-- | :-- | :-- | :-- |"
+    for key, item in table["properties"].items():
+        default = "required" if key in required else _default(item)
+        place = f"{where}.{key}".lstrip(".")
+        told = item.get("description") or _definition(item, definitions).get("description", "")
+        meaning = told.replace("\n\n", " ")
+        yield _row(f"`{key}`", _what(item, definitions, place), default, meaning)
+    yield ""
+    for key, item in table["properties"].items():
+        inner = _definition(item, definitions)
+        if "properties" in inner:
+            place = f"{where}.{key}".lstrip(".")
+            head = f"[[{place}]]" if item.get("type") == "array" else f"[{place}]"
+            yield from _table(inner, definitions, place, head)
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _definition(item: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the definition that an item, or the items of a list, refer to; itself if none."""
+    item = item.get("allOf", [item])[0]
+    if item.get("type") == "array":
+        item = item.get("items", {})
+    if "$ref" not in item:
+        return item
+    found: Mapping[str, Any] = definitions[item["$ref"].rpartition("/")[2]]
+    return found
+
+
+def _default(item: Mapping[str, Any]) -> str:
+    if "default" not in item:
+        return "–"
+    return f"`{json.dumps(item['default'], ensure_ascii=False)}`"
+
+
+def _what(item: Mapping[str, Any], definitions: Mapping[str, Any], place: str) -> str:
+    """Return the kind of a value in words."""
+    inner = _definition(item, definitions)
+    is_list = item.get("type") == "array"
+    if "properties" in inner:
+        head, noun = (f"[[{place}]]", "tables") if is_list else (f"[{place}]", "table")
+        return f"{noun} [`{head}`](#{place.replace('.', '')})"
+    if is_list:
+        return f"list of {_plural(_what(item.get('items', {}), definitions, place))}"
+    if "anyOf" in inner:
+        return _one_of([_what(choice, definitions, place) for choice in inner["anyOf"]])
+    if "enum" in inner:
+        return " or ".join(f'`"{value}"`' for value in inner["enum"])
+    if inner.get("type") == "object":
+        values = inner.get("additionalProperties")
+        return f"table of {_plural(_what(values, definitions, place))}" if values else "table"
+    bounds = " and ".join(f"{sign} {inner[key]:.15g}" for key, sign in _BOUNDS if key in inner)
+    return f"{_WORDS.get(inner.get('type', ''), 'value')} {bounds}".rstrip()
+
+
+def _one_of(words: list[str]) -> str:
+    *single, last = words
+    if last == f"list of {_plural(' or '.join(single))}":
+        last = "a list of these"
+    return " or ".join([*single, last])
+
+
+def _plural(words: str) -> str:
+    if " or " in words:
+        return f"values: {words}"
+    return f"{words}s" if words in {"text", "number", "whole number", "table"} else words

@@ -1,0 +1,308 @@
+"""Put files of a hub where they belong: checked, and in one step."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import shutil
+from dataclasses import dataclass, replace
+from typing import IO, TYPE_CHECKING
+
+from pytest_raq.errors import HubError
+from pytest_raq.hub.download import download
+from pytest_raq.hub.remote import HubUnreachableError, describe, find_cached, find_remote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from pytest_raq.config import SourceSettings
+    from pytest_raq.hub.remote import RemoteFile
+
+    Steps = Callable[[str, int, int | None], None]
+
+_GGUF = b"GGUF"
+_SHOWN_DIGITS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A file that is wanted at a place.
+
+    ``sha256`` is what it must be whatever the hub says, empty where that is
+    not known; ``remote`` is what the hub says, None while it cannot be asked.
+    """
+
+    name: str
+    source: SourceSettings
+    target: Path
+    sha256: str = ""
+    remote: RemoteFile | None = None
+    cached: Path | None = None
+    is_complete: bool = False
+
+    @property
+    def missing_bytes(self) -> int:
+        """Bytes that have to be fetched, or copied; 0 where that is not known."""
+        if self.is_complete:
+            return 0
+        if self.cached is not None:
+            found = self.cached.stat()
+            # On the same disk the two are one file.
+            is_link = found.st_dev == _existing(self.target.parent).stat().st_dev
+            return 0 if is_link else found.st_size
+        size = (self.remote.size if self.remote else None) or 0
+        part = self.partial
+        return max(0, size - (part.stat().st_size if part.exists() else 0))
+
+    @property
+    def partial(self) -> Path:
+        """Where the file grows, beside its place."""
+        content = self.expected or (self.remote.git_blob if self.remote else "")
+        return self.target.with_name(f".{self.target.name}.{content[:_SHOWN_DIGITS]}.part")
+
+    @property
+    def expected(self) -> str:
+        """The SHA-256 that the file must have; empty where nobody says."""
+        return self.sha256 or (self.remote.sha256 if self.remote else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """What was done: ``how`` is "complete", "fetched" or "from the cache"."""
+
+    job: Job
+    sha256: str
+    size: int
+    how: str
+
+
+class Puller:
+    """Pulls files; ``digest`` returns the SHA-256 of a file, maybe from memory."""
+
+    def __init__(self, digest: Callable[[Path], str] | None = None, *, force: bool = False) -> None:
+        self._digest = digest or _hash
+        self._force = force
+
+    def plan(self, job: Job) -> Job:
+        """Find out what has to be done for a job; HubError when it cannot be done.
+
+        The hub is not asked for a file that is there and known by its SHA-256.
+        Where it is out of reach the cache of huggingface_hub serves.
+        """
+        if job.sha256 and job.target.is_file() and self._digest(job.target) == job.sha256:
+            return replace(job, is_complete=True)
+        try:
+            job = replace(job, remote=find_remote(job.source))
+        except HubUnreachableError as exc:
+            return self._plan_offline(job, exc)
+        self._refuse_other(job)
+        if not job.expected and not (job.remote and job.remote.git_blob):
+            raise HubError(
+                f"{describe(job.source)}: the hub does not say what its SHA-256 is: set sha256"
+            )
+        if job.target.exists():
+            return self._plan_existing(job)
+        return replace(job, cached=self._find_cached(job))
+
+    def _plan_offline(self, job: Job, reason: HubError) -> Job:
+        cached = find_cached(job.source)
+        if cached is None:
+            where = "there is no file yet" if not job.target.exists() else "the file is not known"
+            raise HubUnreachableError(
+                f"{reason}, the cache does not hold it, and {where} at {job.target}"
+            ) from reason
+        known = cached.resolve().name  # the cache names what it holds by its SHA-256
+        if not job.sha256 and len(known) == len(hashlib.sha256().hexdigest()):
+            job = replace(job, sha256=known)
+        if job.target.exists() and self._digest(job.target) == (job.sha256 or self._digest(cached)):
+            return replace(job, is_complete=True)
+        self._refuse_existing(job)
+        return replace(job, cached=cached)
+
+    def _plan_existing(self, job: Job) -> Job:
+        if job.target.is_file() and self._fits(job, job.target):
+            return replace(job, is_complete=True)
+        self._refuse_existing(job)
+        return replace(job, cached=self._find_cached(job))
+
+    def _refuse_existing(self, job: Job) -> None:
+        if job.target.exists() and not (self._force and job.target.is_file()):
+            raise HubError(
+                f"{job.target}: exists and is another file than {describe(job.source)}:"
+                " move it away, or replace it with --force"
+            )
+
+    def _refuse_other(self, job: Job) -> None:
+        told = job.remote.sha256 if job.remote else ""
+        if job.sha256 and told and told != job.sha256:
+            raise HubError(
+                f"{describe(job.source)}: its SHA-256 starts with {told[:_SHOWN_DIGITS]} on the"
+                f" hub, with {job.sha256[:_SHOWN_DIGITS]} in the definition of {job.name}: name"
+                " the commit as revision, or correct sha256"
+            )
+
+    def _find_cached(self, job: Job) -> Path | None:
+        """Return the file in the cache where it is known to be the one of the hub."""
+        if job.remote is None or not job.remote.commit:
+            return None
+        cached = find_cached(job.source.model_copy(update={"revision": job.remote.commit}))
+        return cached if cached and self._fits(job, cached) else None
+
+    def _fits(self, job: Job, path: Path) -> bool:
+        size = job.remote.size if job.remote else None
+        if size is not None and path.stat().st_size != size:
+            return False
+        if job.expected:
+            return self._digest(path) == job.expected
+        return job.remote is not None and _git_blob(path) == job.remote.git_blob
+
+    @staticmethod
+    def require_room(jobs: Sequence[Job]) -> None:
+        """HubError when a disk has no room for what is to be fetched."""
+        needed: dict[int, tuple[Path, int]] = {}
+        for job in jobs:
+            if job.missing_bytes:
+                folder = _existing(job.target.parent)
+                disk = folder.stat().st_dev
+                needed[disk] = (folder, needed.get(disk, (folder, 0))[1] + job.missing_bytes)
+        for folder, size in needed.values():
+            free = shutil.disk_usage(folder).free
+            if free < size:
+                raise HubError(
+                    f"{folder}: has {free / 1e9:.2f} GB free, and {size / 1e9:.2f} GB are to be"
+                    " pulled: make room, or pull fewer models"
+                )
+
+    def pull(self, job: Job, steps: Steps) -> Pulled:
+        """Do what was planned, and check the result; HubError when it is not what it must be.
+
+        ``steps`` is told the job's name and bytes done of all. The place is
+        written in one step: whatever goes wrong, an old file stays.
+        """
+        if job.is_complete:
+            digest = job.expected or self._digest(job.target)
+            return Pulled(job, digest, job.target.stat().st_size, "complete")
+        try:
+            job.target.parent.mkdir(parents=True, exist_ok=True)
+            return self._take_cached(job) if job.cached else self._fetch(job, steps)
+        except OSError as exc:
+            raise HubError(
+                f"{job.target}: cannot be written: {exc.strerror or exc}: pull again, it goes on"
+                " from there"
+            ) from exc
+
+    def _take_cached(self, job: Job) -> Pulled:
+        assert job.cached is not None
+        if problem := _tell_no_gguf(job, job.cached):
+            raise HubError(problem)
+        draft = job.target.with_name(f".{job.target.name}.{os.getpid()}.copy")
+        try:
+            _link_or_copy(job.cached.resolve(), draft)
+            digest = _hash(draft)
+            if job.expected and digest != job.expected:
+                raise HubError(
+                    f"{describe(job.source)}: in the cache its SHA-256 starts with"
+                    f" {digest[:_SHOWN_DIGITS]}, it must start with"
+                    f" {job.expected[:_SHOWN_DIGITS]}: remove {job.cached}"
+                )
+            draft.replace(job.target)
+        finally:
+            draft.unlink(missing_ok=True)
+        return Pulled(job, digest, job.target.stat().st_size, "from the cache")
+
+    def _fetch(self, job: Job, steps: Steps) -> Pulled:
+        assert job.remote is not None
+        with _locked(job.partial) as file:
+            if job.target.is_file() and self._fits(job, job.target):
+                # Another process pulled it while this one waited.
+                job.partial.unlink(missing_ok=True)
+                return self.pull(replace(job, is_complete=True), steps)
+            found = file.seek(0, 2)
+            self._fill(job, file, steps)
+            if found and not self._is_right(job):
+                # What an earlier attempt left behind may be damaged.
+                file.truncate(0)
+                self._fill(job, file, steps)
+            self._require_right(job)
+            digest = _hash(job.partial)
+            job.partial.replace(job.target)
+        for other in job.target.parent.glob(f".{job.target.name}.*.part"):
+            other.unlink(missing_ok=True)
+        return Pulled(job, digest, job.target.stat().st_size, "fetched")
+
+    @staticmethod
+    def _fill(job: Job, file: IO[bytes], steps: Steps) -> None:
+        assert job.remote is not None
+        download(job.source, job.remote, file, lambda done, size: steps(job.name, done, size))
+
+    @staticmethod
+    def _is_right(job: Job) -> bool:
+        assert job.remote is not None
+        if job.expected:
+            return _hash(job.partial) == job.expected
+        return _git_blob(job.partial) == job.remote.git_blob
+
+    def _require_right(self, job: Job) -> None:
+        problem = _tell_other(job) if not self._is_right(job) else _tell_no_gguf(job, job.partial)
+        if problem:
+            job.partial.unlink(missing_ok=True)
+            raise HubError(problem)
+
+
+def _tell_other(job: Job) -> str:
+    said = "the definition" if job.sha256 else "the hub"
+    return (
+        f"{describe(job.source)}: the SHA-256 of what the hub sent starts with"
+        f" {_hash(job.partial)[:_SHOWN_DIGITS]}, {said} says"
+        f" {job.expected[:_SHOWN_DIGITS] or 'another'}: nothing of it is kept; pull again"
+    )
+
+
+def _tell_no_gguf(job: Job, path: Path) -> str:
+    with path.open("rb") as file:
+        if file.read(len(_GGUF)) == _GGUF:
+            return ""
+    return f"{describe(job.source)}: is not a GGUF file: correct filename in [source]"
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file for one process at a time; the others wait until it is done or dead."""
+    while True:
+        with path.open("a+b") as file:
+            with contextlib.suppress(ImportError, OSError):
+                import fcntl
+
+                fcntl.flock(file, fcntl.LOCK_EX)
+            # Whoever held the lock before may have moved the file away.
+            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                yield file
+                return
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)  # no second 4 GB on the same disk
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _existing(folder: Path) -> Path:
+    folder = folder.absolute()
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _git_blob(path: Path) -> str:
+    """Return the name that git gives to the content of a file."""
+    digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
+    with path.open("rb") as file:
+        while piece := file.read(2**20):
+            digest.update(piece)
+    return digest.hexdigest()

@@ -1,0 +1,177 @@
+"""What a hub says of a file before anything of it is fetched."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pytest_raq.errors import HubError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+    from pytest_raq.config import SourceSettings
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_GIT_BLOB = re.compile(r"[0-9a-f]{40}")
+_YES = {"1", "ON", "YES", "TRUE"}
+_SECONDS = 10.0
+_PAUSES = (1.0, 2.0, 4.0)
+_BUSY = {408, 429, 500, 502, 503, 504}
+_REASON_LENGTH = 160
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """A file as its hub describes it.
+
+    ``sha256`` or, for a file that the hub keeps in git itself, ``git_blob``
+    says what its content is; ``size`` is in bytes, None where it is not told;
+    ``commit`` is the one that the revision stands for, empty where it is not
+    told; ``headers`` are those that its ``url`` may be asked with.
+    """
+
+    url: str
+    headers: dict[str, str]
+    size: int | None
+    commit: str
+    sha256: str = ""
+    git_blob: str = ""
+
+
+class HubUnreachableError(HubError):
+    """The hub cannot be asked: no network, offline mode, or it does not answer."""
+
+
+def hub_library() -> ModuleType:
+    """Return huggingface_hub; HubError when it is not installed."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    try:
+        library = importlib.import_module("huggingface_hub")
+        for part in ("constants", "errors", "utils"):
+            importlib.import_module(f"huggingface_hub.{part}")
+    except ImportError as exc:
+        raise HubError(
+            "files of a hub need the huggingface_hub package: pip install 'pytest-raq[hub]'"
+        ) from exc
+    # Its retries are told by it with addresses that hold signatures; ours say what matters.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    return library
+
+
+def is_offline(library: ModuleType) -> bool:
+    """Whether the environment forbids asking the hub."""
+    said = os.environ.get("HF_HUB_OFFLINE", "").upper() in _YES
+    return said or bool(library.constants.HF_HUB_OFFLINE)
+
+
+def endpoint() -> str:
+    """Return the address of the hub."""
+    return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+
+
+def describe(source: SourceSettings) -> str:
+    """Return a file of a hub as messages name it."""
+    return f"{source.filename} of {source.repo} ({source.revision})"
+
+
+def find_remote(source: SourceSettings) -> RemoteFile:
+    """Ask the hub for size, content hash and commit of a file.
+
+    HubError, on one line, when there is no such file or it may not be read;
+    HubUnreachableError when the hub cannot be asked.
+    """
+    library = hub_library()
+    if is_offline(library):
+        raise HubUnreachableError(f"{describe(source)}: HF_HUB_OFFLINE forbids to ask the hub")
+    for pause in _PAUSES:
+        try:
+            return _ask(library, source)
+        except HubUnreachableError as exc:
+            if not isinstance(exc, _HubBusyError):
+                raise
+            time.sleep(pause)
+    return _ask(library, source)
+
+
+class _HubBusyError(HubUnreachableError):
+    """The hub answers that it cannot answer now."""
+
+
+def _ask(library: ModuleType, source: SourceSettings) -> RemoteFile:
+    try:
+        url = library.hf_hub_url(
+            source.repo, source.filename, revision=source.revision, endpoint=endpoint()
+        )
+        found = library.get_hf_file_metadata(url, timeout=_SECONDS)
+    except Exception as exc:
+        raise tell(library, source, exc) from exc
+    etag = found.etag or ""
+    return RemoteFile(
+        url=found.location,
+        headers=_headers(library, url, found.location),
+        size=found.size,
+        commit=found.commit_hash or "",
+        sha256=etag if _SHA256.fullmatch(etag) else "",
+        git_blob=etag if _GIT_BLOB.fullmatch(etag) else "",
+    )
+
+
+def _headers(library: ModuleType, asked: str, location: str) -> dict[str, str]:
+    """Return the headers of a request; the token goes to the hub alone, to no other host."""
+    headers = dict(library.utils.build_hf_headers(library_name="pytest-raq"))
+    if urlsplit(asked)[:2] != urlsplit(location)[:2]:
+        headers = {name: value for name, value in headers.items() if name != "authorization"}
+    return headers | {"accept-encoding": "identity"}
+
+
+def tell(library: ModuleType, source: SourceSettings, exc: Exception) -> HubError:
+    """Return an error of huggingface_hub in our words."""
+    errors, what = library.errors, describe(source)
+    consent = (
+        f"its authors ask for consent: give it at {endpoint()}/{source.repo} and set HF_TOKEN"
+        " to a token of yours"
+    )
+    absent = f"{endpoint()} has no such repository: correct repo, or set HF_TOKEN if it is private"
+    for kind, told in (
+        (errors.GatedRepoError, consent),
+        (errors.RemoteEntryNotFoundError, "the repository has no such file: correct filename"),
+        (errors.RevisionNotFoundError, "the repository has no such revision: correct revision"),
+        (errors.RepositoryNotFoundError, absent),
+    ):
+        if isinstance(exc, kind):
+            return HubError(f"{what}: {told}")
+    if isinstance(exc, errors.HfHubHTTPError):
+        status = exc.response.status_code
+        hint = ": check HF_TOKEN" if status in (401, 403) else ""
+        text = f"{what}: {endpoint()} answered with status {status}{hint}"
+        return _HubBusyError(text) if status in _BUSY else HubError(text)
+    if isinstance(exc, errors.HFValidationError | ValueError):
+        return HubError(f"{what}: {_reason(exc)}: correct [source]")
+    return HubUnreachableError(f"{what}: {endpoint()} cannot be reached ({_reason(exc)})")
+
+
+def _reason(exc: Exception) -> str:
+    text = " ".join(str(exc).split()) or type(exc).__name__
+    token = os.environ.get("HF_TOKEN", "")
+    text = text.replace(token, "…") if token else text
+    return text if len(text) <= _REASON_LENGTH else f"{text[:_REASON_LENGTH]}…"
+
+
+def find_cached(source: SourceSettings) -> Path | None:
+    """Return where the cache of huggingface_hub holds a file; None where it does not."""
+    library = hub_library()
+    try:
+        found = library.try_to_load_from_cache(
+            source.repo, source.filename, revision=source.revision
+        )
+    except ValueError as exc:
+        raise tell(library, source, exc) from exc
+    return Path(found) if isinstance(found, str) else None

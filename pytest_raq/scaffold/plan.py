@@ -1,0 +1,135 @@
+"""All files of a new project, before any is written."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_raq.config.schema import schema_text
+from pytest_raq.errors import ConfigError
+from pytest_raq.scaffold.contestants import Contestant, read_file
+from pytest_raq.scaffold.definitions import (
+    MOST_IN_GIT,
+    file_place,
+    is_copied,
+    model_text,
+    suite_text,
+)
+from pytest_raq.scaffold.workflows import requirements_text, workflow
+
+if TYPE_CHECKING:
+    from pytest_raq.scaffold.choices import Choices
+
+IGNORED = (".raq/", ".venv/", ".pytest_cache/", ".benchmarks/", "__pycache__/")
+"""What a run leaves behind that does not belong into git."""
+
+
+@dataclass(slots=True)
+class Plan:
+    """Files to write, by path from the folder, and files that stay as they are if they exist.
+
+    ``notes`` is what a reader should know, a line each.
+    """
+
+    folder: Path
+    files: dict[str, bytes] = field(default_factory=dict)
+    kept: dict[str, bytes] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    beside: list[str] = field(default_factory=list)
+    """What the files refer to and the folder had before, by path from it."""
+
+    @property
+    def tracked(self) -> list[str]:
+        """What belongs into git, by its place in the folder; baselines are yet to come."""
+        places = [*self.files, *self.kept, "baselines/", *self.beside]
+        return list(dict.fromkeys(place.partition("/")[0] for place in places))
+
+
+def plan_project(choices: Choices) -> Plan:
+    """Return what to write; ConfigError when the choices do not fit together."""
+    _check(choices)
+    plan = Plan(choices.folder)
+    plan.files[f"suites/{choices.suite}.toml"] = suite_text(choices).encode()
+    if choices.questions.content is not None:
+        plan.files[f"suites/{choices.questions.source}"] = choices.questions.content
+    written = [*choices.models, *([choices.judge] if isinstance(choices.judge, Contestant) else [])]
+    for model in written:
+        if model.file and is_copied(model.file, choices.folder):
+            plan.files[f"models/{model.file.name}"] = read_file(model.file)
+        if not model.exists:
+            plan.files[f"models/{model.name}.toml"] = model_text(model, choices).encode()
+    template = files("pytest_raq.scaffold").joinpath("templates/test_suites.txt")
+    plan.kept["suites/test_suites.py"] = template.read_bytes()
+    plan.kept["suites/requirements.txt"] = requirements_text(written).encode()
+    plan.kept["suites/suite.schema.json"] = schema_text("suite").encode()
+    plan.kept["models/model.schema.json"] = schema_text("model").encode()
+    ignored = (*IGNORED, *(["*.gguf"] if any(map(_is_too_large, written)) else []))
+    plan.kept[".gitignore"] = "".join(f"{line}\n" for line in ignored).encode()
+    if choices.ci != "none":
+        path, text = workflow(choices.ci, pulls=any(map(_is_too_large, written)))
+        plan.files[path] = text.encode()
+    plan.notes += [*_notes(choices, written), *_ignoring(choices.folder)]
+    used = [model.file for model in written if model.file and not _is_too_large(model)]
+    used.append(Path(os.path.normpath(choices.folder / "suites" / choices.questions.source)))
+    plan.beside += [
+        path.relative_to(choices.folder).as_posix()
+        for path in used
+        if path.is_relative_to(choices.folder)
+    ]
+    return plan
+
+
+def _check(choices: Choices) -> None:
+    names = [model.name for model in choices.models]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(
+            f"two models would be called {twice[0]!r}: give one a name: --model NAME=FILE"
+        )
+    judge = choices.judge if isinstance(choices.judge, str) else choices.judge.name
+    if judge in names:
+        raise ConfigError(f"--judge {judge}: is asked in this suite too; let another model judge")
+
+
+def _is_too_large(model: Contestant) -> bool:
+    """Whether the file of a model has no place in git; GitHub refuses files of 100 MB."""
+    return bool(model.hub or (model.file and model.file.stat().st_size > MOST_IN_GIT))
+
+
+def _notes(choices: Choices, written: list[Contestant]) -> list[str]:
+    notes = []
+    for model in written:
+        if model.file and model.file == file_place(model.file, choices.folder):
+            notes.append(
+                f"models/{model.name}.toml names {model.file}, which other machines lack:"
+                f" put the file into models/ or add [source], where raq models pull finds it"
+            )
+        elif model.file and _is_too_large(model):
+            notes.append(
+                f"{model.file.name} is too large for git: add [source] to models/{model.name}.toml,"
+                " where raq models pull finds it"
+            )
+        if model.header and model.header.parts > 1:
+            notes.append(
+                f"{model.name} is split into {model.header.parts} files: sha256 is that of the"
+                " first, the others must lie beside it"
+            )
+    if not choices.questions.own:
+        notes.append(
+            f"suites/{choices.questions.source} holds {choices.questions.count} questions to start"
+            " from: replace them by your own, the file says how"
+        )
+    return notes
+
+
+def _ignoring(folder: Path) -> list[str]:
+    """Return what to add to a ``.gitignore`` that is there already."""
+    try:
+        lines = (folder / ".gitignore").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    is_ignored = any(line.strip().strip("/") in {".raq", "**/.raq"} for line in lines)
+    return [] if is_ignored else [".gitignore stays as it is: add .raq/, where answers are kept"]

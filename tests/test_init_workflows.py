@@ -1,0 +1,180 @@
+"""The workflows of raq init: well-formed, least rights, and their shell does what it says."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pytest_raq.scaffold import Contestant
+from pytest_raq.scaffold.workflows import OWN_WORKFLOW, PLACES, requirements_text, workflow
+
+ROOT = Path(__file__).parent.parent
+KNOWN_ACTIONS = {
+    "actions/checkout@v4",
+    "actions/setup-python@v5",
+    "actions/cache@v4",
+    "actions/upload-artifact@v4",
+}
+
+
+def load(system, *, pulls=True):
+    return yaml.safe_load(workflow(system, pulls=pulls)[1])
+
+
+def steps(*, pulls=True):
+    return [step for job in load("github", pulls=pulls)["jobs"].values() for step in job["steps"]]
+
+
+def test_github_actions_are_known_ones():
+    assert {step["uses"] for step in steps() if "uses" in step} == KNOWN_ACTIONS
+
+
+def test_only_the_job_that_opens_a_pull_request_may_write():
+    table = load("github")
+    assert table["permissions"] == {"contents": "read"}
+    assert "permissions" not in table["jobs"]["gate"]
+    assert table["jobs"]["accept"]["permissions"] == {
+        "contents": "write",
+        "pull-requests": "write",
+    }
+    checkout = table["jobs"]["gate"]["steps"][0]
+    assert checkout["with"] == {"persist-credentials": False}
+
+
+def test_what_a_user_types_reaches_no_shell_as_text():
+    for step in steps():
+        assert "${{" not in step.get("run", "")
+
+
+def test_gitlab_has_a_gate_and_an_update():
+    table = load("gitlab")
+    gate, accept = table["answer quality"], table["accept answers"]
+    assert gate["script"] == ["pytest suites/ --raq-json raq-run.json --junitxml raq-junit.xml"]
+    assert gate["artifacts"]["reports"] == {"junit": "raq-junit.xml"}
+    assert accept["rules"] == [{"if": "$RAQ_ACCEPT"}]
+    assert table[".raq"]["before_script"][-1] == "raq models pull --all"
+    assert [cache["paths"] for cache in table[".raq"]["cache"]] == [
+        [".cache/pip"],
+        ["models/*.gguf"],
+        [".raq/"],
+    ]
+
+
+def test_a_jenkinsfile_is_balanced():
+    text = re.sub(r"//.*|'''.*?'''|'[^'\n]*'|\"[^\"\n]*\"", "", workflow("jenkins", pulls=True)[1])
+    opened = []
+    for sign in re.findall(r"[{}()]", text):
+        if sign in "{(":
+            opened.append(sign)
+        else:
+            assert opened.pop() + sign in {"{}", "()"}
+    assert not opened
+
+
+@pytest.mark.parametrize("system", PLACES)
+def test_models_that_are_there_are_not_fetched(system):
+    text = workflow(system, pulls=False)[1]
+    assert "raq models pull" in workflow(system, pulls=True)[1]
+    assert "raq models pull" not in text
+    assert "raq-models" not in text
+    assert text.count("suites/") >= 3
+    assert text.startswith(("# ", "// "))
+    assert OWN_WORKFLOW in text.encode().partition(b"\n")[0]
+    if system != "jenkins":
+        yaml.safe_load(text)
+    if system == "github":
+        assert len(steps()) - len(steps(pulls=False)) == 4
+
+
+def test_requirements_pin_the_engine():
+    lines = requirements_text([Contestant("a")]).splitlines()
+    assert re.fullmatch(r"pytest-raq\[llama\]==\S+", lines[1])
+    assert re.fullmatch(r"llama-cpp-python==\S+", lines[2])
+
+
+def test_a_server_needs_no_engine():
+    lines = requirements_text([Contestant("a", url="http://h/v1", served_as="a")]).splitlines()
+    assert len(lines) == 2
+    assert "llama" not in lines[1]
+    assert lines[1].startswith("pytest-raq")
+
+
+def git(folder, *arguments):
+    command = ["git", "-c", "user.name=t", "-c", "user.email=t@t", *arguments]
+    return subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """A clone with an accepted baseline that this run has changed, and the remote."""
+    remote, clone = tmp_path / "remote.git", tmp_path / "clone"
+    git(tmp_path, "init", "--quiet", "--bare", str(remote))
+    git(tmp_path, "init", "--quiet", str(clone))
+    (clone / "baselines").mkdir()
+    shutil.copy(ROOT / "baselines/mini.json", clone / "baselines/mini.json")
+    git(clone, "add", "baselines")
+    git(clone, "commit", "--quiet", "--message", "first")
+    git(clone, "remote", "add", "origin", str(remote))
+    return remote, clone
+
+
+def open_pull_request(clone, tmp_path):
+    """Run the last step of the job ``accept`` with a ``gh`` that writes down its arguments."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "gh").write_text('#!/bin/sh\nprintf "%s\\n" "$@" > "$RUNNER_TEMP/gh.txt"\n')
+    (tools / "raq").write_text(
+        f'#!/bin/sh\nexec {sys.executable} -c "'
+        'import sys; from pytest_raq.cli import main; sys.exit(main())" "$@"\n'
+    )
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    script = load("github")["jobs"]["accept"]["steps"][-1]["run"]
+    environment = {
+        "PATH": f"{tools}:/usr/bin:/bin:/usr/local/bin",
+        "HOME": str(tmp_path),
+        "RUNNER_TEMP": str(tmp_path),
+        "BRANCH": "raq/baseline-1-1",
+        "BASE": "main",
+        "REASON": "smaller `$(touch owned)` file",
+    }
+    return subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", script],
+        cwd=clone,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git: install it")
+def test_an_accepted_state_becomes_a_pull_request(repository, tmp_path):
+    remote, clone = repository
+    text = (clone / "baselines/mini.json").read_text(encoding="utf-8")
+    (clone / "baselines/mini.json").write_text(text.replace('"silver"', '"gold"', 1))
+    shutil.copy(ROOT / "baselines/mini.json", clone / "baselines/new.json")
+    result = open_pull_request(clone, tmp_path)
+    assert result.returncode == 0, result.stdout + result.stderr
+    said = (tmp_path / "gh.txt").read_text().splitlines()
+    assert said[:6] == ["pr", "create", "--base", "main", "--head", "raq/baseline-1-1"]
+    body = (tmp_path / "short.md").read_text(encoding="utf-8")
+    assert body.startswith("smaller `$(touch owned)` file\n\n")
+    assert "gold" in body
+    assert not (clone / "owned").exists()
+    changed = git(remote, "diff", "--name-only", "raq/baseline-1-1~1", "raq/baseline-1-1")
+    assert changed.split() == ["baselines/mini.json", "baselines/new.json"]
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="needs git: install it")
+def test_an_unchanged_state_opens_nothing(repository, tmp_path):
+    _, clone = repository
+    result = open_pull_request(clone, tmp_path)
+    assert (result.returncode, result.stdout) == (0, "nothing to accept\n")
+    assert not (tmp_path / "gh.txt").exists()
