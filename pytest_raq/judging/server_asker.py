@@ -60,6 +60,11 @@ class ServerAsker:
                 return replies
         if accepted is None:
             raise JudgeError(replies[-1].problem)
+        if all(reply.is_cut or reply.problem for reply in replies):
+            raise JudgeError(
+                f"its reply was cut after {trial.max_tokens} tokens: raise max_tokens in"
+                f" {self._definition.path}, for a model that reasons to some thousands"
+            )
         self._form = accepted
         return replies
 
@@ -80,7 +85,7 @@ class ServerAsker:
                 continue
             if not _is_hopeless(result):
                 return
-            if result.is_final or retries is None:
+            if result.is_final or result.is_timeout or retries is None:
                 raise JudgeError(result.reason)
             retries = None
 

@@ -115,7 +115,7 @@ class Connection:
                 client.get("/models", cast_to=httpx2.Response, options=options)
             except Exception as exc:  # noqa: BLE001 - whatever it is, it is told
                 found = tell_exception(exc, server)
-                return found if found.is_final and found.status != 404 else None
+                return found if found.is_final and found.status in {0, 401} else None
         return None
 
     def start(self, ticket: Hashable, request: Request) -> None:
@@ -219,7 +219,12 @@ def _ask(client: openai.OpenAI, desk: _Desk, job: _Job) -> Result:
         break
     if isinstance(result, Completion):
         hide = server.hide
-        return replace(result, text=hide(result.text), arguments=hide(result.arguments))
+        return replace(
+            result,
+            text=hide(result.text),
+            arguments=hide(result.arguments),
+            finish_reason=hide(result.finish_reason),
+        )
     return result
 
 
@@ -238,7 +243,7 @@ def _ask_whole(client: openai.OpenAI, server: Server, request: Request) -> Resul
     collector = Collector()
     collector.add(response.json(), seconds)
     if not collector.seen:
-        return no_completion(server, f"it has no choices ({response.text[:80]!r})")
+        return no_completion(server, f"it has no choices ({server.hide(response.text)[:80]!r})")
     return collector.finish(seconds)
 
 
