@@ -52,6 +52,13 @@ def add_options(parser: pytest.Parser) -> None:
     add("--raq-update", action="store_true", help="accept this run as the suite's baseline")
     add("--raq-reason", default="", metavar="TEXT", help="why, kept with --raq-update")
     add(
+        "--raq-parallel",
+        type=int,
+        metavar="N",
+        help="sequences that llama.cpp decodes together, requests at once to a server"
+        " (default: what the definition says, else 16)",
+    )
+    add(
         "--raq-shard",
         default="",
         metavar="I/N",

@@ -37,6 +37,7 @@ class SessionOptions:
     judge: str = ""
     swaps: Mapping[str, str] | None = None
     python: Path | None = None
+    parallel: int | None = None
     update: bool = False
     reason: str = ""
     fresh: bool = False
@@ -57,11 +58,17 @@ class SessionOptions:
             "--raq-judge": self.judge,
             "--raq-swap": ",".join(f"{name}={file}" for name, file in (self.swaps or {}).items()),
             "--raq-python": str(self.python or ""),
+            "--raq-parallel": str(self.parallel or ""),
             "--raq-shard": f"{self.shard.index}/{self.shard.count}" if self.shard else "",
             "--raq-fresh": "yes" if self.fresh else "",
             "--raq-update": "yes" if self.update else "",
         }
         return {option: value for option, value in values.items() if value}
+
+    def refuse_impossible(self) -> None:
+        """ConfigError when a number is none that can be."""
+        if self.parallel is not None and self.parallel < 1:
+            raise ConfigError(f"--raq-parallel {self.parallel}: give 1 or more")
 
     def refuse_unwritable(self) -> None:
         """ConfigError when a file that is to be written could not be one, before a long run."""
@@ -84,6 +91,7 @@ class SessionOptions:
             "--raq-judge": self.judge,
             "--raq-swap": self.swaps,
             "--raq-python": self.python,
+            "--raq-parallel": self.parallel,
             "--raq-shard": self.shard,
         }
         given = [option for option, value in changed.items() if value]

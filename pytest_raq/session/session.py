@@ -51,6 +51,7 @@ class Session:
     ) -> None:
         options.refuse_partial_update()
         options.refuse_unwritable()
+        options.refuse_impossible()
         self.options = options
         self._progress = progress or NoProgress()
         self.pool = pool or EnginePool(digest=self.digest)
