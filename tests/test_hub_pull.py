@@ -225,9 +225,9 @@ def test_another_file_at_the_place_is_replaced_only_by_force(models, capsys):
 
 
 def test_a_full_disk_is_told_before_anything_is_fetched(hub, models, capsys, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=1_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=900_000))
     assert fails(capsys, models) == (
-        f"{models}: has 0.00 GB free, and 0.00 GB are to be pulled: make room, or pull fewer models"
+        f"{models}: has 0.9 MB free, and 1.0 MB are to be pulled: make room, or pull fewer models"
     )
     assert hub.gets == []
 

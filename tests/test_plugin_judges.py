@@ -191,7 +191,7 @@ def test_one_bad_judge_of_a_panel_refuses_the_gate(project):
 
 def test_a_judge_of_a_panel_does_not_see_answers_of_its_own_family(project):
     project.write("models/first.toml", (project.root / "models/first.toml").read_text()
-                  + 'family = "llama"\n')  # fmt: skip
+                  + 'family = "Llama"\n')  # fmt: skip
     project.write("models/good.toml", 'family = "llama"\nfile = "x.gguf"\n')
     run(project, "--raq-judge", "good,twice,reference")
     asked = [item for item in judged(project) if "sentinel" not in item[1]]

@@ -70,7 +70,7 @@ def family_of_judge(name: str, models_folder: Path) -> str:
     """Return the model family of a judge; empty where it has none, or does not say."""
     if name == NAME or not (models_folder / f"{name}.toml").is_file():
         return ""
-    return load_model(models_folder, name).family
+    return load_model(models_folder, name).family.strip().casefold()
 
 
 def open_panel(

@@ -21,12 +21,12 @@ from typing import TYPE_CHECKING
 from pytest_raq.judging.protocol import Case
 from pytest_raq.judging.spare_questions import SPARE_QUESTIONS
 from pytest_raq.judging.wordings import (
-    ORDERS_TO_THE_JUDGE,
     buried,
     find_filler,
     in_a_sentence,
     is_apart,
     kind_of,
+    order_to_the_judge,
     otherwise_written,
     shortened,
 )
@@ -159,7 +159,7 @@ def _of_question(
         pairs=[("buried", "buried", "wrong"), ("other answer", "right", "wrong buried")],
         lengths=[("buried", "right"), ("wrong buried", "wrong")],
     )
-    order = ORDERS_TO_THE_JUDGE[number % len(ORDERS_TO_THE_JUDGE)]
+    order = order_to_the_judge(number, question)
     texts = {
         "right": right,
         "otherwise": otherwise_written(right),

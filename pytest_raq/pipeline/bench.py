@@ -173,9 +173,13 @@ def families(
     """Return the families of contestants; an accepted answer is by the model before a swap."""
     before = {**answers, **originals}
     return {
-        **{NOW + name: item.model.family for name, item in answers.items()},
-        **{THEN + name: before[name].model.family for name in answers},
+        **{NOW + name: _family(item) for name, item in answers.items()},
+        **{THEN + name: _family(before[name]) for name in answers},
     }
+
+
+def _family(answers: ModelAnswers) -> str:
+    return answers.model.family.strip().casefold()
 
 
 def _needs_a_judge(question: Question, texts: Mapping[str, str]) -> bool:

@@ -24,7 +24,7 @@ KINDS = {
     "reworded": "a reworded reference above another question's answer",
     "other answer": "a reference above another question's answer in a long text",
     "empty": "a reference above an empty answer",
-    "truncated": "a reference above half of it",
+    "truncated": "a reference above a part of it",
     "buried": "a reference in a long text above another question's answer",
     "instruction": "a reference above an order to the judge",
 }
