@@ -346,12 +346,15 @@ def test_one_of_several_that_fails_does_not_stop_the_others(models, capsys):
 def test_the_models_of_a_suite(models, tmp_path, capsys):
     (tmp_path / "suites").mkdir()
     (tmp_path / "suites" / "s.toml").write_text(
-        'models = ["reader", "local"]\n[dataset]\nsource = "x.json"\n'
+        'models = ["reader", "local"]\njudge = ["reference", "judge"]\n'
+        '[dataset]\nsource = "x.json"\n'
     )
+    (models / "judge.toml").write_text(DEFINITION.replace("reader.gguf", "judge.gguf"))
     (models / "local.toml").write_text('file = "local.gguf"\n')
     folders = ("--suites-folder", str(tmp_path / "suites"))
     assert pull(models, "--suite", "s", *folders, names=()) == 0
     assert (models / "reader.gguf").exists()
+    assert (models / "judge.gguf").exists()
     assert fails(capsys, models, names=()) == (
         "raq models pull: name models, or --suite NAME, or --all"
     )
