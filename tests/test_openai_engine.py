@@ -94,6 +94,12 @@ def test_a_server_that_does_not_stream_is_understood():
     assert answer.timing.decode_tokens_per_second is None
 
 
+def test_a_message_in_parts_is_understood():
+    with serving(lambda _: chat([{"type": "text", "text": "Se"}, {"text": "oul"}, 3])) as server:
+        (answer,) = ask(server, chat_prompt())
+    assert answer.text == "Seoul"
+
+
 def test_reasoning_is_no_part_of_the_answer_but_of_the_time():
     parts = [{"reasoning_content": "hm"}, {"content": "4"}]
     chunks = [{"choices": [{"delta": part}]} for part in parts]
@@ -235,6 +241,14 @@ def test_a_server_that_cannot_be_used_is_told_at_the_start(monkeypatch):
     with serving(lambda _: stream(["x"])) as server:  # here no key is needed
         assert ask(server, chat_prompt())[0].text == "x"
         assert server.keys == ["Bearer none"]
+
+
+def test_an_address_or_proxy_that_cannot_be_is_told(monkeypatch):
+    with pytest.raises(EngineStartError, match="nowhere:port"):
+        open_engine(definition("http://nowhere:port/v1"))
+    monkeypatch.setenv("ALL_PROXY", "gopher://x")
+    with pytest.raises(EngineStartError, match="the proxies of the environment"):
+        open_engine(definition("http://api.example.com/v1"))
 
 
 def test_a_password_in_the_address_is_not_shown():

@@ -23,6 +23,7 @@ from pytest_raq.engines.openai_compat.problems import (
     no_completion,
     tell_exception,
 )
+from pytest_raq.engines.text import one_line
 from pytest_raq.errors import EngineStartError
 
 if TYPE_CHECKING:
@@ -90,12 +91,14 @@ class Connection:
     """
 
     def __init__(self, server: Server, most: int) -> None:
+        self._desk = _Desk(server, _client_maker(server))
         try:
-            self._desk = _Desk(server, _client_maker(server))
-        except ImportError as exc:
+            self._desk.make_client().close()  # what is wrong here would be wrong in each thread
+        except Exception as exc:
+            told = one_line(server.hide(f"{type(exc).__name__}: {exc}"))
             raise EngineStartError(
-                f"{server.path}: the package openai cannot be imported ({exc}):"
-                " pip install 'pytest-raq[openai]'"
+                f"{server.address} cannot be asked ({told}): correct base_url in {server.path}, or"
+                " the proxies of the environment"
             ) from exc
         self._most = most
         self._flying = 0
@@ -152,8 +155,14 @@ class Connection:
 
 
 def _client_maker(server: Server) -> Callable[[], openai.OpenAI]:
-    import httpx2
-    import openai
+    try:
+        import httpx2
+        import openai
+    except ImportError as exc:
+        raise EngineStartError(
+            f"{server.path}: the package openai cannot be imported ({exc}):"
+            " pip install 'pytest-raq[openai]'"
+        ) from exc
 
     # Certificates are not read where none is shown: that takes as long as many requests.
     secure = server.base_url.startswith("https://")
