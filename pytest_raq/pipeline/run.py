@@ -259,7 +259,8 @@ class SuiteRun:
         if verdict.decision is Decision.NOT_MEASURED and why:
             more.append(f"the first failure: {why}")
         comparable = self._comparable
-        if comparable and comparable.speeds.get(model) and model not in self._speeds:
+        timed = comparable is not None and bool(comparable.speeds.get(model))
+        if timed and verdict.quality is not None and model not in self._speeds:
             more.append("speed is not measured in this run")
         return replace(verdict, reasons=(*verdict.reasons, *more))
 

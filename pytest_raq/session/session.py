@@ -184,6 +184,8 @@ class Session:
         accepted: set[str] = set()
         for run in self.runs if interrupted else ():
             run.stop_judging()
+        if interrupted and self._open_store().keeps:
+            told.append("interrupted: answers so far are kept, the same command goes on from there")
         try:
             for run in self.runs if self.options.update else ():
                 told += run.accept(self.options.reason)
