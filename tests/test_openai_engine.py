@@ -268,6 +268,18 @@ def test_the_key_is_in_no_answer_and_no_failure():
             assert KEY[:8] not in failure.reason
 
 
+def test_an_engine_that_is_closed_while_it_answers_leaves_nobody_waiting():
+    with serving(lambda _: stream(["x"])) as server:
+        engine = open_engine(definition(server, parallel=2))
+        outcomes = engine.answers(list(map(chat_prompt, range(6))))
+        first = next(outcomes)
+        engine.close()
+        others = list(outcomes)
+    assert isinstance(first, Answer)
+    assert {item.question_id for item in [first, *others]} == {f"q{n}" for n in range(6)}
+    assert {item.reason for item in others} == {"not asked, because the engine is closed"}
+
+
 def test_a_closed_engine_fails_and_closes_twice():
     with serving(lambda _: stream(["x"])) as server:
         engine = open_engine(definition(server))

@@ -63,6 +63,9 @@ class OpenAIEngine:
                 while waiting and len(flying) < self._parallel and not self._ended:
                     ticket += 1
                     flying[ticket] = self._send(ticket, waiting.popleft())
+                if self._is_closed:  # what was in flight is lost
+                    waiting.extend(prompt for prompt, _ in flying.values())
+                    flying.clear()
                 if not flying:
                     yield self._failure(waiting.popleft(), f"not asked, because {self._ended}")
                     continue
