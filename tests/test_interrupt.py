@@ -73,7 +73,7 @@ def test_ctrl_c_ends_with_a_summary_keeps_answers_and_leaves_no_worker(tmp_path)
     workers = workers_of(process.pid)
     os.killpg(process.pid, signal.SIGINT)
     printed, _ = process.communicate(timeout=60)
-    assert process.returncode == 2
+    assert process.returncode == 2, printed
     assert "relative answer quality" in printed
     assert "NOT MEASURED reader-mistral: none of 120 questions has an answer" in printed
     assert "interrupted: answers so far are kept, the same command goes on from there" in printed
