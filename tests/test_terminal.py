@@ -188,4 +188,5 @@ def test_lines_are_broken_at_blanks():
 def test_rows_stay_on_one_line_where_they_fit():
     rows = [("name", "figure", ""), ("a", "1", "")]
     assert fitted(rows, 20) == [["name  figure"], ["a          1"]]
-    assert fitted(rows, 11) == [["  figure"], ["a", "       1"]]
+    assert fitted(rows, 11) == [["name figure"], ["a         1"]]
+    assert fitted(rows, 10) == [["  figure"], ["a", "       1"]]
