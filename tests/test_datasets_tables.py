@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -12,15 +11,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from parquet_files import write_parquet
 
 from pytest_raq.cli import main
 from pytest_raq.config import ColumnSettings, DatasetSettings
 from pytest_raq.datasets import load_questions
 from pytest_raq.errors import DatasetError
 from pytest_raq.records import UNANSWERABLE, Question
-
-parquet = pytest.importorskip("pyarrow.parquet")
-import pyarrow as pa  # noqa: E402
 
 GERMAN = ColumnSettings(question="Frage", references="Antwort", passage="Text", title="Thema")
 
@@ -44,12 +41,6 @@ def message_of(path, **settings):
 def write(folder, name, text):
     path = folder / name
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return path
-
-
-def write_parquet(folder, rows):
-    path = folder / "q.parquet"
-    parquet.write_table(pa.Table.from_pylist(rows), path)
     return path
 
 
@@ -376,30 +367,3 @@ def test_columns_may_be_turned_off(tmp_path):
     assert question.id != "q1"
     grouped = only(path, columns=ColumnSettings(passage="", cluster="context"))
     assert (grouped.passage, grouped.cluster) == ("", "It was me.")
-
-
-MEASURE = """
-import sys
-from pathlib import Path
-from pytest_raq.config import DatasetSettings
-from pytest_raq.datasets import load_questions
-found = load_questions(DatasetSettings(source=sys.argv[1], sample=60), Path("."))
-status = dict(line.split(":", 1) for line in open("/proc/self/status"))
-print(found.total, len(found), int(status["VmHWM"].split()[0]) // 1024)
-"""
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="peak memory is read from /proc")
-def test_a_large_parquet_file_needs_little_memory(tmp_path):
-    passages = [f"Passage {n}. " + "many words " * 60 for n in range(5000)]
-    rows = [
-        {"id": str(n), "context": passages[n // 4], "question": f"What is {n}?", "answer": "x"}
-        for n in range(20_000)
-    ]
-    path = write_parquet(tmp_path, rows)
-    done = subprocess.run(
-        [sys.executable, "-c", MEASURE, str(path)], capture_output=True, text=True, check=True
-    )
-    total, asked, megabytes = map(int, done.stdout.split())
-    assert (total, asked) == (20_000, 60)
-    assert megabytes < 300

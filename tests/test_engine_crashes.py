@@ -15,8 +15,7 @@ import pytest
 from gguf_files import define
 
 from pytest_raq.engines.llamacpp import LlamaCppEngine, conversation
-from pytest_raq.engines.llamacpp.process import WorkerProcess
-from pytest_raq.errors import EngineCrashError, EngineStartError
+from pytest_raq.errors import EngineStartError
 from pytest_raq.records import Answer, Failure, Prompt
 
 if TYPE_CHECKING:
@@ -390,25 +389,3 @@ def test_a_parent_that_ends_without_closing_leaves_no_worker_and_no_noise(tiny_g
     )
     assert done.stderr == ""
     wait_for_death(int(done.stdout))
-
-
-@pytest.mark.parametrize(
-    ("given", "expected"),
-    [
-        ({}, "1000"),
-        ({"GOMP_SPINCOUNT": "7"}, "7"),
-        ({"OMP_WAIT_POLICY": "active"}, "None"),
-    ],
-)
-def test_threads_of_a_worker_soon_sleep_unless_the_user_says_otherwise(
-    tmp_path, monkeypatch, given, expected
-):
-    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
-    python = fake_python(tmp_path, "import os; print(os.environ.get('GOMP_SPINCOUNT'), flush=True)")
-    worker = WorkerProcess([str(python)])
-    with pytest.raises(EngineCrashError, match=f"wrote '?{expected}'?, which is no reply"):
-        worker.receive(10)
-    worker.close()

@@ -100,21 +100,24 @@ def verdict_of(model: str, evidence: Evidence, settings: GateSettings) -> Verdic
     return decide(evidence.inputs[model], settings)
 
 
+def todays(ranking: Ranking) -> Ranking:
+    """Return the mid-ranks of today's answers among themselves, by model."""
+    present = [name for name in ranking.ranks if name.startswith(NOW)]
+    ranks = restrict(ranking, present).ranks
+    return Ranking(
+        ranking.question_id,
+        {name.removeprefix(NOW): rank for name, rank in ranks.items()},
+        ranking.missing,
+        ranking.orders_agreed,
+    )
+
+
 def _tests(material: Material, clusters: Mapping[str, str]) -> RankTests | None:
     """Test the ranks of the models that answered; None while nothing is ranked."""
-    today = {NOW + model for model in material.outcomes}
-    rankings = [restrict(ranking, today) for ranking in material.rankings.values()]
+    rankings = [todays(ranking) for ranking in material.rankings.values()]
     if not any(ranking.ranks for ranking in rankings):
         return None
-    renamed = [
-        Ranking(
-            ranking.question_id,
-            {name.removeprefix(NOW): rank for name, rank in ranking.ranks.items()},
-            ranking.missing,
-        )
-        for ranking in rankings
-    ]
-    return rank_tests(renamed, clusters, list(material.outcomes), seed=material.seed)
+    return rank_tests(rankings, clusters, list(material.outcomes), seed=material.seed)
 
 
 def _standing(

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.errors import MeasurementError
 from pytest_raq.gate import is_failure
-from pytest_raq.judging import restrict
 from pytest_raq.pipeline.accepting import make_baseline, refuse_unmeasured, tell_accepted
 from pytest_raq.pipeline.compare import differences, refuse, refuse_model
 from pytest_raq.pipeline.evidence import (
@@ -16,9 +15,11 @@ from pytest_raq.pipeline.evidence import (
     Evidence,
     Material,
     gather_evidence,
+    todays,
     verdict_of,
 )
 from pytest_raq.pipeline.exchange import export_text, read_export, read_judging
+from pytest_raq.pipeline.question_results import question_result
 from pytest_raq.pipeline.shards import Shard, slice_of
 from pytest_raq.pipeline.speed import SpeedProbe, medians
 from pytest_raq.pipeline.summary import summarize
@@ -162,18 +163,7 @@ class SuiteRun:
 
     def ranking(self, question_id: str) -> Ranking:
         """Return the mid-ranks of today's answers by model, or why they are missing."""
-        return self._today(self._joint_ranking(question_id))
-
-    def _today(self, ranking: Ranking) -> Ranking:
-        """Return the mid-ranks of today's answers among themselves, by model."""
-        present = [name for name in ranking.ranks if name.startswith(NOW)]
-        ranks = restrict(ranking, present).ranks
-        return Ranking(
-            ranking.question_id,
-            {name.removeprefix(NOW): rank for name, rank in ranks.items()},
-            ranking.missing,
-            ranking.orders_agreed,
-        )
+        return todays(self._joint_ranking(question_id))
 
     def _joint_ranking(self, question_id: str) -> Ranking:
         if question_id not in self._judging.rankings:
@@ -337,20 +327,12 @@ class SuiteRun:
             if question.id in answers.in_hand()
         }
         ranking = self._judging.rankings.get(question.id)
-        accepted = {model: self._accepted(model, question.id) for model in self._answers}
-        return QuestionResult(
-            question=question,
-            answers={m: o.text for m, o in outcomes.items() if isinstance(o, Answer)},
-            baseline_answers={m: text for m, text in accepted.items() if text is not None},
-            failures={m: o.reason for m, o in outcomes.items() if isinstance(o, Failure)},
-            ranks=self._today(ranking).ranks if ranking else {},
-            orders_agreed=ranking.orders_agreed if ranking else None,
-            preferences={
-                model: items[question.id]
-                for model, items in self._gathered().preferences.items()
-                if question.id in items
-            },
-            missing=ranking.missing if ranking else "not asked for",
+        return question_result(
+            question,
+            outcomes,
+            {model: self._accepted(model, question.id) for model in self._answers},
+            todays(ranking) if ranking else None,
+            self._gathered().preferences,
         )
 
     def _notes(self, baseline: Baseline | None) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_raq.report.text import number, safe_text
+from pytest_raq.report.text import distinct_names, number, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -336,7 +336,7 @@ def draw_difference(
     from pandas import DataFrame
     from scikit_posthocs import critical_difference_diagram
 
-    names = _distinct({model: name_text(model, 26) for model in ranks})
+    names = distinct_names({model: name_text(model, 26) for model in ranks})
     models: Sequence[str] = list(ranks)
     matrix = DataFrame(
         [[_p(p_values, first, second) for second in models] for first in models],
@@ -380,16 +380,6 @@ def _widen(bars: Sequence[Line2D], by: float) -> int:
 def _p(p_values: Mapping[str, Mapping[str, float]], first: str, second: str) -> float:
     found = p_values.get(first, {}).get(second, math.nan)
     return found if math.isfinite(found) else 1.0
-
-
-def _distinct(names: dict[str, str]) -> dict[str, str]:
-    """Return names of which those that became equal when they were cut are numbered."""
-    seen: dict[str, int] = {}
-    result = {}
-    for model, name in names.items():
-        seen[name] = seen.get(name, 0) + 1
-        result[model] = name if seen[name] == 1 else f"{name} ({seen[name]})"
-    return result
 
 
 def _lay_out(figure: Figure, axes: Axes, models: int, rows: int) -> None:

@@ -130,3 +130,13 @@ def p_text(value: float) -> str:
     if math.isnan(value):
         return "–"
     return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def distinct_names(names: dict[str, str]) -> dict[str, str]:
+    """Return names of which those that became equal when they were cut are numbered."""
+    seen: dict[str, int] = {}
+    result = {}
+    for model, name in names.items():
+        seen[name] = seen.get(name, 0) + 1
+        result[model] = name if seen[name] == 1 else f"{name} ({seen[name]})"
+    return result
