@@ -15,7 +15,7 @@ from pytest_raq.errors import ConfigError
 from pytest_raq.generation.identity import AnswerIdentity
 from pytest_raq.generation.prompts import make_prompt
 from pytest_raq.records import Answer, Message, Prompt, Question
-from pytest_raq.session.session import asked_by
+from pytest_raq.session.contestants import asked_by
 
 QUESTION = Question("q1", "", "The {Oder} flows.", "What flows?", ("The Oder",))
 CHAT = """
