@@ -257,6 +257,34 @@ def test_speed_alone(low, high, decision, end):
     assert verdict.reasons[0].endswith(end)
 
 
+def machine(ratio):
+    return SpeedEvidence(
+        "machine_per_second", 1.0, 1.0, ratio, Interval(ratio - 0.02, ratio + 0.02)
+    )
+
+
+@pytest.mark.parametrize(
+    ("ratio", "decision"),
+    [
+        (1.0, Decision.REGRESSION),  # the machine is as it was
+        (0.99, Decision.REGRESSION),  # or may be
+        (0.95, Decision.REGRESSION),  # 0.84 / 0.95 is still below 0.9
+        (0.8, Decision.PASS),  # the machine lost as much
+        (1.5, Decision.REGRESSION),  # a faster machine excuses nothing
+    ],
+)
+def test_a_machine_that_is_slower_itself_is_no_regression_of_a_model(ratio, decision):
+    given = given_input(speed=(speed(0.7, 0.84),), same_machine=True, machine=machine(ratio))
+    verdict = decide(given, SETTINGS)
+    assert verdict.decision is decision
+    if decision is Decision.PASS:
+        assert verdict.reasons[1] == (
+            "speed is inconclusive: decode tokens per second 100 → 80, speed ×0.77,"
+            " interval 0.70 to 0.84; the machine itself runs at ×0.80 of its speed when the"
+            " baseline was measured: measure on a machine that is not busy"
+        )
+
+
 def test_no_speed_is_not_measured():
     verdict = decide_speed("m", [], SETTINGS, same_machine=True)
     assert verdict.decision is Decision.NOT_MEASURED

@@ -225,9 +225,9 @@ def test_another_file_at_the_place_is_replaced_only_by_force(models, capsys):
 
 
 def test_a_full_disk_is_told_before_anything_is_fetched(hub, models, capsys, monkeypatch):
-    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=1_000_000))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=900_000))
     assert fails(capsys, models) == (
-        f"{models}: has 0.00 GB free, and 0.00 GB are to be pulled: make room, or pull fewer models"
+        f"{models}: has 0.9 MB free, and 1.0 MB are to be pulled: make room, or pull fewer models"
     )
     assert hub.gets == []
 
@@ -346,12 +346,15 @@ def test_one_of_several_that_fails_does_not_stop_the_others(models, capsys):
 def test_the_models_of_a_suite(models, tmp_path, capsys):
     (tmp_path / "suites").mkdir()
     (tmp_path / "suites" / "s.toml").write_text(
-        'models = ["reader", "local"]\n[dataset]\nsource = "x.json"\n'
+        'models = ["reader", "local"]\njudge = ["reference", "judge"]\n'
+        '[dataset]\nsource = "x.json"\n'
     )
+    (models / "judge.toml").write_text(DEFINITION.replace("reader.gguf", "judge.gguf"))
     (models / "local.toml").write_text('file = "local.gguf"\n')
     folders = ("--suites-folder", str(tmp_path / "suites"))
     assert pull(models, "--suite", "s", *folders, names=()) == 0
     assert (models / "reader.gguf").exists()
+    assert (models / "judge.gguf").exists()
     assert fails(capsys, models, names=()) == (
         "raq models pull: name models, or --suite NAME, or --all"
     )

@@ -211,6 +211,8 @@ def test_a_server_is_asked_for_its_model_without_a_key(folder, init, served, mon
     model = load_model(folder / "models", "llama-3.1-8b-instruct")
     assert (model.engine, model.family) == ("openai", "llama")
     assert (model.openai.base_url, model.openai.model) == (url, names[0])
+    assert model.openai.api_key_env == ""
+    assert load_suite(folder / "suites", "first").gate.max_slowdown == 0.5
 
 
 def test_a_server_with_several_models_needs_a_name(folder, init, served):
@@ -223,6 +225,7 @@ def test_a_server_with_several_models_needs_a_name(folder, init, served):
     assert init("--model", f"{url}#b")[0] == 0
     assert not asked
     assert load_model(folder / "models", "b").openai.model == "b"
+    assert load_model(folder / "models", "b").openai.api_key_env == "OPENAI_API_KEY"
 
 
 @pytest.mark.parametrize(

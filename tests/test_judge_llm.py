@@ -294,6 +294,28 @@ def test_a_judge_that_cannot_be_asked_says_so_in_one_line(judging, reply, messag
         assert ranking.missing == str(caught.value)
 
 
+def test_a_model_without_room_to_reply_is_told_before_it_is_paid_for(judging):
+    with (
+        serving(lambda _: chat("", reason="length")) as server,
+        pytest.raises(JudgeError) as caught,
+    ):
+        judging(server).prepare()
+    assert str(caught.value) == (
+        "judge 'gpt': its reply was cut after 256 tokens: raise max_tokens in models/gpt.toml, for"
+        " a model that reasons to some thousands"
+    )
+
+
+def test_a_server_that_says_nothing_is_not_waited_for_again_and_again(judging):
+    def silent(_):
+        return Response({}, after=1.0)
+
+    with serving(silent) as server:
+        with pytest.raises(JudgeError, match=r"said nothing for 0\.3 s: raise timeout in"):
+            judging(server, timeout=0.3, max_retries=9).prepare()
+        assert len(server.requests) == 1
+
+
 def test_no_server_no_key_no_host(judging, monkeypatch):
     for url, why in {
         "http://127.0.0.1:9/v1": "it refuses the connection",

@@ -28,6 +28,7 @@ def fault(reply, labels=ABC):
     [
         '{"A": 2, "B": 1, "C": 2}',
         '{"C": 3, "B": 1, "A": 3}',
+        '{"A": 2.0, "B": 1.0, "C": 2}',
         '[["B"], ["A", "C"]]',
         '["B", ["A", "C"]]',
         '{"ranking": [["B"], ["A", "C"]]}',
@@ -62,6 +63,8 @@ def test_a_complete_order_is_read(reply):
         ('{"A": 4, "B": 1, "C": 2}', "the rank of A is 4, no whole number from 1 to 3"),
         ('{"A": 1.5, "B": 1, "C": 2}', "the rank of A is 1.5, no whole number from 1 to 3"),
         ('{"A": true, "B": 1, "C": 2}', "the rank of A is true, no whole number from 1 to 3"),
+        ('{"A": NaN, "B": 1, "C": 2}', "the rank of A is NaN, no whole number from 1 to 3"),
+        ('{"A": 1e999, "B": 1, "C": 2}', "the rank of A is Infinity, no whole number from 1 to"),
         ('{"A": null, "B": 1, "C": 2}', "the rank of A is null, no whole number from 1 to 3"),
         ('{"a": 1, "b": 2, "c": 3}', 'the reply names "a", which is no label'),
         ('"A"', 'the reply is neither ranks nor tiers ("A")'),

@@ -133,7 +133,7 @@ def made(*rungs):
     provenance = Provenance("s", "", "f", 60, JudgeIdentity("reference"), {}, {}, {})
     top = Rung("F16", "f16.gguf", 8000, samples={"decode_tokens_per_second": (40.0,)})
     return Ladder(
-        "mini", "reader", 60, 12, 0.1, top, rungs, _smallest(rungs), provenance,
+        "mini", "reader $x$ <b>", 60, 12, 0.1, top, rungs, _smallest(rungs), provenance,
         tuple(_notes(rungs)),
     )  # fmt: skip
 
@@ -182,6 +182,8 @@ def test_undefined_figures_are_drawn_and_written(tmp_path):
         require_plot(tmp_path / name)
         draw_ladder(ladder, tmp_path / name)
         assert (tmp_path / name).stat().st_size > 1000
+    drawn = (tmp_path / "a.svg").read_text(encoding="utf-8")
+    assert "reader $x$ &lt;b&gt; on mini" in drawn
     table = ladder_to_json(ladder)["ladder"]
     assert table["rungs"][0]["verdict"]["quality"]["net_preference"] is None
     with pytest.raises(StoreError, match="cannot be written"):

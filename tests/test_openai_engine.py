@@ -94,6 +94,12 @@ def test_a_server_that_does_not_stream_is_understood():
     assert answer.timing.decode_tokens_per_second is None
 
 
+def test_a_message_in_parts_is_understood():
+    with serving(lambda _: chat([{"type": "text", "text": "Se"}, {"text": "oul"}, 3])) as server:
+        (answer,) = ask(server, chat_prompt())
+    assert answer.text == "Seoul"
+
+
 def test_reasoning_is_no_part_of_the_answer_but_of_the_time():
     parts = [{"reasoning_content": "hm"}, {"content": "4"}]
     chunks = [{"choices": [{"delta": part}]} for part in parts]
@@ -237,6 +243,14 @@ def test_a_server_that_cannot_be_used_is_told_at_the_start(monkeypatch):
         assert server.keys == ["Bearer none"]
 
 
+def test_an_address_or_proxy_that_cannot_be_is_told(monkeypatch):
+    with pytest.raises(EngineStartError, match="nowhere:port"):
+        open_engine(definition("http://nowhere:port/v1"))
+    monkeypatch.setenv("ALL_PROXY", "gopher://x")
+    with pytest.raises(EngineStartError, match="the proxies of the environment"):
+        open_engine(definition("http://api.example.com/v1"))
+
+
 def test_a_password_in_the_address_is_not_shown():
     url = "http://user:passw0rd@127.0.0.1:9/v1?key=abc"
     with pytest.raises(EngineStartError) as caught:
@@ -248,9 +262,22 @@ def test_the_key_is_in_no_answer_and_no_failure():
     with serving(lambda _: stream(["your key is ", KEY])) as server:
         (answer,) = ask(server, chat_prompt())
         assert answer.text == "your key is [key]"
-        server.reply = lambda _: error(500, f"bad key {KEY}")
-        (failure,) = ask(server, chat_prompt())
-    assert KEY not in failure.reason
+        for said in (f"bad key {KEY}", "x" * 290 + KEY):
+            server.reply = lambda _, said=said: error(500, said)
+            (failure,) = ask(server, chat_prompt())
+            assert KEY[:8] not in failure.reason
+
+
+def test_an_engine_that_is_closed_while_it_answers_leaves_nobody_waiting():
+    with serving(lambda _: stream(["x"])) as server:
+        engine = open_engine(definition(server, parallel=2))
+        outcomes = engine.answers(list(map(chat_prompt, range(6))))
+        first = next(outcomes)
+        engine.close()
+        others = list(outcomes)
+    assert isinstance(first, Answer)
+    assert {item.question_id for item in [first, *others]} == {f"q{n}" for n in range(6)}
+    assert {item.reason for item in others} == {"not asked, because the engine is closed"}
 
 
 def test_a_closed_engine_fails_and_closes_twice():

@@ -205,7 +205,10 @@ def test_whatever_is_known_of_judges_is_told():
         (["a", 1], "a, 1"),
         ({"low": 0.25, "high": None}, "[0.250, –]"),
         ({"count": 1, "total": 3, "interval": {"low": 0.0, "high": 0.5}}, "1 of 3 [0, 0.500]"),
-        ({"p_value": 0.5}, "p value 0.500"),
+        ({"count": 0, "total": 0, "interval": {"low": None, "high": None}}, "0 of 0"),
+        ({"tau": -1.0, "p_value": 0.5, "pairs": 3}, "tau −1, p 0.500, pairs 3"),
+        ({"tau": None, "p_value": None}, "tau –, p –"),
+        ({"p_value": 0.00001}, "p <0.001"),
     ],
 )
 def test_values_are_written_for_readers(value, text):

@@ -208,6 +208,7 @@ def test_other_questions_have_no_baseline(project):
         (["--raq-swap", "first"], "*--raq-swap 'first': write MODEL=FILE*"),
         (["--raq-dataset", "none.json"], "*none.json: does not exist*"),
         (["--raq-judge", "gpt"], "*no judge 'gpt'*"),
+        (["--raq-parallel", "0"], "*--raq-parallel 0: give 1 or more"),
         (
             ["--raq-update", "--raq-sample", "5"],
             "*--raq-update accepts a suite as its files define it*--raq-sample*",
@@ -311,3 +312,10 @@ def test_speed_that_was_not_measured_is_told(project):
     project.accept()
     result = project.run("--benchmark-disable")
     result.stdout.fnmatch_lines(["PASS first: *", "  speed is not measured in this run"])
+
+
+def test_how_many_are_asked_together_is_typed_or_defined(project):
+    small = project.results("--raq-parallel", "3")
+    models = small["provenance"]["models"]
+    assert [model["options"]["parallel"] for model in models.values()] == [3, 3]
+    assert "parallel" not in project.results()["provenance"]["models"]["first"]["options"]

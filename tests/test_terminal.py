@@ -16,7 +16,7 @@ import pytest
 from projects import CONFTEST, Project
 from test_report import result, summary
 
-from pytest_raq.records import Decision, Interval, JudgeIdentity, Provenance, Verdict
+from pytest_raq.records import Decision, Interval, JudgeIdentity, JudgeReport, Provenance, Verdict
 from pytest_raq.report import suite_lines
 from pytest_raq.report.text import fitted, fold, shorten, width, wrap
 
@@ -70,6 +70,11 @@ def test_quiet_shows_the_table_and_what_is_no_pass():
     assert quiet[4:] == ["NOT MEASURED b: why"]
     assert [line.text for line in suite_lines(shown, verbosity=-2)] == ["NOT MEASURED b: why"]
     assert "note: a note" in [line.text for line in suite_lines(shown)]
+
+
+def test_quiet_tells_that_the_judges_are_not_believed():
+    shown = replace(several("a", "b"), verdicts={}, judges=JudgeReport(("j",), problems=("why",)))
+    assert [line.text for line in suite_lines(shown, verbosity=-2)] == ["NOT MEASURED: why"]
 
 
 def test_verbose_shows_more_examples_and_where_figures_come_from():
@@ -183,4 +188,5 @@ def test_lines_are_broken_at_blanks():
 def test_rows_stay_on_one_line_where_they_fit():
     rows = [("name", "figure", ""), ("a", "1", "")]
     assert fitted(rows, 20) == [["name  figure"], ["a          1"]]
-    assert fitted(rows, 11) == [["  figure"], ["a", "       1"]]
+    assert fitted(rows, 11) == [["name figure"], ["a         1"]]
+    assert fitted(rows, 10) == [["  figure"], ["a", "       1"]]

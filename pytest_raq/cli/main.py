@@ -14,6 +14,7 @@ from pytest_raq.cli.history import add_history_command
 from pytest_raq.cli.init import add_init_command
 from pytest_raq.cli.judge import add_judge_command
 from pytest_raq.cli.ladder import add_ladder_command
+from pytest_raq.cli.merge import add_merge_command
 from pytest_raq.cli.models import add_models_command
 from pytest_raq.cli.power import add_power_command
 from pytest_raq.cli.prompt import add_prompt_command
@@ -63,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     add_models_command(commands)
     add_prompt_command(commands)
     add_rank_command(commands)
+    add_merge_command(commands)
     add_baseline_command(commands)
     add_power_command(commands)
     add_judge_command(commands)

@@ -30,7 +30,9 @@ def add_pull_action(
         epilog="HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE and HF_HOME are honoured",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="these models")
-    parser.add_argument("--suite", action="append", default=[], help="the models of this suite")
+    parser.add_argument(
+        "--suite", action="append", default=[], help="the models and judges of this suite"
+    )
     parser.add_argument("--all", action="store_true", help="every model with a [source]")
     parser.add_argument(
         "--suites-folder",
@@ -90,10 +92,12 @@ def _chosen(options: argparse.Namespace) -> list[ModelDefinition]:
 
     names = list(options.names)
     asked = set(names)
-    for suite in options.suite:
-        names += load_suite(options.suites_folder, suite).models
+    known = suite_names(options.folder)
+    for name in options.suite:
+        suite = load_suite(options.suites_folder, name)
+        names += [*suite.models, *(judge for judge in suite.judges if judge in known)]
     if options.all:
-        names += suite_names(options.folder)
+        names += known
     if not names:
         raise ConfigError("raq models pull: name models, or --suite NAME, or --all")
     models = [load_model(options.folder, name) for name in dict.fromkeys(names)]

@@ -153,7 +153,7 @@ def _what(item: Mapping[str, Any], definitions: Mapping[str, Any], place: str) -
     if "anyOf" in inner:
         return _one_of([_what(choice, definitions, place) for choice in inner["anyOf"]])
     if "enum" in inner:
-        return " or ".join(f'`"{value}"`' for value in inner["enum"])
+        return " or ".join(f"`{json.dumps(value)}`" for value in inner["enum"])
     if inner.get("type") == "object":
         values = inner.get("additionalProperties")
         return f"table of {_plural(_what(values, definitions, place))}" if values else "table"

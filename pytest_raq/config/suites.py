@@ -143,9 +143,13 @@ class GenerationSettings(Settings):
     """How all models of a suite answer, whatever their definitions say."""
 
     context_length: Annotated[int, Field(ge=1)] | None = None
+    """Tokens of prompt and answer together; what each definition says when absent."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
+    """The longest answer, in tokens; what each definition says when absent."""
     temperature: Annotated[float, Field(ge=0)] | None = None
+    """0 is greedy; what each definition says when absent."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
+    """The seed of answers at a temperature above 0; what each definition says when absent."""
 
 
 class SuiteDefinition(Settings):

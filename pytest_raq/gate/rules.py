@@ -4,7 +4,8 @@ Quality: a regression where the adjusted p is at most ``alpha`` and the net
 preference at most −``min_effect``; a pass where the interval is above
 −``margin``; inconclusive else. A loss of F1 beyond ``max_f1_drop`` holds a
 pass back: it has no test of its own, so it never makes a regression.
-Speed: a regression where a whole interval is beyond ``max_slowdown``. What is
+Speed: a regression where a whole interval is beyond ``max_slowdown``, also
+beside what the machine itself has lost. What is
 not known of speed is told, and leaves the verdict on quality as it is.
 """
 
@@ -36,6 +37,7 @@ class GateInput:
     answer and a complete ranking. ``judge_problems`` say why judges are not
     believed. ``f1_now`` and ``f1_before`` are means over
     the same questions. ``same_machine`` is None where it is not known,
+    ``machine`` how fast that machine itself was, now against then,
     ``models`` how many Holm's correction counts.
     """
 
@@ -49,6 +51,7 @@ class GateInput:
     f1_before: float | None = None
     speed: tuple[SpeedEvidence, ...] = ()
     same_machine: bool | None = None
+    machine: SpeedEvidence | None = None
     models: int = 1
     judge_problems: tuple[str, ...] = ()
 
@@ -60,7 +63,9 @@ def decide(gate_input: GateInput, settings: GateSettings) -> Verdict:
     """Return the verdict of one model; its first reason is the one that decides."""
     decision, reasons = _decide_quality(gate_input, settings)
     if gate_input.speed:
-        pace, told = _weigh_speed(gate_input.speed, settings, gate_input.same_machine)
+        pace, told = _weigh_speed(
+            gate_input.speed, settings, gate_input.same_machine, gate_input.machine
+        )
         slower = pace is Decision.REGRESSION
         if slower and decision in {Decision.PASS, Decision.INCONCLUSIVE}:
             decision, reasons = Decision.REGRESSION, told + reasons
@@ -137,16 +142,28 @@ def _hold_back(
 
 
 def _weigh_speed(
-    speed: Sequence[SpeedEvidence], settings: GateSettings, same_machine: bool | None
+    speed: Sequence[SpeedEvidence],
+    settings: GateSettings,
+    same_machine: bool | None,
+    machine: SpeedEvidence | None = None,
 ) -> Finding:
     if not same_machine:
         return Decision.INCONCLUSIVE, [words.other_machine(known=same_machine is not None)]
     found = [(_weigh_one(item, settings), item) for item in speed]
+    if machine is not None and machine.interval.high < 1:
+        excused = [item for one, item in found if one is Decision.REGRESSION]
+        if excused and not any(_is_slower_than(machine, item, settings) for item in excused):
+            return Decision.INCONCLUSIVE, [words.slower_machine(machine, excused[0], settings)]
     for decision in (Decision.REGRESSION, Decision.INCONCLUSIVE):
         reasons = [words.speed(item, decision, settings) for one, item in found if one is decision]
         if reasons:
             return decision, reasons
     return Decision.PASS, [words.speed_kept(speed)]
+
+
+def _is_slower_than(machine: SpeedEvidence, item: SpeedEvidence, settings: GateSettings) -> bool:
+    """Whether a model lost more than the tolerance beside what the machine itself lost."""
+    return item.interval.high / machine.ratio < 1 - settings.max_slowdown - ROUNDING
 
 
 def _weigh_one(item: SpeedEvidence, settings: GateSettings) -> Decision:

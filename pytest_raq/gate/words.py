@@ -129,6 +129,15 @@ def other_machine(*, known: bool) -> str:
     return "speed is inconclusive: the machine of the baseline is not known"
 
 
+def slower_machine(machine: SpeedEvidence, evidence: SpeedEvidence, settings: GateSettings) -> str:
+    """Return why a model that is slower is not called so."""
+    told = speed(evidence, Decision.INCONCLUSIVE, settings).rpartition("; ")[0]
+    return (
+        f"{told}; the machine itself runs at ×{machine.ratio:.2f} of its speed when the baseline"
+        " was measured: measure on a machine that is not busy"
+    )
+
+
 def speed(evidence: SpeedEvidence, decision: Decision, settings: GateSettings) -> str:
     """Return the evidence of one speed figure that is slower, or may be."""
     name = evidence.measure.replace("_", " ")

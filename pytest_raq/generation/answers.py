@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 UNREADABLE = "unreadable"
 """Stands for the SHA-256 of a model file that cannot be read."""
 
+_NOT_THERE = "none of the shards has an answer to this question"
 _FORGOTTEN = "the engine ended without an answer to this question"
 
 
@@ -75,6 +76,11 @@ class ModelAnswers:
         self._awaited: set[str] = set()
         self._started = 0.0
         self._info: EngineInfo | None = None
+        self._given: ModelProvenance | None = None
+
+    def take_over(self, provenance: ModelProvenance) -> None:
+        """Answer nothing here: what was answered elsewhere, by what this says, is told."""
+        self._given = provenance
 
     def plan(self, question_ids: Iterable[str]) -> None:
         """Say which questions will be asked, so that no others are generated."""
@@ -158,6 +164,8 @@ class ModelAnswers:
         wanted = [q for q in self._plan if q not in self._outcomes or q == question_id]
         if question_id not in wanted:
             wanted.insert(0, question_id)
+        if self._given is not None:
+            return iter([Failure(name, self.model.name, _NOT_THERE) for name in wanted])
         self._asked, self._awaited = len(wanted), set(wanted)
         try:
             self._before()
@@ -224,7 +232,7 @@ class ModelAnswers:
                 self._store.put_answer(self._key(question), outcome)
 
     def _recall(self, question_ids: Iterable[str]) -> None:
-        if self._store is None or self._fresh or not self._is_as_defined():
+        if self._store is None or self._fresh or self._given or not self._is_as_defined():
             return
         wanted = {
             question_id: self._key(self._questions[question_id])
@@ -292,6 +300,8 @@ class ModelAnswers:
     @property
     def provenance(self) -> ModelProvenance:
         """What answers: the engine is asked only if it was loaded, else the store."""
+        if self._given is not None:
+            return self._given
         self._info = self._info or self._recall_engine()
         build = self._identity.engine_version if self.model.engine == "llama-cpp" else ""
         info = self._info or EngineInfo(self.model.engine, build)

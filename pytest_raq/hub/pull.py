@@ -171,8 +171,8 @@ class Puller:
             free = shutil.disk_usage(folder).free
             if free < size:
                 raise HubError(
-                    f"{folder}: has {free / 1e9:.2f} GB free, and {size / 1e9:.2f} GB are to be"
-                    " pulled: make room, or pull fewer models"
+                    f"{folder}: has {_amount(free)} free, and {_amount(size)} are to be pulled:"
+                    " make room, or pull fewer models"
                 )
 
     def pull(self, job: Job, steps: Steps) -> Pulled:
@@ -287,6 +287,10 @@ def _link_or_copy(source: Path, target: Path) -> None:
         target.hardlink_to(source)  # no second 4 GB on the same disk
     except OSError:
         shutil.copyfile(source, target)
+
+
+def _amount(size: int) -> str:
+    return f"{size / 1e9:.2f} GB" if size >= 1e9 else f"{size / 1e6:.1f} MB"
 
 
 def _existing(folder: Path) -> Path:

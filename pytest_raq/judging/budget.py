@@ -25,6 +25,7 @@ class Budget:
     def __init__(self, settings: JudgeSettings, path: object) -> None:
         self._settings, self._path = settings, path
         self._flying: dict[int, tuple[int, int]] = {}
+        self._flying_prompt = self._flying_completion = 0
         self._calls = self._prompt = self._completion = 0
 
     @property
@@ -49,8 +50,8 @@ class Budget:
         """Return why an ask would be too much; empty when it is not."""
         settings = self._settings
         prompt, completion = self._estimate(ask)
-        prompt += self._prompt + sum(item[0] for item in self._flying.values())
-        completion += self._completion + sum(item[1] for item in self._flying.values())
+        prompt += self._prompt + self._flying_prompt
+        completion += self._completion + self._flying_completion
         asked = {
             "max_calls": (settings.max_calls, self._calls + 1),
             "max_tokens": (settings.max_tokens, prompt + completion),
@@ -70,7 +71,9 @@ class Budget:
     def start(self, ticket: int, ask: Ask) -> None:
         """Count an ask that is sent."""
         self._calls += 1
-        self._flying[ticket] = self._estimate(ask)
+        self._flying[ticket] = prompt, completion = self._estimate(ask)
+        self._flying_prompt += prompt
+        self._flying_completion += completion
 
     def settle(self, ticket: int, reply: Reply) -> dict[str, float]:
         """Count what an ask took; return that with its cost.
@@ -78,6 +81,8 @@ class Budget:
         Where the server counted nothing, what was estimated stands.
         """
         usage, estimate = reply.usage, self._flying.pop(ticket)
+        self._flying_prompt -= estimate[0]
+        self._flying_completion -= estimate[1]
         if not usage and not reply.problem:
             usage = dict(zip(("prompt_tokens", "completion_tokens"), estimate, strict=True))
         prompt = int(usage.get("prompt_tokens", 0))
@@ -91,3 +96,4 @@ class Budget:
     def forget(self) -> None:
         """Count nothing in flight any more."""
         self._flying.clear()
+        self._flying_prompt = self._flying_completion = 0

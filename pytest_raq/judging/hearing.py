@@ -41,6 +41,7 @@ class Reading:
     ranks: Mapping[int, float] = field(default_factory=dict)
     tiers: tuple[tuple[int, ...], ...] = ()
     fault: str = ""
+    is_cut: bool = False
 
     @property
     def labels(self) -> list[str]:
@@ -103,6 +104,7 @@ class Hearing:
         try:
             tiers = read_reply(reply.text, reading.labels)
         except JudgeError as exc:
+            reading.is_cut = reply.is_cut
             reading.fault = (
                 f"it was cut after {ask.max_tokens} tokens" if reply.is_cut else str(exc)
             )
@@ -116,7 +118,8 @@ class Hearing:
 
     def _tell_fault(self, reading: Reading) -> str:
         times = "once" if reading.asked == 1 else f"{reading.asked} times"
-        return f"asked {times}, the judge gave no complete order: {reading.fault}"
+        hint = ": raise max_tokens" if reading.is_cut else ""
+        return f"asked {times}, the judge gave no complete order: {reading.fault}{hint}"
 
     def give_up(self, reason: str) -> None:
         """End without an order."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import cache
 from typing import TYPE_CHECKING
 
 from pytest_raq.judging.texts import defuse, label
@@ -64,6 +65,7 @@ def make_prompt(question: Question, shown: Sequence[str], *, passage: bool, faul
     return "\n\n".join(parts)
 
 
+@cache
 def make_schema(count: int) -> str:
     """Return the JSON Schema of a reply: every object that fits is a complete weak order."""
     labels = [label(index) for index in range(count)]

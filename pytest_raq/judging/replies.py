@@ -64,13 +64,15 @@ def _from_ranks(ranks: dict[str, object], labels: Sequence[str]) -> Tiers:
     _require_labels(list(ranks), labels)
     tiers: dict[int, list[str]] = {}
     for name in labels:
-        rank = ranks[name]
-        if not isinstance(rank, int) or isinstance(rank, bool) or not 1 <= rank <= len(labels):
-            raise JudgeError(
-                f"the rank of {name} is {_quote(rank)}, no whole number from 1 to {len(labels)}"
-            )
-        tiers.setdefault(rank, []).append(name)
+        tiers.setdefault(_rank(ranks[name], name, len(labels)), []).append(name)
     return tuple(tuple(tiers[rank]) for rank in sorted(tiers))
+
+
+def _rank(rank: object, name: str, count: int) -> int:
+    # 1.0 is an integer in JSON, true is not.
+    if isinstance(rank, int | float) and not isinstance(rank, bool) and rank in range(1, count + 1):
+        return int(rank)
+    raise JudgeError(f"the rank of {name} is {_quote(rank)}, no whole number from 1 to {count}")
 
 
 def _from_tiers(tiers: list[object], labels: Sequence[str]) -> Tiers:

@@ -46,8 +46,6 @@ class ServerAsker:
         A form is taken when the reply to the trial can be read, else the first
         one that the server accepted: whether a model obeys is another question.
         """
-        if problem := self._connection().find_problem():
-            raise JudgeError(problem.reason)
         replies: list[Reply] = []
         accepted: Form | None = None
         for form in Form:
@@ -60,6 +58,11 @@ class ServerAsker:
                 return replies
         if accepted is None:
             raise JudgeError(replies[-1].problem)
+        if all(reply.is_cut or reply.problem for reply in replies):
+            raise JudgeError(
+                f"its reply was cut after {trial.max_tokens} tokens: raise max_tokens in"
+                f" {self._definition.path}, for a model that reasons to some thousands"
+            )
         self._form = accepted
         return replies
 
@@ -80,7 +83,7 @@ class ServerAsker:
                 continue
             if not _is_hopeless(result):
                 return
-            if result.is_final or retries is None:
+            if result.is_final or result.is_timeout or retries is None:
                 raise JudgeError(result.reason)
             retries = None
 

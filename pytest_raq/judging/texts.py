@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 CUT = " […]"
 """Stands behind a text of which only the start is shown."""
@@ -68,6 +69,7 @@ def show(text: str, length: int) -> str:
     return cut(defuse(strip_reasoning(text)).strip(), length)
 
 
+@cache
 def label(index: int) -> str:
     """Return the neutral name of a place: A to Z, AA, AB, …; a law of columns in spreadsheets."""
     letters = ""

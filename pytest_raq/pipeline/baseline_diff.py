@@ -8,7 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from pytest_raq.pipeline.compare import refuse
-from pytest_raq.pipeline.speed import MEASURES
+from pytest_raq.pipeline.speed import compare_speed
 from pytest_raq.report.baseline_diff import (
     AnswerChange,
     BaselineDiff,
@@ -18,7 +18,6 @@ from pytest_raq.report.baseline_diff import (
     PairChange,
     Side,
 )
-from pytest_raq.stats.speed import speed_evidence
 from pytest_raq.stats.standing import standing_changes
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
         PairwiseP,
         Provenance,
         RankTests,
-        SpeedEvidence,
         StandingChange,
     )
 
@@ -65,7 +63,11 @@ def diff_baselines(
         questions_removed=_absent(old.questions, new.questions),
         pairs=tuple(_pairs(old.tests, new.tests)),
         standing=_standing(old.tests, new.tests, alpha),
-        speeds={model: speeds for model in shared if (speeds := _speeds(model, old, new))},
+        speeds={
+            model: speeds
+            for model in shared
+            if (speeds := compare_speed(new.speeds.get(model, {}), old.speeds.get(model, {})))
+        },
         same_machine=dict(old.provenance.machine) == dict(new.provenance.machine),
         provenance=tuple(_provenance(old.provenance, new.provenance)),
     )
@@ -121,15 +123,6 @@ def _standing(
     old: RankTests | None, new: RankTests | None, alpha: float
 ) -> tuple[StandingChange, ...]:
     return standing_changes(new, old, alpha) if old and new else ()
-
-
-def _speeds(model: str, old: Baseline, new: Baseline) -> tuple[SpeedEvidence, ...]:
-    before, now = old.speeds.get(model, {}), new.speeds.get(model, {})
-    return tuple(
-        speed_evidence(measure, now[measure], before[measure], higher_is_better=higher_is_better)
-        for measure, higher_is_better in MEASURES.items()
-        if now.get(measure) and before.get(measure)
-    )
 
 
 def _provenance(old: Provenance, new: Provenance) -> Iterator[FieldChange]:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.gate import GateInput, decide
 from pytest_raq.judging import restrict
-from pytest_raq.pipeline.speed import MEASURES
+from pytest_raq.pipeline.speed import compare_machine, compare_speed
 from pytest_raq.records import Answer, Ranking
 from pytest_raq.stats.quality import preferences, quality_evidence
 from pytest_raq.stats.ranks import rank_tests
-from pytest_raq.stats.speed import speed_evidence
 from pytest_raq.stats.squad import score_answer
 from pytest_raq.stats.standing import standing_changes
 
@@ -147,6 +146,7 @@ def _input(model: str, material: Material, quality: Mapping[str, QualityEvidence
         f1_before=f1_before,
         speed=_speed(model, material),
         same_machine=model in material.accepted_speeds or material.same_machine,
+        machine=_machine(model, material),
         models=len(quality),
         judge_problems=material.judge_problems,
     )
@@ -182,16 +182,19 @@ def _speed(model: str, material: Material) -> tuple[SpeedEvidence, ...]:
     """Compare what the probe measured with the baseline, measure by measure."""
     if material.baseline is None or material.problems[model]:
         return ()
-    stored = material.baseline.speeds.get(model, {})
-    now, before = material.speeds.get(model, {}), material.accepted_speeds.get(model, stored)
-    return tuple(
-        speed_evidence(
-            measure,
-            now[measure],
-            before[measure],
-            higher_is_better=higher_is_better,
-            seed=material.seed,
-        )
-        for measure, higher_is_better in MEASURES.items()
-        if now.get(measure) and before.get(measure)
-    )
+    now, before = _speeds(model, material)
+    return compare_speed(now, before, seed=material.seed)
+
+
+def _machine(model: str, material: Material) -> SpeedEvidence | None:
+    """Compare the machine with itself; files that were timed in turns had the same one."""
+    if material.baseline is None or model in material.accepted_speeds:
+        return None
+    now, before = _speeds(model, material)
+    return compare_machine(now, before, seed=material.seed)
+
+
+def _speeds(model: str, material: Material) -> tuple[SpeedSamples, SpeedSamples]:
+    """Return what was measured of a model now, and of its accepted file, then or now."""
+    stored = material.baseline.speeds.get(model, {}) if material.baseline else {}
+    return material.speeds.get(model, {}), material.accepted_speeds.get(model, stored)

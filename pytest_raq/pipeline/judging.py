@@ -99,6 +99,8 @@ class Judging:
                     known[ranking.question_id] = ranking
                     file.write(json.dumps(asdict(ranking)) + "\n")
                     file.flush()
+            if missing:
+                self.judge.close()  # another process may need the memory for the same model
         return [known[name] for name in question_ids]
 
     def _share_checks(self, path: Path, question_ids: list[str]) -> None:

@@ -19,6 +19,7 @@ from pytest_raq.pipeline.evidence import (
     verdict_of,
 )
 from pytest_raq.pipeline.exchange import export_text, read_export, read_judging
+from pytest_raq.pipeline.shards import Shard, slice_of
 from pytest_raq.pipeline.speed import SpeedProbe, medians
 from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import (
@@ -84,6 +85,9 @@ class SuiteRun:
         self._evidence: Evidence | None = None
         self._told: set[str] = set()
         self._was_accepted = False
+        self._machine = describe_machine()
+        self.shard: Shard | None = None
+        self.asked = self.questions
         if baseline is not None:
             self.compare_with(baseline)
 
@@ -94,6 +98,20 @@ class SuiteRun:
         self._baseline_problem = f"{self._path} does not fit: {why}" if why else ""
         self._judging.forget()
         self._evidence = None
+
+    def restrict_to(self, shard: Shard) -> None:
+        """Ask only the questions of a shard; what they are decided by comes later, from all."""
+        self.shard, self.asked = shard, slice_of(self.questions, shard)
+        for answers in self._answers.values():
+            answers.plan(question.id for question in self.asked)
+
+    def take_over(self, provenance: Provenance) -> None:
+        """Answer nothing here: what was answered and timed elsewhere is absorbed."""
+        for model, answers in self._answers.items():
+            answers.take_over(provenance.models[model])
+        self._machine = dict(provenance.machine)
+        if self._baseline is not None:
+            self.compare_with(self._baseline)
 
     @property
     def models(self) -> list[str]:
@@ -116,7 +134,7 @@ class SuiteRun:
             judge=self._judging.judge.identity,
             models={name: answers.provenance for name, answers in self._answers.items()},
             versions=describe_versions(),
-            machine=describe_machine(),
+            machine=self._machine,
         )
 
     @property
@@ -241,7 +259,8 @@ class SuiteRun:
         if verdict.decision is Decision.NOT_MEASURED and why:
             more.append(f"the first failure: {why}")
         comparable = self._comparable
-        if comparable and comparable.speeds.get(model) and model not in self._speeds:
+        timed = comparable is not None and bool(comparable.speeds.get(model))
+        if timed and verdict.quality is not None and model not in self._speeds:
             more.append("speed is not measured in this run")
         return replace(verdict, reasons=(*verdict.reasons, *more))
 
@@ -261,7 +280,7 @@ class SuiteRun:
             baseline=comparable,
             speeds=self._speeds,
             accepted_speeds=self._accepted_speeds,
-            same_machine=None if before is None else dict(before) == describe_machine(),
+            same_machine=None if before is None else dict(before) == self._machine,
             seed=self.suite.dataset.seed,
             judge_problems=self._judging.bench.problems,
         )
@@ -284,7 +303,7 @@ class SuiteRun:
             verdicts={
                 name: verdict
                 for name in self._answers
-                if not self._is_settled(verdict := self._verdict(name))
+                if not (self.shard or self._is_settled(verdict := self._verdict(name)))
             },
             questions=tuple(self._question_result(question) for question in self.questions),
             provenance=self.provenance,
@@ -336,6 +355,11 @@ class SuiteRun:
 
     def _notes(self, baseline: Baseline | None) -> tuple[str, ...]:
         notes = [*self._set.notes, *self._judging.notes()]
+        if self.shard:
+            notes.append(
+                f"shard {self.shard}: {len(self.asked)} of {len(self.questions)} questions;"
+                " raq merge decides"
+            )
         if baseline is not None:
             notes += [
                 f"differs from the baseline: {text}"

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.datasets import sample_questions
 from pytest_raq.errors import EngineError
+from pytest_raq.pipeline.machine_speed import MACHINE, MachineSpeed
 from pytest_raq.records import Failure
+from pytest_raq.stats.speed import speed_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pytest_raq.generation import ModelAnswers
-    from pytest_raq.records import Answer, Question, SpeedSamples
+    from pytest_raq.records import Answer, Question, SpeedEvidence, SpeedSamples
 
 PROBE_QUESTIONS = 5
 ROUNDS_EACH = 3
@@ -51,12 +53,20 @@ class SpeedProbe:
         self._ids = cycle(question.id for question in probes)
         self._next = next(self._ids)
         self._answers, self._accepted = answers, accepted
+        # What a server does elsewhere does not depend on this machine.
+        self._machine = MachineSpeed() if answers.model.engine == "llama-cpp" else None
+        self._machine_speeds: list[float] = []
         self._measured: list[Answer] = []
         self._measured_accepted: list[Answer] = []
 
     def measure_accepted(self) -> None:
-        """Go to the next probe question and ask the accepted file, if there is one."""
+        """Go to the next probe question and ask the accepted file, if there is one.
+
+        Before each round the speed of the machine itself is taken.
+        """
         self._next = next(self._ids)
+        if self._machine is not None:
+            self._machine_speeds.append(self._machine.measure())
         if self._accepted is not None:
             self._measured_accepted.append(_probe(self._accepted, self._next))
 
@@ -66,7 +76,9 @@ class SpeedProbe:
 
     def samples(self) -> SpeedSamples:
         """Return one value a round of each measure that could be taken."""
-        return _samples(self._measured[self.warmup_rounds :])
+        found = _samples(self._measured[self.warmup_rounds :])
+        machine = tuple(self._machine_speeds[self.warmup_rounds :])
+        return {**found, MACHINE: machine} if found and machine else found
 
     def accepted_samples(self) -> SpeedSamples:
         """Return the same of the accepted file; nothing where it was not timed."""
@@ -95,5 +107,29 @@ def _samples(timed: Sequence[Answer]) -> SpeedSamples:
 
 
 def medians(samples: SpeedSamples) -> dict[str, float]:
-    """Return the median of each measure."""
-    return {measure: median(values) for measure, values in samples.items()}
+    """Return the median of each measure of a model."""
+    return {measure: median(values) for measure, values in samples.items() if measure in MEASURES}
+
+
+def compare_speed(
+    now: SpeedSamples, before: SpeedSamples, *, seed: int = 0
+) -> tuple[SpeedEvidence, ...]:
+    """Return each measure that both have, as a ratio with an interval."""
+    return tuple(
+        speed_evidence(
+            measure,
+            now[measure],
+            before[measure],
+            higher_is_better=higher_is_better,
+            seed=seed,
+        )
+        for measure, higher_is_better in MEASURES.items()
+        if now.get(measure) and before.get(measure)
+    )
+
+
+def compare_machine(now: SpeedSamples, before: SpeedSamples, *, seed: int) -> SpeedEvidence | None:
+    """Return how fast the machine itself was, now against then; None where it is not known."""
+    if not (now.get(MACHINE) and before.get(MACHINE)):
+        return None
+    return speed_evidence(MACHINE, now[MACHINE], before[MACHINE], higher_is_better=True, seed=seed)

@@ -7,10 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import RaqError
-from pytest_raq.pipeline.speed import MEASURES
 from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import Answer, Baseline, BaselineQuestion, Failure
-from pytest_raq.stats.speed import speed_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
         ModelSummary,
         Outcome,
         Provenance,
-        SpeedEvidence,
         SpeedSamples,
     )
 
@@ -111,23 +108,6 @@ def _measure(name: str, probe: SpeedProbe, count: int) -> dict[str, str]:
     except RaqError as exc:
         return {name: str(exc)}
     return {}
-
-
-def compare_speed(
-    now: SpeedSamples, before: SpeedSamples, *, seed: int
-) -> tuple[SpeedEvidence, ...]:
-    """Return each measure that both have, as a ratio with an interval."""
-    return tuple(
-        speed_evidence(
-            measure,
-            now[measure],
-            before[measure],
-            higher_is_better=higher_is_better,
-            seed=seed,
-        )
-        for measure, higher_is_better in MEASURES.items()
-        if now.get(measure) and before.get(measure)
-    )
 
 
 def questions_changed(

@@ -100,6 +100,8 @@ class SpeedCheck:
 
     def check(self, benchmark: Benchmark) -> Mapping[str, tuple[float, ...]]:
         """Time the probe questions; skip, never pass, where nothing can be timed."""
+        if self.run.shard and not self.run.shard.is_first:
+            pytest.skip(f"shard {self.run.shard}: speed is measured by the first")
         if benchmark.disabled:
             pytest.skip("speed is not measured: pytest-benchmark is disabled in this run")
         probe = self.run.speed_probe(self.model)
@@ -138,6 +140,8 @@ class GateCheck:
 
         While a baseline is being accepted only what was not measured fails.
         """
+        if self.run.shard:
+            pytest.skip(f"shard {self.run.shard}: raq merge decides, from all shards")
         verdict = self.run.verdict(self.model)
         told = {"suite": self.run.suite.name}
         record_properties(self.node, {**told, **describe_verdict(verdict)})

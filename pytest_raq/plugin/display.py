@@ -72,7 +72,7 @@ class ProgressDisplay:
     def all_judged(self, judge: str, done: int, seconds: float, spent: str) -> None:
         """Say how long a judge took, and what that cost."""
         self.finished(f"judge {judge}", done, seconds)
-        if spent and not self._live:
+        if spent and not self._live and seconds >= LOG_SECONDS:
             self._line(f"judge {judge}: {spent}")
 
     def clear(self) -> None:

@@ -51,6 +51,19 @@ def add_options(parser: pytest.Parser) -> None:
     )
     add("--raq-update", action="store_true", help="accept this run as the suite's baseline")
     add("--raq-reason", default="", metavar="TEXT", help="why, kept with --raq-update")
+    add(
+        "--raq-parallel",
+        type=int,
+        metavar="N",
+        help="sequences that llama.cpp decodes together, requests at once to a server"
+        " (default: what the definition says, else 16)",
+    )
+    add(
+        "--raq-shard",
+        default="",
+        metavar="I/N",
+        help="ask only slice I of N, for a matrix of jobs; raq merge decides (docs/ci.md)",
+    )
     add("--raq-fresh", action="store_true", help="do not reuse stored answers")
     add("--raq-json", metavar="FILE", help="write the run as JSON")
     add("--raq-report", metavar="FILE", help="write the run as one self-contained HTML page")

@@ -18,6 +18,7 @@ from pytest_raq.report.text import fold
 from pytest_raq.session import (
     Session,
     SessionOptions,
+    parse_shard,
     parse_swaps,
     place_dataset,
     publish,
@@ -101,7 +102,9 @@ class PluginState:
                 folder, suite, model, question_id = params["raq_answer"]
                 wanted.setdefault((folder, suite, model), set()).add(question_id)
             elif "raq_gate" in params:
-                whole.add(params["raq_gate"][:2])
+                folder, suite, _ = params["raq_gate"]
+                if not self._sessions[folder].options.shard:
+                    whole.add((folder, suite))
         for folder, session in self._sessions.items():
             for run in session.runs:
                 name = run.suite.name
@@ -211,11 +214,11 @@ class PluginState:
 
 def _answer_cases(run: SuiteRun) -> list[tuple[str, ...]]:
     name = run.suite.name
-    return [(name, model, q.id) for model in run.models for q in run.questions]
+    return [(name, model, q.id) for model in run.models for q in run.asked]
 
 
 def _ranking_cases(run: SuiteRun) -> list[tuple[str, ...]]:
-    return [(run.suite.name, question.id) for question in run.questions]
+    return [(run.suite.name, question.id) for question in run.asked]
 
 
 def _model_cases(run: SuiteRun) -> list[tuple[str, ...]]:
@@ -248,10 +251,12 @@ def session_options(config: pytest.Config, folder: Path) -> SessionOptions:
         judge=option.raq_judge,
         swaps=parse_swaps(option.raq_swap),
         python=start / Path(option.raq_python).expanduser() if option.raq_python else None,
+        parallel=option.raq_parallel,
         start=start,
         update=option.raq_update,
         reason=option.raq_reason,
         fresh=option.raq_fresh,
+        shard=parse_shard(option.raq_shard),
         json_path=start / option.raq_json if option.raq_json else None,
         report_path=start / option.raq_report if option.raq_report else None,
         markdown_path=start / option.raq_markdown if option.raq_markdown else None,

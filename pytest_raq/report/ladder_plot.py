@@ -51,6 +51,7 @@ def draw_ladder(ladder: Ladder, path: Path) -> None:
     One row a file, the largest on top: its size, its speed, and its net
     preference against the top with interval, in the colour of its verdict.
     """
+    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     rungs = [ladder.top, *(rung for rung in ladder.rungs if rung.bytes)]
@@ -59,12 +60,16 @@ def draw_ladder(ladder: Ladder, path: Path) -> None:
     _draw_sizes(sizes, rungs)
     _draw_speeds(speeds, rungs)
     _draw_preferences(preferences, ladder, rungs)
-    figure.suptitle(
+    title = (
         f"{ladder.model} on {ladder.suite}: {ladder.questions} questions in"
         f" {ladder.passages} passages, judge {ladder.provenance.judge.name}"
     )
+    figure.suptitle(title, parse_math=False)
+    # Text stays text, and the same ladder is the same file.
+    metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
     try:
-        figure.savefig(path, dpi=150)
+        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "raq"}):
+            figure.savefig(path, dpi=150, metadata=metadata)
     except OSError as exc:
         raise StoreError(f"{path}: cannot be written: {exc.strerror or exc}") from exc
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_raq.report.json_report import plain
-from pytest_raq.report.text import number
+from pytest_raq.report.text import number, p_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -52,7 +52,7 @@ def shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:g}" if value == int(value) else number(value, _DECIMALS)
+        return number(value, 0 if value == int(value) else _DECIMALS)
     if isinstance(value, dict):
         return _shown_table(value)
     if isinstance(value, list):
@@ -64,9 +64,17 @@ def _shown_table(table: Mapping[str, object]) -> str:
     if table.keys() == {"low", "high"}:
         return f"[{shown(table['low'])}, {shown(table['high'])}]"
     if table.keys() >= {"count", "total"}:
-        interval = f" {shown(table['interval'])}" if table.get("interval") else ""
+        interval = (
+            f" {shown(table['interval'])}" if table.get("interval") and table["total"] else ""
+        )
         return f"{shown(table['count'])} of {shown(table['total'])}{interval}"
-    return ", ".join(f"{words(key)} {shown(value)}" for key, value in table.items()) or "none"
+    return ", ".join(_named(key, value) for key, value in table.items()) or "none"
+
+
+def _named(key: str, value: object) -> str:
+    if key == "p_value" and isinstance(value, float):
+        return f"p {p_text(value)}"
+    return f"{'p' if key == 'p_value' else words(key)} {shown(value)}"
 
 
 def judge_tables(judge: Mapping[str, object]) -> Iterator[Table]:
@@ -86,14 +94,12 @@ def judge_tables(judge: Mapping[str, object]) -> Iterator[Table]:
 
 
 def _side_by_side(title: str, tables: Mapping[str, Mapping[str, object]]) -> Table:
-    keys = dict.fromkeys(key for table in tables.values() for key in _scalars(table))
+    scalars = [_scalars(table) for table in tables.values()]
+    keys = dict.fromkeys(key for table in scalars for key, value in table.items() if value != "")
     return Table(
         title,
         ("", *tables),
-        [
-            Row((words(key), *(shown(_scalars(table).get(key)) for table in tables.values())))
-            for key in keys
-        ],
+        [Row((words(key), *(shown(table.get(key)) for table in scalars))) for key in keys],
     )
 
 

@@ -74,7 +74,8 @@ def suite_lines(result: SuiteResult, *, size: int = WIDTH, verbosity: int = 0) -
         *_model_table(result, size),
         *_significance(result.tests, size),
         *_standing(result),
-        *_judges(result),
+        *map(Line, judge_lines(result.judges)),
+        *_judge_problems(result),
         *_verdicts(result, EXAMPLES if verbosity < 1 else MORE_EXAMPLES),
         *(Line(f"note: {safe_text(note, 600)}") for note in result.notes),
         *(_provenance(result) if verbosity > 0 else ()),
@@ -82,6 +83,7 @@ def suite_lines(result: SuiteResult, *, size: int = WIDTH, verbosity: int = 0) -
 
 
 def _troubles(result: SuiteResult) -> Iterator[Line]:
+    yield from _judge_problems(result)
     for verdict in result.verdicts.values():
         if verdict.decision is not Decision.PASS:
             yield from verdict_lines(verdict)
@@ -193,10 +195,8 @@ def _standing(result: SuiteResult) -> Iterator[Line]:
         )
 
 
-def _judges(result: SuiteResult) -> Iterator[Line]:
-    """Yield what is known of the judges; why they are not believed where no verdict says it."""
-    for text in judge_lines(result.judges):
-        yield Line(text)
+def _judge_problems(result: SuiteResult) -> Iterator[Line]:
+    """Yield why the judges are not believed, where no verdict says it."""
     for problem in result.judges.problems if result.judges and not result.verdicts else ():
         yield Line(f"NOT MEASURED: {safe_text(problem, 600)}", Style.RED)
 

@@ -68,7 +68,7 @@ def wrap(text: str, size: int, *, first: str = "", others: str = "  ") -> list[s
     return [*lines, line]
 
 
-def columns(rows: Sequence[Sequence[str]], *, left: int = 1) -> list[str]:
+def columns(rows: Sequence[Sequence[str]], *, left: int = 1, gap: int = 2) -> list[str]:
     """Align rows of cells: the first ``left`` columns and the last to the left, others right."""
     if not rows:
         return []
@@ -81,19 +81,20 @@ def columns(rows: Sequence[Sequence[str]], *, left: int = 1) -> list[str]:
             else " " * (size - width(cell)) + cell
             for index, (cell, size) in enumerate(zip(row, widths, strict=True))
         ]
-        lines.append("  ".join(cells).rstrip())
+        lines.append((" " * gap).join(cells).rstrip())
     return lines
 
 
 def fitted(rows: Sequence[Sequence[str]], size: int) -> list[list[str]]:
     """Align rows of cells within ``size`` columns and return the lines of each row.
 
-    Where that is too narrow the first cell of each row, a name, gets a line of
-    its own above the others.
+    Where that is too narrow columns move closer; where it still is the first
+    cell of each row, a name, gets a line of its own above the others.
     """
-    lines = columns(rows)
-    if all(width(line) <= size for line in lines):
-        return [[line] for line in lines]
+    for gap in (2, 1):
+        lines = columns(rows, gap=gap)
+        if all(width(line) <= size for line in lines):
+            return [[line] for line in lines]
     below = columns([("", *row[1:]) for row in rows])
     names = ["", *(shorten(row[0], size) for row in rows[1:])]  # a heading needs no name
     return [[name, line] if name else [line] for name, line in zip(names, below, strict=True)]

@@ -34,7 +34,7 @@ class Contestant:
 
     Exactly one of ``file`` (absolute), ``url`` and ``hub`` says where it is;
     none of them when the definition exists already. ``served_as`` is the name
-    that a server knows the model by.
+    that a server knows the model by, ``key`` the variable that holds its key.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Contestant:
     header: GgufHeader | None = None
     url: str = ""
     served_as: str = ""
+    key: str = ""
     hub: HubFile | None = None
 
     @property
@@ -100,8 +101,8 @@ def find_judge(text: str, folder: Path) -> str | Contestant:
 
 def _find(text: str, folder: Path, name: str) -> Contestant:
     if text.startswith(("http://", "https://")):
-        url, served_as = served_model(text)
-        return Contestant(name or _plain_name(served_as), url=url, served_as=served_as)
+        url, served_as, key = served_model(text)
+        return Contestant(name or _plain_name(served_as), url=url, served_as=served_as, key=key)
     path = _as_path(text)
     if path.exists() or text.startswith(("/", ".", "~")):
         return _from_file(path, name)

@@ -64,6 +64,8 @@ def _suite_lines(choices: Choices) -> Iterator[str]:
     if any(_is_tiny(model) for model in choices.models):
         yield "# Answers take a few milliseconds, where a busy machine easily doubles the time."
         yield "max_slowdown = 1.0"
+    elif any(model.url for model in choices.models):
+        yield "max_slowdown = 0.50  # the network and other users of a server take their time too"
     else:
         yield "max_slowdown = 0.10  # compared on the same kind of machine only"
     yield 'inconclusive = "pass"  # "fail" makes a run red that cannot decide'
@@ -106,7 +108,10 @@ def _model_lines(model: Contestant, choices: Choices) -> Iterator[str]:
         yield "[openai]"
         yield f"base_url = {_quote(model.url)}"
         yield f"model = {_quote(model.served_as)}"
-        yield 'api_key_env = "OPENAI_API_KEY"  # the variable that holds the key, if one is needed'
+        if model.key:
+            yield f"# the key is in the environment variable {model.key}; api_key_env names another"
+        else:
+            yield 'api_key_env = ""  # it asked for none'
 
 
 def _prompt_lines(model: Contestant, *, has_passages: bool) -> Iterator[str]:

@@ -14,19 +14,23 @@ _SECONDS = 5
 _MOST_BYTES = 1_000_000
 
 
-def served_model(text: str) -> tuple[str, str]:
-    """Return the base URL of a server and the model that is meant.
+KEY_VARIABLE = "OPENAI_API_KEY"
+
+
+def served_model(text: str) -> tuple[str, str, str]:
+    """Return the base URL of a server, the model that is meant, and the variable of its key.
 
     ``URL#MODEL`` names the model; else the server is asked, which must have
-    exactly one. No key is sent. ConfigError when that cannot be found out.
+    exactly one. No key is sent, so a server that answers needs none. ConfigError
+    when the model cannot be found out.
     """
     url, _, wanted = text.partition("#")
     base = _base_url(url)
     if wanted:
-        return base, wanted
+        return base, wanted, KEY_VARIABLE
     names = _ask(base)
     if len(names) == 1:
-        return base, names[0]
+        return base, names[0], ""
     told = ", ".join(safe_text(name, 60) for name in names[:12])
     raise ConfigError(
         f"--model {url}: the server has {len(names)} models: write {url}#MODEL"

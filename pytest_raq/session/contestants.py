@@ -54,7 +54,7 @@ class Contestants:
         found = {}
         for name in suite.models:
             model = asked_by(suite, self.swapped(self._load(name), swaps.get(name)))
-            found[name] = self._under_python(model)
+            found[name] = self._as_typed(model)
         return found
 
     def single(self, suite: SuiteDefinition, text: str) -> ModelDefinition:
@@ -68,7 +68,7 @@ class Contestants:
             raise ConfigError(f'{model.path}: engine = "{model.engine}" has no file to quantize')
         if model.source and not model.file_path.exists():
             raise ConfigError(f"{name} has no file yet: run raq models pull {name}")
-        return self._under_python(model)
+        return self._as_typed(model)
 
     def originals(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
         """Return changed models as they are without the change, under a name of their own."""
@@ -83,6 +83,12 @@ class Contestants:
 
     def _load(self, name: str) -> ModelDefinition:
         return load_model(self._options.models_folder, name)
+
+    def _as_typed(self, model: ModelDefinition) -> ModelDefinition:
+        """Return the model with what options of the run say of how it is run."""
+        if self._options.parallel is not None:
+            model = model.model_copy(update={"parallel": self._options.parallel})
+        return self._under_python(model)
 
     def _under_python(self, model: ModelDefinition) -> ModelDefinition:
         """Return the model under the engine that is tried; ConfigError when that is of no use."""

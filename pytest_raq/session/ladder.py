@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.engines.llamacpp.quantizer import Quantizer, plain_name
 from pytest_raq.errors import ConfigError, EngineError, MeasurementError
+from pytest_raq.pipeline.speed import compare_speed
 from pytest_raq.pipeline.trials import (
     accept_in_memory,
     ask_all,
-    compare_speed,
     first_failure,
     summary_of,
     time_in_turns,

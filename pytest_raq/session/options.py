@@ -11,6 +11,8 @@ from pytest_raq.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from pytest_raq.pipeline.shards import Shard
+
 _SUFFIXES = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".toml"}
 
 
@@ -35,9 +37,11 @@ class SessionOptions:
     judge: str = ""
     swaps: Mapping[str, str] | None = None
     python: Path | None = None
+    parallel: int | None = None
     update: bool = False
     reason: str = ""
     fresh: bool = False
+    shard: Shard | None = None
     json_path: Path | None = None
     start: Path = Path()
     report_path: Path | None = None
@@ -54,10 +58,17 @@ class SessionOptions:
             "--raq-judge": self.judge,
             "--raq-swap": ",".join(f"{name}={file}" for name, file in (self.swaps or {}).items()),
             "--raq-python": str(self.python or ""),
+            "--raq-parallel": str(self.parallel or ""),
+            "--raq-shard": f"{self.shard.index}/{self.shard.count}" if self.shard else "",
             "--raq-fresh": "yes" if self.fresh else "",
             "--raq-update": "yes" if self.update else "",
         }
         return {option: value for option, value in values.items() if value}
+
+    def refuse_impossible(self) -> None:
+        """ConfigError when a number is none that can be."""
+        if self.parallel is not None and self.parallel < 1:
+            raise ConfigError(f"--raq-parallel {self.parallel}: give 1 or more")
 
     def refuse_unwritable(self) -> None:
         """ConfigError when a file that is to be written could not be one, before a long run."""
@@ -80,6 +91,8 @@ class SessionOptions:
             "--raq-judge": self.judge,
             "--raq-swap": self.swaps,
             "--raq-python": self.python,
+            "--raq-parallel": self.parallel,
+            "--raq-shard": self.shard,
         }
         given = [option for option, value in changed.items() if value]
         if self.update and given:

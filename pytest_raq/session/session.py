@@ -16,6 +16,7 @@ from pytest_raq.session.contestants import Contestants, refuse_missing
 from pytest_raq.session.delivery import deliver_to_team
 from pytest_raq.session.hints import refuse_unknown
 from pytest_raq.session.options import split_names
+from pytest_raq.session.parts import write_part
 from pytest_raq.store import ForgivingStore, write_atomically
 from pytest_raq.store.revisions import describe_commit
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.config import ModelDefinition, SuiteDefinition
     from pytest_raq.pipeline import SuiteRun
-    from pytest_raq.records import RunRecord
+    from pytest_raq.records import Provenance, RunRecord
     from pytest_raq.session.options import SessionOptions
 
 JSON_FORMAT = 1
@@ -35,7 +36,8 @@ class Session:
     """Owns what the suites of a run share: engines, the store, the options.
 
     Suites are read when `names` or `run` first need them; UsageError tells
-    what is wrong with them.
+    what is wrong with them. ``given`` says, by suite, where answers come from
+    that were made elsewhere: nothing is generated then.
     """
 
     def __init__(
@@ -45,16 +47,20 @@ class Session:
         progress: Progress | None = None,
         pool: EnginePool | None = None,
         sharing: Sharing | None = None,
+        given: Mapping[str, Provenance] | None = None,
     ) -> None:
         options.refuse_partial_update()
         options.refuse_unwritable()
+        options.refuse_impossible()
         self.options = options
         self._progress = progress or NoProgress()
         self.pool = pool or EnginePool(digest=self.digest)
         self._sharing = sharing
+        self._given = given or {}
         self._store: ForgivingStore | None = None
         self._names: list[str] | None = None
         self._runs: dict[str, SuiteRun] = {}
+        self._built: list[SuiteRun] = []
         self._kept: list[RunRecord] = []
 
     @property
@@ -90,7 +96,11 @@ class Session:
             suite = self.suite(name)
             models = self.contestants.models(suite)
             originals = self.contestants.originals(suite)
-            self._runs[name] = self.build(suite, models, originals=originals)
+            run = self._runs[name] = self.build(suite, models, originals=originals)
+            if name in self._given:
+                run.take_over(self._given[name])
+            if self.options.shard:
+                run.restrict_to(self.options.shard)
         return self._runs[name]
 
     def build(
@@ -104,8 +114,9 @@ class Session:
 
         The run is none of `runs`: nothing of it is accepted or kept for history.
         """
-        refuse_missing(suite, models)
-        return build_run(
+        if suite.name not in self._given:
+            refuse_missing(suite, models)
+        run = build_run(
             suite,
             models,
             self._resources,
@@ -113,6 +124,8 @@ class Session:
             baselines_folder=self.options.baselines_folder,
             originals=originals,
         )
+        self._built.append(run)
+        return run
 
     @property
     def _resources(self) -> Resources:
@@ -171,14 +184,19 @@ class Session:
         accepted: set[str] = set()
         for run in self.runs if interrupted else ():
             run.stop_judging()
+        if interrupted and self._open_store().keeps:
+            told.append("interrupted: answers so far are kept, the same command goes on from there")
         try:
             for run in self.runs if self.options.update else ():
                 told += run.accept(self.options.reason)
                 accepted.add(run.suite.name)
         finally:
-            told += self._keep_runs(accepted, interrupted=interrupted)
+            if self.options.shard is None:  # history is made of whole suites
+                told += self._keep_runs(accepted, interrupted=interrupted)
             told += [run.spent for run in self.runs if run.spent]
-        if self.options.json_path is not None:
+        if self.options.shard is not None:
+            told.append(write_part(self.options, self.runs))
+        elif self.options.json_path is not None:
             self._write_json(self.options.json_path)
             told.append(f"results written to {self.options.json_path}")
         if self.options.report_path is not None:
@@ -228,7 +246,7 @@ class Session:
 
     def close_engines(self) -> None:
         """End every engine and judge; safe to call twice. What was found out can still be read."""
-        for run in self.runs:
+        for run in self._built:
             run.close()
         self.pool.close()
 

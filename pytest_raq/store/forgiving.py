@@ -42,6 +42,11 @@ class ForgivingStore:
         """What a reader should know beside the results."""
         return [*(self._opened.notices if self._opened else ()), *self._told]
 
+    @property
+    def keeps(self) -> bool:
+        """Whether everything so far was kept."""
+        return self._writes
+
     def _stop_writing(self, exc: StoreError) -> None:
         if self._writes:
             self._told.append(f"answers are not kept from here on: {exc}")

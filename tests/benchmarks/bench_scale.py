@@ -28,7 +28,7 @@ MODELS = ("first", "second", "third")
 SELECTED = "test_answer or test_ranking"
 ROUNDS = 3
 
-CONFTEST = '''
+CONFTEST = """
 import pytest
 from pytest_raq.engines import ScriptedEngine
 from pytest_raq.generation import pool
@@ -39,16 +39,16 @@ def scripted(model, **_given):
 
 
 pool.open_engine = scripted
-'''
+"""
 
-EMPTY = '''
+EMPTY = """
 import pytest
 
 
-@pytest.mark.parametrize("number", range({count}), ids=lambda number: f"suite-model-{{number:024x}}")
+@pytest.mark.parametrize("number", range({count}), ids=lambda n: f"suite-model-{{n:024x}}")
 def test_empty(number):
     pass
-'''
+"""
 
 
 def write_project(folder: Path, questions: int) -> None:

@@ -71,6 +71,9 @@ class Collector:
         return self._take(message.get("content")) or called or bool(reasoning)
 
     def _take(self, text: object) -> bool:
+        if isinstance(text, list):  # parts, as some servers write a message
+            taken = [self._take(part.get("text")) for part in text if isinstance(part, dict)]
+            return any(taken)
         if not isinstance(text, str) or not text:
             return False
         self.texts.append(text)

@@ -23,6 +23,7 @@ from pytest_raq.engines.openai_compat.problems import (
     no_completion,
     tell_exception,
 )
+from pytest_raq.engines.text import one_line
 from pytest_raq.errors import EngineStartError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ _CONNECT_SECONDS = 10.0
 _LOOK_SECONDS = 30.0
 _IDLE_SECONDS = 60.0
 _END_SECONDS = 1.0
+_TELEMETRY = ("Lang", "Package-Version", "OS", "Arch", "Runtime", "Runtime-Version", "Async")
 _STARTED = "raq_started"
 """Where a request keeps when it was sent: each retry is a request of its own."""
 
@@ -89,12 +91,14 @@ class Connection:
     """
 
     def __init__(self, server: Server, most: int) -> None:
+        self._desk = _Desk(server, _client_maker(server))
         try:
-            self._desk = _Desk(server, _client_maker(server))
-        except ImportError as exc:
+            self._desk.make_client().close()  # what is wrong here would be wrong in each thread
+        except Exception as exc:
+            told = one_line(server.hide(f"{type(exc).__name__}: {exc}"))
             raise EngineStartError(
-                f"{server.path}: the package openai cannot be imported ({exc}):"
-                " pip install 'pytest-raq[openai]'"
+                f"{server.address} cannot be asked ({told}): correct base_url in {server.path}, or"
+                " the proxies of the environment"
             ) from exc
         self._most = most
         self._flying = 0
@@ -115,7 +119,7 @@ class Connection:
                 client.get("/models", cast_to=httpx2.Response, options=options)
             except Exception as exc:  # noqa: BLE001 - whatever it is, it is told
                 found = tell_exception(exc, server)
-                return found if found.is_final and found.status != 404 else None
+                return found if found.is_final and found.status in {0, 401} else None
         return None
 
     def start(self, ticket: Hashable, request: Request) -> None:
@@ -151,12 +155,21 @@ class Connection:
 
 
 def _client_maker(server: Server) -> Callable[[], openai.OpenAI]:
-    import httpx2
-    import openai
+    try:
+        import httpx2
+        import openai
+    except ImportError as exc:
+        raise EngineStartError(
+            f"{server.path}: the package openai cannot be imported ({exc}):"
+            " pip install 'pytest-raq[openai]'"
+        ) from exc
 
     # Certificates are not read where none is shown: that takes as long as many requests.
     secure = server.base_url.startswith("https://")
     verify = httpx2.create_ssl_context() if secure else False
+
+    # What the client tells of this machine helps nobody here; each header takes time.
+    unsaid: Any = {f"X-Stainless-{name}": openai.Omit() for name in _TELEMETRY}
 
     def make() -> openai.OpenAI:
         http = httpx2.Client(
@@ -172,6 +185,7 @@ def _client_maker(server: Server) -> Callable[[], openai.OpenAI]:
             api_key=server.key,
             max_retries=server.max_retries,
             http_client=http,
+            default_headers=unsaid,
         )
 
     return make
@@ -219,7 +233,12 @@ def _ask(client: openai.OpenAI, desk: _Desk, job: _Job) -> Result:
         break
     if isinstance(result, Completion):
         hide = server.hide
-        return replace(result, text=hide(result.text), arguments=hide(result.arguments))
+        return replace(
+            result,
+            text=hide(result.text),
+            arguments=hide(result.arguments),
+            finish_reason=hide(result.finish_reason),
+        )
     return result
 
 
@@ -238,7 +257,7 @@ def _ask_whole(client: openai.OpenAI, server: Server, request: Request) -> Resul
     collector = Collector()
     collector.add(response.json(), seconds)
     if not collector.seen:
-        return no_completion(server, f"it has no choices ({response.text[:80]!r})")
+        return no_completion(server, f"it has no choices ({server.hide(response.text)[:80]!r})")
     return collector.finish(seconds)
 
 

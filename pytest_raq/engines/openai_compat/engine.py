@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 DEFAULT_PARALLEL = 4
 """Requests in flight: what a small server of one's own still takes without a queue."""
 
+_ONE_PACKET = 0.0002
+"""Seconds; pieces that come so close together came in one packet, which says nothing of speed."""
+
 _FINISHED = {"stop": FinishReason.STOP, "eos": FinishReason.STOP, "length": FinishReason.LENGTH}
 
 
@@ -60,6 +63,9 @@ class OpenAIEngine:
                 while waiting and len(flying) < self._parallel and not self._ended:
                     ticket += 1
                     flying[ticket] = self._send(ticket, waiting.popleft())
+                if self._is_closed:  # what was in flight is lost
+                    waiting.extend(prompt for prompt, _ in flying.values())
+                    flying.clear()
                 if not flying:
                     yield self._failure(waiting.popleft(), f"not asked, because {self._ended}")
                     continue
@@ -161,12 +167,13 @@ def _until_stop(text: str, stops: Sequence[str]) -> str:
 
 def _timing(done: Completion) -> Timing:
     """Return what can be measured from here: the way to the server is a part of each time."""
+    decoding = done.last_seconds - done.first_seconds
     return Timing(
         prompt_tokens=done.prompt_tokens,
         prefilled_tokens=max(0, done.prompt_tokens - done.cached_tokens),
         generated_tokens=done.completion_tokens or done.pieces,
         time_to_first_token=done.first_seconds or done.total_seconds,
         prefill_seconds=done.first_seconds,
-        decode_seconds=max(0.0, done.last_seconds - done.first_seconds),
+        decode_seconds=decoding if decoding > _ONE_PACKET else 0.0,
         total_seconds=done.total_seconds,
     )

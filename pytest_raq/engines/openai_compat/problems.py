@@ -20,13 +20,14 @@ class Problem:
 
     ``is_final`` says that no other request can have one either; ``status`` is
     the HTTP status, 0 where there was no response; ``said`` what the server
-    says of it.
+    says of it; ``is_timeout`` whether it said nothing for too long.
     """
 
     reason: str
     is_final: bool = False
     status: int = 0
     said: str = ""
+    is_timeout: bool = False
 
     def refuses(self, parameter: str) -> bool:
         """Whether the server cannot take a parameter of the request."""
@@ -35,7 +36,8 @@ class Problem:
 
 def no_completion(server: Server, why: str) -> Problem:
     """Return the problem with a response that is no completion."""
-    return Problem(f"{server.address} replied what is no completion: {server.hide(why)}")
+    told = one_line(server.hide(why), _SHOWN)
+    return Problem(f"{server.address} replied what is no completion: {told}")
 
 
 def tell_exception(error: Exception, server: Server) -> Problem:
@@ -49,15 +51,16 @@ def tell_exception(error: Exception, server: Server) -> Problem:
     if isinstance(error, openai.APIError):
         return Problem(f"{server.address} failed: {_said(error, server)}")
     if isinstance(error, ValueError):
-        return no_completion(server, one_line(str(error), _SHOWN))
-    told = server.hide(one_line(f"{type(error).__name__}: {error}", _SHOWN))
+        return no_completion(server, str(error))
+    told = one_line(server.hide(f"{type(error).__name__}: {error}"), _SHOWN)
     return Problem(f"{server.address} could not be asked: {told}")
 
 
 def _said(error: Exception, server: Server) -> str:
     body = getattr(error, "body", None)
     message = body.get("message") if isinstance(body, dict) else None
-    return server.hide(one_line(str(message or body or error), _SHOWN))
+    # Hidden first: what is cut in the middle would not be found.
+    return one_line(server.hide(str(message or body or error)), _SHOWN)
 
 
 def _tell_status(status: int, said: str, code: str, server: Server) -> Problem:
@@ -91,12 +94,13 @@ def _tell_connection(error: Exception, server: Server) -> Problem:
     if any(isinstance(cause, ConnectionRefusedError) for cause in chain):
         return _tell_unreachable(server, "it refuses the connection")
     if _was_connecting(error):
-        last = one_line(str(chain[-1]), _SHOWN) or type(chain[-1]).__name__
-        return _tell_unreachable(server, server.hide(last))
+        last = one_line(server.hide(str(chain[-1])), _SHOWN) or type(chain[-1]).__name__
+        return _tell_unreachable(server, last)
     if isinstance(error, openai.APITimeoutError):
         return Problem(
             f"{server.address} said nothing for {server.timeout:g} s: raise timeout in"
-            f" {server.path}, or ask less at once"
+            f" {server.path}, or ask less at once",
+            is_timeout=True,
         )
     return cut(server)
 

@@ -1,0 +1,97 @@
+"""Ctrl-C in the middle of a run, as a terminal sends it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+def hear_interrupts():
+    """Undo what a shell does to tests in the background: they are deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def start(tmp_path):
+    """Start the bundled suite in a process group of its own."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "suites",
+        "-p",
+        "no:cacheprovider",
+        "-k",
+        "not speed",
+    ]
+    return subprocess.Popen(
+        [*command, "--raq-store", str(tmp_path / "store.db")],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        preexec_fn=hear_interrupts,  # noqa: PLW1509 - no thread runs here
+    )
+
+
+def read_until(process, text):
+    """Return what the process printed up to a text."""
+    printed = ""
+    while text not in printed:
+        piece = os.read(process.stdout.fileno(), 4096).decode()
+        assert piece, printed
+        printed += piece
+    return printed
+
+
+def workers_of(group):
+    """Return the workers that processes of a group started."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = (entry / "stat").read_text().rpartition(")")[2].split()[1]
+            command = (entry / "cmdline").read_bytes()
+        except (OSError, IndexError):
+            continue
+        if parent == str(group) and b"worker.py" in command:
+            found.append(entry.name)
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc of Linux")
+def test_ctrl_c_ends_with_a_summary_keeps_answers_and_leaves_no_worker(tmp_path):
+    process = start(tmp_path)
+    read_until(process, "[ 10%]")
+    workers = workers_of(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == 2, printed
+    assert "relative answer quality" in printed
+    assert "NOT MEASURED reader-mistral: none of 120 questions has an answer" in printed
+    assert "interrupted: answers so far are kept, the same command goes on from there" in printed
+    assert workers
+    assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc of Linux")
+def test_ctrl_c_twice_kills(tmp_path):
+    process = start(tmp_path)
+    read_until(process, "[ 10%]")
+    workers = workers_of(process.pid)
+    os.killpg(process.pid, signal.SIGINT)
+    time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode != 0
+    end = time.monotonic() + 10
+    while any(Path(f"/proc/{worker}").exists() for worker in workers):
+        assert time.monotonic() < end, "a worker outlived its parent"
+        time.sleep(0.05)
