@@ -178,7 +178,8 @@ def test_a_second_run_asks_neither_models_nor_judge(project):
     judged = project.root / "judged.txt"
     run = project.pytester.runpytest_inprocess
     run("suites", "-k", "not speed", "--raq-json", "first.json")
-    assert len(judged.read_text().splitlines()) == 12  # where answers are equal nobody is asked
+    # Where answers are equal nobody is asked; before it is believed, the judge is tested.
+    assert len(judged.read_text().splitlines()) == 12 + 12
     assert len(project.asked()) == 40
     judged.unlink()
     run("suites", "-k", "not speed", "--raq-json", "second.json")
@@ -189,7 +190,7 @@ def test_a_second_run_asks_neither_models_nor_judge(project):
     )
     assert first == second
     run("suites", "-k", "not speed", "--raq-fresh")
-    assert len(judged.read_text().splitlines()) == 12
+    assert len(judged.read_text().splitlines()) == 12 + 12
 
 
 def git(folder, *arguments):

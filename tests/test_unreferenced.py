@@ -23,6 +23,8 @@ models = ["first", "second"]
 judge = "{judge}"
 [dataset]
 source = "asked.jsonl"
+[gate]
+min_judge_accuracy = 0
 """
 
 JUDGE = '''

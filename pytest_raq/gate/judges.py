@@ -37,7 +37,9 @@ def judge_problem(check: JudgeCheck, settings: GateSettings) -> str:
     head = f"judge {check.judge!r} is not believed: "
     biased = reads_places(check.position)
     if check.accuracy.share < settings.min_judge_accuracy - ROUNDING:
-        return head + _too_low(check.accuracy, settings) + (f"; {_place(check)}" if biased else "")
+        of = " of built-in questions (the suite makes none)" if check.are_spare else ""
+        more = f"; {_place(check)}" if biased else ""
+        return head + _too_low(check.accuracy, of, settings) + more
     if biased and check.orders < 2:
         return f"{head}{_place(check)}; orders = 2 in its [judge] table asks in both orders"
     return ""
@@ -61,10 +63,10 @@ def reads_places(position: Trend) -> bool:
     return defined and abs(position.tau) >= POSITION_TAU and position.p_value <= POSITION_P
 
 
-def _too_low(accuracy: Proportion, settings: GateSettings) -> str:
+def _too_low(accuracy: Proportion, of: str, settings: GateSettings) -> str:
     low, high = accuracy.interval.low, accuracy.interval.high
     return (
-        f"it ranked {accuracy.count} of {accuracy.total} pairs of known order rightly"
+        f"it ranked {accuracy.count} of {accuracy.total} pairs of known order{of} rightly"
         f" ({percent(accuracy.share)}, interval {percent(low)} to {percent(high)});"
         f" min_judge_accuracy is {percent(settings.min_judge_accuracy)}"
     )
