@@ -39,7 +39,9 @@ def shortest_last(case):
     return Order((right, wrong))
 
 
-build.open_judge = lambda name, folder, *more: ScriptedJudge(shortest_last, name)
+def pytest_sessionstart(session):
+    patch = session.config.raq_patch  # undone with the run
+    patch.setattr(build, "open_judge", lambda name, *_: ScriptedJudge(shortest_last, name))
 '''
 
 
