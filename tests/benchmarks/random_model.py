@@ -9,15 +9,13 @@ from __future__ import annotations
 import itertools
 import random
 import string
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gguf
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).parent.parent.parent / "models"))
-from quantize import quantize
+from pytest_raq.engines.llamacpp.quantizer import Quantizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,7 +82,8 @@ def write_random_model(path: Path, kind: str = "Q4_K_M") -> Path:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    quantize(full, path, kind)
+    with Quantizer(full) as quantizer:
+        quantizer.quantize(kind, path)
     full.unlink()
     return path
 
