@@ -80,11 +80,12 @@ def decide_speed(
     settings: GateSettings,
     *,
     same_machine: bool | None,
+    machine: SpeedEvidence | None = None,
 ) -> Verdict:
     """Return the verdict on speed alone; without any figure it is not measured."""
     if not speed:
         return Verdict(model, Decision.NOT_MEASURED, ("no speed was measured",))
-    decision, reasons = _weigh_speed(speed, settings, same_machine)
+    decision, reasons = _weigh_speed(speed, settings, same_machine, machine)
     return Verdict(model, decision, tuple(reasons), speed=tuple(speed))
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from pytest_raq.gate import GateInput, decide
+from pytest_raq.gate import GateInput, decide, decide_speed
 from pytest_raq.judging import restrict
 from pytest_raq.pipeline.speed import compare_machine, compare_speed
-from pytest_raq.records import Answer, Ranking
+from pytest_raq.records import Answer, Decision, Ranking
 from pytest_raq.stats.quality import preferences, quality_evidence
 from pytest_raq.stats.ranks import rank_tests
 from pytest_raq.stats.squad import score_answer
@@ -100,6 +100,23 @@ def verdict_of(model: str, evidence: Evidence, settings: GateSettings) -> Verdic
     return decide(evidence.inputs[model], settings)
 
 
+def slowdown_of(model: str, material: Material, settings: GateSettings) -> float | None:
+    """Return the lowest ratio of a model's speeds where that is a regression; else None."""
+    speed = _speed(model, material)
+    alone = decide_speed(
+        model,
+        speed,
+        settings,
+        same_machine=_same_machine(model, material),
+        machine=_machine(model, material),
+    )
+    return min(item.ratio for item in speed) if alone.decision is Decision.REGRESSION else None
+
+
+def _same_machine(model: str, material: Material) -> bool | None:
+    return model in material.accepted_speeds or material.same_machine
+
+
 def todays(ranking: Ranking) -> Ranking:
     """Return the mid-ranks of today's answers among themselves, by model."""
     present = [name for name in ranking.ranks if name.startswith(NOW)]
@@ -148,7 +165,7 @@ def _input(model: str, material: Material, quality: Mapping[str, QualityEvidence
         f1_now=f1_now,
         f1_before=f1_before,
         speed=_speed(model, material),
-        same_machine=model in material.accepted_speeds or material.same_machine,
+        same_machine=_same_machine(model, material),
         machine=_machine(model, material),
         models=len(quality),
         judge_problems=material.judge_problems,

@@ -15,13 +15,15 @@ from pytest_raq.pipeline.evidence import (
     Evidence,
     Material,
     gather_evidence,
+    slowdown_of,
     todays,
     verdict_of,
 )
 from pytest_raq.pipeline.exchange import export_text, read_export, read_judging
 from pytest_raq.pipeline.question_results import question_result
 from pytest_raq.pipeline.shards import Shard, slice_of
-from pytest_raq.pipeline.speed import SpeedProbe, medians
+from pytest_raq.pipeline.speed import SpeedProbe
+from pytest_raq.pipeline.speed_book import SpeedBook
 from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import (
     Answer,
@@ -81,8 +83,7 @@ class SuiteRun:
         self._baseline = baseline
         self._baseline_problem = baseline_problem
         self._originals = originals or {}
-        self._speeds: dict[str, SpeedSamples] = {}
-        self._accepted_speeds: dict[str, SpeedSamples] = {}
+        self.speeds = SpeedBook()
         self._evidence: Evidence | None = None
         self._told: set[str] = set()
         self._was_accepted = False
@@ -141,7 +142,9 @@ class SuiteRun:
     @property
     def has_results(self) -> bool:
         """Whether anything was asked for yet."""
-        return any(answers.in_hand() for answers in self._answers.values()) or bool(self._speeds)
+        return any(answers.in_hand() for answers in self._answers.values()) or bool(
+            self.speeds.samples
+        )
 
     def plan(self, model: str, question_ids: Iterable[str]) -> None:
         """Say which questions a model will be asked."""
@@ -219,14 +222,12 @@ class SuiteRun:
 
     def keep_speed(self, model: str, samples: SpeedSamples, accepted: SpeedSamples) -> None:
         """Keep what the probe measured."""
-        self._speeds[model] = samples
-        if accepted:
-            self._accepted_speeds[model] = accepted
+        self.speeds.keep(model, samples, accepted)
         self._evidence = None
 
-    def speed_medians(self, model: str) -> dict[str, float]:
-        """Return the medians of what the probe measured."""
-        return medians(self._speeds.get(model, {}))
+    def slowdown(self, model: str) -> float | None:
+        """Return the lowest ratio of a model's speeds where the gate calls it slower; else None."""
+        return slowdown_of(model, self._material(), self.suite.gate)
 
     def verdict(self, model: str) -> Verdict:
         """Return the gate's word on a model; asks for all answers and rankings."""
@@ -250,8 +251,10 @@ class SuiteRun:
             more.append(f"the first failure: {why}")
         comparable = self._comparable
         timed = comparable is not None and bool(comparable.speeds.get(model))
-        if timed and verdict.quality is not None and model not in self._speeds:
+        if timed and verdict.quality is not None and model not in self.speeds.samples:
             more.append("speed is not measured in this run")
+        if times := self.speeds.times.get(model):
+            more.append(f"speed was measured {times} times, with pauses: the fastest is told")
         return replace(verdict, reasons=(*verdict.reasons, *more))
 
     def _gathered(self) -> Evidence:
@@ -268,8 +271,8 @@ class SuiteRun:
             rankings=self._judging.rankings,
             problems={model: self._problem_of(model) for model in self._answers},
             baseline=comparable,
-            speeds=self._speeds,
-            accepted_speeds=self._accepted_speeds,
+            speeds=self.speeds.samples,
+            accepted_speeds=self.speeds.accepted,
             same_machine=None if before is None else dict(before) == self._machine,
             seed=self.suite.dataset.seed,
             judge_problems=self._judging.bench.problems,
@@ -301,7 +304,7 @@ class SuiteRun:
             baseline=comparable,
             baseline_problem=self._baseline_problem,
             standing=evidence.standing,
-            speeds=self._speeds,
+            speeds=self.speeds.samples,
             notes=self._notes(comparable),
             judges=self._judging.bench.report(names, self._contestants),
         )
@@ -368,15 +371,16 @@ class SuiteRun:
         outcomes = [o for answers in self._answers.values() for o in answers.found_here()]
         found, spent = self._judging.found, self._judging.judge.spending
         bench = self._judging.bench.export()
-        return export_text(outcomes, self._speeds, self._accepted_speeds, found, spent, bench=bench)
+        return export_text(
+            outcomes, self.speeds.samples, self.speeds.accepted, found, spent, bench=bench
+        )
 
     def absorb(self, text: str) -> None:
         """Take over what another process exported."""
         outcomes, speeds, accepted = read_export(text)
         for model, answers in self._answers.items():
             answers.absorb(outcome for outcome in outcomes if outcome.model == model)
-        self._speeds |= speeds
-        self._accepted_speeds |= accepted
+        self.speeds.absorb(speeds, accepted)
         rankings, spent, bench = read_judging(text)
         self._judging.absorb(rankings, spent)
         self._judging.bench.absorb(bench)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from pytest_raq.errors import InconclusiveWarning, RaqError
+from pytest_raq.pipeline.confirming import confirm_speed
 from pytest_raq.plugin.properties import describe_answer, describe_verdict, record_properties
 from pytest_raq.records import Decision, Failure
 from pytest_raq.report import verdict_lines
@@ -113,13 +114,14 @@ class SpeedCheck:
                 rounds=probe.rounds,
                 warmup_rounds=probe.warmup_rounds,
             )
+            self.run.keep_speed(self.model, probe.samples(), probe.accepted_samples())
+            confirm_speed(self.run, self.model)
         except RaqError as exc:
             problem = str(exc)
         if problem:
             _fail(f"{self.model}: speed is not measured: {problem}")
-        samples = probe.samples()
-        self.run.keep_speed(self.model, samples, probe.accepted_samples())
-        medians = self.run.speed_medians(self.model)
+        samples, _ = self.run.speeds.of(self.model)
+        medians = self.run.speeds.medians(self.model)
         benchmark.extra_info.update(medians)
         told = {"suite": self.run.suite.name, "model": self.model}
         record_properties(self.node, {**told, **medians})

@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import random
 import string
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import gguf
@@ -19,6 +18,7 @@ from pytest_raq.engines.llamacpp.quantizer import Quantizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 WIDTH, LAYERS, HEADS, KV_HEADS, FEED_FORWARD = 1024, 16, 16, 4, 2816
 VOCABULARY = 8192
