@@ -19,13 +19,19 @@ ROOT = Path(__file__).parent.parent
 MODELS = ROOT / "models"
 
 
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store of these tests: what one model answered in one of them is known to the next."""
+    return tmp_path_factory.mktemp("store") / "store.db"
+
+
 @pytest.fixture
-def suite(tmp_path):
-    """Run the bundled suite with a store and results of its own."""
+def suite(store):
+    """Run the bundled suite with a store of its own."""
 
     def run(*options, **settings):
         command = [sys.executable, "-m", "pytest", "suites", "-p", "no:cacheprovider"]
-        command += ["-k", "not speed", "--raq-store", str(tmp_path / "store.db"), *options]
+        command += ["-k", "not speed", "--raq-store", str(store), *options]
         return subprocess.run(
             command, cwd=ROOT, capture_output=True, text=True, check=False, **settings
         )
