@@ -11,7 +11,7 @@ suites: $(READY)  ## run the bundled suite: real models, ranked, gated
 	$(BIN)/pytest suites/
 
 test: $(READY)  ## run the tests of pytest-raq itself
-	$(BIN)/pytest tests/ -n 2 --dist loadfile
+	$(BIN)/pytest tests/ -n 2 --dist worksteal
 
 check: $(READY)  ## lint, types, layers
 	$(BIN)/ruff check .
