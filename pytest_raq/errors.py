@@ -63,7 +63,14 @@ class EngineCrashError(EngineError):
 
 
 class EngineDiedError(EngineCrashError):
-    """The process that ran the model ended by itself, or was killed."""
+    """The process that ran the model ended by itself, or was killed.
+
+    ``signal`` is the number of the signal that ended it; 0 where none did.
+    """
+
+    def __init__(self, message: str, signal: int = 0) -> None:
+        super().__init__(message)
+        self.signal = signal
 
 
 class PromptTooLongError(MeasurementError):

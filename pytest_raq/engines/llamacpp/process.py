@@ -119,19 +119,19 @@ class WorkerProcess:
         except BlockingIOError:
             return
         if not data:
-            raise EngineDiedError(self._tell_end())
+            raise self._end()
         self._incoming += data
 
-    def _tell_end(self) -> str:
+    def _end(self) -> EngineDiedError:
+        """Return how the worker ended."""
         try:
             code = self._process.wait(_SECONDS_TO_END)
         except subprocess.TimeoutExpired:
-            return "closed its pipe without ending"
+            return EngineDiedError("closed its pipe without ending")
         if code >= 0:
-            return f"ended with exit code {code}"
-        if -code == signal.SIGKILL:
-            return "was killed by SIGKILL (was memory short?)"
-        return f"was killed by {_signal_name(-code)}"
+            return EngineDiedError(f"ended with exit code {code}")
+        hint = " (was memory short?)" if -code == signal.SIGKILL else ""
+        return EngineDiedError(f"was killed by {signal_name(-code)}{hint}", -code)
 
     def last_log_line(self) -> str:
         """Return the last line of the log that says something; empty when none does."""
@@ -223,7 +223,8 @@ def _tell_silence(seconds: float) -> str:
     return f"gave no sign of life for {seconds:g} s (timeout)"
 
 
-def _signal_name(number: int) -> str:
+def signal_name(number: int) -> str:
+    """Return e.g. SIGILL."""
     try:
         return signal.Signals(number).name
     except ValueError:
