@@ -164,7 +164,7 @@ def workers_of(pid):
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc of Linux")
 @pytest.mark.parametrize("victim", ["worker", "pytest"])
-def test_a_kill_in_the_middle_leaves_reasons_and_no_orphans(tmp_path, victim):
+def test_a_kill_in_the_middle_costs_no_answer_and_leaves_no_orphans(tmp_path, victim):
     command = [sys.executable, "-m", "pytest", "suites", "-p", "no:cacheprovider", "-k", "llama"]
     command += ["--raq-store", str(tmp_path / "store.db"), "--raq-models", "reader-llama"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -176,9 +176,9 @@ def test_a_kill_in_the_middle_leaves_reasons_and_no_orphans(tmp_path, victim):
     os.kill(workers[0] if victim == "worker" else process.pid, signal.SIGKILL)
     output, _ = process.communicate(timeout=60)
     if victim == "worker":
-        assert process.returncode == 1
-        assert "was killed by SIGKILL" in output
-        assert "NOT MEASURED reader-llama: " in output
+        # Another one is started; the verdict on 120 questions is that of a run without the kill.
+        assert process.returncode == 0, output
+        assert "NOT MEASURED" not in output
     while any(Path(f"/proc/{worker}/cmdline").exists() for worker in workers):
         assert time.monotonic() < deadline, "the worker outlived its parent"
         time.sleep(0.02)

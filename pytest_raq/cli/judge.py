@@ -143,6 +143,7 @@ def _write(
             lines += ["", f"{suite}: {check_lines(item.check)[0]}", *check_lines(item.check)[1:]]
             lines += human_lines(item.people) if item.people else []
             lines += [f"spent        {item.spent}"] if item.spent else []
+            lines += [f"note         {item.note}"] if item.note else []
             lines.append(f"verdict      {item.problem or 'the judge may be believed'}")
     tables = {
         suite: {

@@ -34,6 +34,15 @@ _NOT_THERE = "none of the shards has an answer to this question"
 _FORGOTTEN = "the engine ended without an answer to this question"
 
 
+def engine_notes(models: Iterable[ModelAnswers]) -> list[str]:
+    """Return what a reader should know of the engines that answered, each note once."""
+    names: dict[str, list[str]] = {}
+    for answers in models:
+        if answers.engine_note:
+            names.setdefault(answers.engine_note, []).append(answers.model.name)
+    return [f"{', '.join(models)}: {note}" for note, models in names.items()]
+
+
 class ModelAnswers:
     """Pulls the answers of one model, each generated at most once.
 
@@ -70,6 +79,7 @@ class ModelAnswers:
         self._before = before or (lambda: None)
         self._outcomes: dict[str, Outcome] = {}
         self._absorbed: set[str] = set()
+        self._recalled: set[str] = set()
         self._stream: Iterator[Outcome] | None = None
         self._has_recalled = False
         self._asked = 0
@@ -77,6 +87,7 @@ class ModelAnswers:
         self._started = 0.0
         self._info: EngineInfo | None = None
         self._given: ModelProvenance | None = None
+        self._known_identity: AnswerIdentity | None = None
 
     def take_over(self, provenance: ModelProvenance) -> None:
         """Answer nothing here: what was answered elsewhere, by what this says, is told."""
@@ -154,6 +165,8 @@ class ModelAnswers:
 
     def _advance_to(self, question_id: str) -> None:
         assert self._stream is not None
+        if question_id in self._outcomes:
+            return  # the store had it after all
         for outcome in self._stream:
             self._keep(outcome)
             if outcome.question_id == question_id:
@@ -161,9 +174,7 @@ class ModelAnswers:
 
     def _open_stream(self, question_id: str) -> Iterator[Outcome]:
         self._recall(self._plan)
-        wanted = [q for q in self._plan if q not in self._outcomes or q == question_id]
-        if question_id not in wanted:
-            wanted.insert(0, question_id)
+        wanted = self._unanswered(question_id)
         if self._given is not None:
             return iter([Failure(name, self.model.name, _NOT_THERE) for name in wanted])
         self._asked, self._awaited = len(wanted), set(wanted)
@@ -176,9 +187,18 @@ class ModelAnswers:
             reason = str(exc)
             return iter([Failure(name, self.model.name, reason) for name in wanted])
         self._remember(engine.info)
+        wanted = self._unanswered(question_id)
+        self._asked, self._awaited = len(wanted), set(wanted)
         self._started = time.monotonic()
         self._progress.answered(self.model.name, 0, self._asked)
         return iter(engine.answers(list(self._prompts(wanted, engine.block_questions))))
+
+    def _unanswered(self, question_id: str) -> list[str]:
+        """Return what is left of the plan, and a question that may not be planned."""
+        wanted = [name for name in self._plan if name not in self._outcomes]
+        if question_id not in self._outcomes and question_id not in wanted:
+            wanted.insert(0, question_id)
+        return wanted
 
     def _prompts(self, wanted: Iterable[str], block_questions: int) -> Iterator[Prompt]:
         """Yield the prompts of all blocks with a question that is wanted."""
@@ -241,6 +261,7 @@ class ModelAnswers:
         }
         for answer in self._store.get_answers(wanted, self.model.name):
             self._outcomes[answer.question_id] = answer
+            self._recalled.add(answer.question_id)
         for question_id, key in wanted.items():
             if question_id not in self._outcomes:
                 self._recall_former(key, question_id)
@@ -252,6 +273,7 @@ class ModelAnswers:
         answer = self._store.get_former_answer(former, question_id, self.model.name)
         if answer is not None:
             self._outcomes[question_id] = answer
+            self._recalled.add(question_id)
             self._store.put_answer(key, answer)
 
     def _is_as_defined(self) -> bool:
@@ -268,7 +290,20 @@ class ModelAnswers:
     def _remember(self, info: EngineInfo) -> None:
         self._info = info
         if self._store is not None and self._is_same_file:
-            self._store.put_engine(self._identity.engine_key, info)
+            own = self._identify(extra_buffers=info.extra_buffers)
+            self._store.put_engine(own.engine_key, info)
+            if info.will_recur:  # a later run looks for its answers there at once
+                self._store.put_engine(self._identify().engine_key, info)
+        if self._identity.extra_buffers != info.extra_buffers:
+            self._change_kernels(info)
+
+    def _change_kernels(self, info: EngineInfo) -> None:
+        """Forget answers of the kernels that were expected; recall those of the ones that run."""
+        self._known_identity = self._identify(extra_buffers=info.extra_buffers)
+        for question_id in self._recalled:
+            self._outcomes.pop(question_id, None)
+        self._recalled.clear()
+        self._recall(self._plan)
 
     def _recall_engine(self) -> EngineInfo | None:
         if self._store is None:
@@ -279,9 +314,23 @@ class ModelAnswers:
     def _key(self, question: Question) -> str:
         return self._identity.key(self._prompt(question))
 
-    @cached_property
+    @property
     def _identity(self) -> AnswerIdentity:
-        return AnswerIdentity(self.model, self.file_sha256, self._digest)
+        """What the answers are kept under: of the kernels that ran, or that ran last time."""
+        if self._known_identity is None:
+            usual = self._identify()
+            known = self._store.get_engine(usual.engine_key) if self._store else None
+            self._known_identity = (
+                usual
+                if known is None or known.extra_buffers
+                else self._identify(extra_buffers=False)
+            )
+        return self._known_identity
+
+    def _identify(self, *, extra_buffers: bool = True) -> AnswerIdentity:
+        return AnswerIdentity(
+            self.model, self.file_sha256, self._digest, extra_buffers=extra_buffers
+        )
 
     @property
     def _digest(self) -> Callable[[Path], str]:
@@ -296,6 +345,13 @@ class ModelAnswers:
             return self._digest(self.model.file_path)
         except OSError:
             return UNREADABLE
+
+    @property
+    def engine_note(self) -> str:
+        """What a reader should know of the engine that answered; empty where there is nothing."""
+        if self._given is None:
+            self._info = self._info or self._recall_engine()
+        return self._info.note if self._info else ""
 
     @property
     def provenance(self) -> ModelProvenance:

@@ -55,8 +55,9 @@ class AnswerIdentity:
     The build of llama.cpp is the version of llama-cpp-python, the content of
     its shared libraries (two builds of one version may round differently), and
     the processor, for which llama.cpp picks its kernels and on which the
-    timings were taken. Of a server its address and the name of the model are
-    all that can be known.
+    timings were taken. With ``extra_buffers`` False llama.cpp runs without its
+    extra buffer types, whose kernels add in another order. Of a server its
+    address and the name of the model are all that can be known.
     """
 
     def __init__(
@@ -64,8 +65,11 @@ class AnswerIdentity:
         model: ModelDefinition,
         file_sha256: str,
         digest: Callable[[Path], str] = hash_file,
+        *,
+        extra_buffers: bool = True,
     ) -> None:
         self._model, self._file_sha256 = model, file_sha256
+        self.extra_buffers = extra_buffers
         self._other = _other_environment(model)
         identity = self._identify(digest)
         self.engine_key = hash_parts(model=identity)
@@ -82,7 +86,8 @@ class AnswerIdentity:
         machine = describe_machine()
         where = [machine[name] for name in _WHERE]
         libraries = _hash_libraries(self._library_files(), digest)
-        return [model.engine, self.engine_version, libraries, *where, self._file_sha256]
+        kernels = [] if self.extra_buffers else ["extra buffer types off"]
+        return [model.engine, self.engine_version, libraries, *where, self._file_sha256, *kernels]
 
     @property
     def engine_version(self) -> str:
@@ -95,7 +100,9 @@ class AnswerIdentity:
     @property
     def former_engine_key(self) -> str:
         """The key of the engine in a store of format 1; empty where it cannot be there."""
-        return "" if self._other else hash_parts(model=self._former_identity)
+        if self._other or not self.extra_buffers:
+            return ""
+        return hash_parts(model=self._former_identity)
 
     def former_key(self, prompt: Prompt) -> str:
         """Return the key of the answer in a store of format 1; empty where it cannot be there.
@@ -104,7 +111,8 @@ class AnswerIdentity:
         it know chats of several messages.
         """
         options = model_options(self._model)
-        if options.pop("parallel", 1) != 1 or prompt.messages or self._other:
+        asked_alone = options.pop("parallel", 1) == 1
+        if prompt.messages or self._other or not (asked_alone and self.extra_buffers):
             return ""
         return hash_parts(
             model=self._former_identity, options=options, text=prompt.text, chat=prompt.chat

@@ -39,6 +39,10 @@ class Asker(Protocol):
     Asks are started and replies taken on one thread.
     """
 
+    @property
+    def note(self) -> str:
+        """What a reader should know of what runs the LLM; empty where there is nothing."""
+
     def prepare(self, trial: Ask) -> list[Reply]:
         """Find out how to ask; return the replies to the trial, the last one as others will be.
 

@@ -64,6 +64,11 @@ class LlmJudge:
         """What was spent so far in this run."""
         return self._budget.spending
 
+    @property
+    def note(self) -> str:
+        """What a reader should know of what runs the LLM."""
+        return self._asker.note
+
     def prepare(self) -> None:
         """Ask something easy, once; JudgeError when no reply comes of it."""
         if not self._is_prepared:

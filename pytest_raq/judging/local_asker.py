@@ -32,6 +32,7 @@ class LocalAsker:
         changes = {"stop": (), "parallel": definition.judge.concurrency}
         self._definition = definition.model_copy(update=changes)
         self._digest = digest
+        self.note = ""
         self._opened: Engine | None = None
         self._waiting: list[Prompt] = []
         self._outcomes: Iterator[Outcome] | None = None
@@ -53,6 +54,7 @@ class LocalAsker:
                 self._opened = open_engine(self._definition, digest=self._digest)
             except RaqError as exc:
                 raise JudgeError(str(exc)) from exc
+            self.note = self._opened.info.note
         return self._opened
 
     def start(self, ticket: int, ask: Ask) -> None:

@@ -117,6 +117,12 @@ class Panel:
         """What all of them spent."""
         return sum((seat.judge.spending for seat in self.seats), Spending())
 
+    @property
+    def note(self) -> str:
+        """What a reader should know of what runs the judges."""
+        notes = {seat.name: seat.judge.note for seat in self.seats if seat.judge.note}
+        return "; ".join(f"{name}: {note}" for name, note in notes.items())
+
     def prepare(self) -> None:
         """Prepare each judge."""
         for seat in self.seats:

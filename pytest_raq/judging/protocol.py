@@ -103,6 +103,10 @@ class Judge(Protocol):
     def spending(self) -> Spending:
         """What was spent so far in this run."""
 
+    @property
+    def note(self) -> str:
+        """What a reader should know of what runs the judge; empty where there is nothing."""
+
     def prepare(self) -> None:
         """Find out whether the judge can be asked: its key, its server, its model, its file.
 

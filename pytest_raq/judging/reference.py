@@ -24,6 +24,7 @@ class ReferenceJudge:
     """
 
     is_free = True
+    note = ""
 
     @property
     def identity(self) -> JudgeIdentity:

@@ -51,6 +51,11 @@ class RememberingJudge:
         """That of the other judge: what is kept costs nothing."""
         return self._judge.spending
 
+    @property
+    def note(self) -> str:
+        """That of the other judge."""
+        return self._judge.note
+
     def prepare(self) -> None:
         """Prepare the other judge."""
         self._judge.prepare()

@@ -23,6 +23,7 @@ class ScriptedJudge:
     """
 
     is_free = False
+    note = ""
 
     def __init__(
         self,

@@ -25,6 +25,8 @@ _PATH = "/chat/completions"
 class ServerAsker:
     """Sends each ask as one chat message, in the strictest form that the server knows."""
 
+    note = ""
+
     def __init__(self, definition: ModelDefinition) -> None:
         self._definition = definition
         self._parameters = Parameters(greedy=definition.temperature == 0)

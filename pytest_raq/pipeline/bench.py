@@ -141,6 +141,9 @@ class Bench:
         """Yield what a reader should know of the judges beside the verdicts."""
         if not self._settings.min_judge_accuracy and not self.panel.is_free:
             yield "the judge is not checked: min_judge_accuracy is 0"
+        for each in self.panel.seats:
+            if each.judge.note:
+                yield f"judge {each.name}: {each.judge.note}"
         seat, models = self.panel.seats[0], set(self._families)
         own = [name for name in models if seat.family and self._families[name] == seat.family]
         if len(self.panel.seats) == 1 and 0 < len(own) < len(models):

@@ -41,7 +41,8 @@ class CheckedJudge:
     """What was found out about a judge.
 
     ``problem`` says why it is not believed, ``unmeasured`` whether that is
-    because nothing can be said; ``spent`` what it cost.
+    because nothing can be said; ``spent`` what it cost, ``note`` what a reader
+    should know of what runs it.
     """
 
     check: JudgeCheck
@@ -49,6 +50,7 @@ class CheckedJudge:
     problem: str
     unmeasured: bool
     spent: str
+    note: str = ""
 
 
 def check_suite(suite: SuiteDefinition, check: Check) -> list[CheckedJudge]:
@@ -78,6 +80,7 @@ def check_suite(suite: SuiteDefinition, check: Check) -> list[CheckedJudge]:
                 problem=judge_problem(done, suite.gate),
                 unmeasured=bool(why_unmeasured(done)),
                 spent=str(asked.spending),
+                note=asked.note,
             )
         )
     return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.errors import MeasurementError
 from pytest_raq.gate import is_failure
+from pytest_raq.generation import engine_notes
 from pytest_raq.pipeline.accepting import make_baseline, refuse_unmeasured, tell_accepted
 from pytest_raq.pipeline.compare import differences, refuse, refuse_model
 from pytest_raq.pipeline.evidence import (
@@ -339,7 +340,7 @@ class SuiteRun:
         )
 
     def _notes(self, baseline: Baseline | None) -> tuple[str, ...]:
-        notes = [*self._set.notes, *self._judging.notes()]
+        notes = [*self._set.notes, *self.engine_notes, *self._judging.notes()]
         if self.shard:
             notes.append(
                 f"shard {self.shard}: {len(self.asked)} of {len(self.questions)} questions;"
@@ -351,6 +352,11 @@ class SuiteRun:
                 for text in differences(baseline.provenance, self.provenance)
             ]
         return tuple(notes)
+
+    @property
+    def engine_notes(self) -> list[str]:
+        """What a reader should know of the engines that answered."""
+        return engine_notes(self._answers.values())
 
     def accept(self, reason: str = "") -> list[str]:
         """Write this run as the baseline and say what was accepted.

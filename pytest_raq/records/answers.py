@@ -156,6 +156,9 @@ class EngineInfo:
 
     ``build`` is the version of the engine, ``template_sha256`` the SHA-256 of
     the chat template or the plain prompt, ``quantization`` e.g. ``Q4_K_M``.
+    ``extra_buffers`` is False where llama.cpp had to run without its extra
+    buffer types (repacked and AMX kernels); ``note`` says why, and
+    ``will_recur`` whether the next start will need that too.
     """
 
     engine: str
@@ -164,3 +167,6 @@ class EngineInfo:
     file_sha256: str = ""
     template_sha256: str = ""
     parameters: int = 0
+    extra_buffers: bool = True
+    note: str = ""
+    will_recur: bool = False

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.report.json_report import plain, suite_to_json
 from pytest_raq.report.terminal import Line, Style, suite_lines
-from pytest_raq.report.text import columns, number, safe_text
+from pytest_raq.report.text import LONGEST_NOTE, columns, number, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,7 +28,7 @@ def trial_lines(trial: EngineTrial) -> list[Line]:
         *_speeds(trial),
         Line(""),
         *suite_lines(_without_examples(trial.result)),
-        *(Line(f"note: {safe_text(note, 400)}") for note in trial.notes),
+        *(Line(f"note: {safe_text(note, LONGEST_NOTE)}") for note in trial.notes),
     ]
 
 

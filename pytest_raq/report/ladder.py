@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.records import Decision
 from pytest_raq.report.json_report import plain
 from pytest_raq.report.terminal import STYLES, Line, Style
-from pytest_raq.report.text import columns, number, p_text, safe_text, size_text
+from pytest_raq.report.text import LONGEST_NOTE, columns, number, p_text, safe_text, size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -109,9 +109,9 @@ def _details(ladder: Ladder) -> Iterator[Line]:
         for note in rung.notes:
             notes.setdefault(note, []).append(rung.kind)
     for note, kinds in notes.items():
-        yield Line(f"note: {', '.join(kinds)}: {safe_text(note, 400)}")
+        yield Line(f"note: {', '.join(kinds)}: {safe_text(note, LONGEST_NOTE)}")
     for note in ladder.notes:
-        yield Line(f"note: {safe_text(note, 400)}")
+        yield Line(f"note: {safe_text(note, LONGEST_NOTE)}")
 
 
 def ladder_to_json(ladder: Ladder) -> Json:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.records import Decision
 from pytest_raq.report.markdown import cell, code, folded, html_code, table
 from pytest_raq.report.terminal import mean_rank_text, rank_change_text
-from pytest_raq.report.text import number, p_text
+from pytest_raq.report.text import LONGEST_NOTE, number, p_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -151,5 +151,5 @@ def _significance(result: SuiteResult) -> Iterator[str]:
 
 def _notes(result: SuiteResult) -> Iterator[str]:
     if result.notes:
-        notes = [f"- {code(note, 300)}" for note in result.notes]
+        notes = [f"- {code(note, LONGEST_NOTE)}" for note in result.notes]
         yield from folded(f"{len(notes)} note{'s' * (len(notes) != 1)}", notes)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.records import Decision
 from pytest_raq.report.judge_text import judge_lines
 from pytest_raq.report.provenance_text import provenance_lines
-from pytest_raq.report.text import fitted, number, p_text, safe_text
+from pytest_raq.report.text import LONGEST_NOTE, fitted, number, p_text, safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -77,7 +77,7 @@ def suite_lines(result: SuiteResult, *, size: int = WIDTH, verbosity: int = 0) -
         *map(Line, judge_lines(result.judges)),
         *_judge_problems(result),
         *_verdicts(result, EXAMPLES if verbosity < 1 else MORE_EXAMPLES),
-        *(Line(f"note: {safe_text(note, 600)}") for note in result.notes),
+        *(Line(f"note: {safe_text(note, LONGEST_NOTE)}") for note in result.notes),
         *(_provenance(result) if verbosity > 0 else ()),
     ]
 

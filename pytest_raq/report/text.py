@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 _SHOWN_CONTROLS = {"\n": "⏎", "\t": " ", "\r": " "}
 
+LONGEST_NOTE = 1_500
+"""Characters: a note may end with a command to be copied, which must not be cut."""
+
 
 def safe_text(text: str, limit: int = 160) -> str:
     """Return text of a model on one line, without control characters, cut to ``limit``.

@@ -64,7 +64,11 @@ def try_engine(session: Session, suite_name: str, teller: Teller) -> EngineTrial
             )
             for model in now.models
         },
-        notes=tuple(_notes(session, tried, todays, problems)),
+        notes=(
+            *(f"today's engine: {note}" for note in before.engine_notes),
+            *(f"the engine on trial: {note}" for note in now.engine_notes),
+            *_notes(session, tried, todays, problems),
+        ),
     )
 
 

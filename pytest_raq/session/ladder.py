@@ -165,7 +165,11 @@ class LadderClimber:
             rungs=tuple(map(_shown, result)),
             smallest=_smallest(result),
             provenance=above.provenance,
-            notes=tuple(_notes(result)),
+            notes=(
+                *above.engine_notes,
+                *(below.engine_notes if below else ()),
+                *_notes(result),
+            ),
         )
 
     def _run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from dataclasses import fields
+from dataclasses import asdict, fields
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,12 @@ def answer_from(table: Mapping[str, Any], question_id: str, model: str) -> Answe
         finish_reason=FinishReason(table["finish_reason"]),
         timing=Timing(**table["timing"]),
     )
+
+
+def engine_to_payload(info: EngineInfo) -> str:
+    """Return what ran a model; what is as usual is left out, as older versions expect."""
+    usual = {"extra_buffers": True, "note": "", "will_recur": False}
+    return to_payload({k: v for k, v in asdict(info).items() if k not in usual or v != usual[k]})
 
 
 def engine_from(table: Mapping[str, Any]) -> EngineInfo:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
-from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -87,7 +86,7 @@ class Store:
 
     def put_engine(self, key: str, info: EngineInfo) -> None:
         """Keep what runs a model."""
-        self._put("engines", key, rows.to_payload(asdict(info)))
+        self._put("engines", key, rows.engine_to_payload(info))
 
     def get_former_answer(self, key: str, question_id: str, model: str) -> Answer | None:
         """Return an answer that format 1 kept under this key."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import signal
 import threading
 from collections import deque
 from dataclasses import dataclass, field
@@ -10,7 +11,12 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.engines.llamacpp.process import WorkerProcess
 from pytest_raq.engines.text import one_line
-from pytest_raq.errors import EngineCrashError, EngineError, EngineStartError
+from pytest_raq.errors import (
+    EngineCrashError,
+    EngineDiedError,
+    EngineError,
+    EngineStartError,
+)
 from pytest_raq.records import Answer, EngineInfo, Failure, FinishReason, Timing
 
 if TYPE_CHECKING:
@@ -35,14 +41,23 @@ class _Flight:
 class Conversation:
     """A worker that has loaded a model; EngineStartError, on one line, when it cannot.
 
+    EngineDiedError when a signal ended it: that may be the fault of the kernels
+    for which llama.cpp rearranges weights, which ``extra_buffers`` allows.
     Blocks that are sent belong to an epoch; those of an earlier one are
     dropped by the worker, and late replies to them here.
     """
 
     def __init__(
-        self, command: Sequence[str], definition: ModelDefinition, parallel: int, file_sha256: str
+        self,
+        command: Sequence[str],
+        definition: ModelDefinition,
+        parallel: int,
+        file_sha256: str,
+        *,
+        extra_buffers: bool = True,
     ) -> None:
         self._definition = definition
+        self._extra_buffers = extra_buffers
         self._parallel = parallel
         self._requests = 0
         self._in_flight: dict[tuple[Prompt, ...], _Flight] = {}
@@ -69,6 +84,7 @@ class Conversation:
             "context_length": definition.context_length,
             "threads": definition.threads,
             "parallel": self._parallel,
+            "extra_buffers": self._extra_buffers,
             "chat": definition.uses_chat,
             "roles": [message.role for message in definition.messages],
             "sign_seconds": min(1.0, definition.timeout / 4),
@@ -80,9 +96,13 @@ class Conversation:
             self._process.send(order, silence)
             return self._read_info(self._process.receive(silence), file_sha256)
         except EngineCrashError as exc:
+            if isinstance(exc, EngineDiedError) and exc.signal:
+                # What was logged last has nothing to do with an illegal instruction.
+                line = "" if exc.signal == signal.SIGILL else self._log_line()
+                raise EngineDiedError(f"{exc}{line}", exc.signal) from exc
             raise EngineStartError(
                 f"{definition.file_path}: the llama.cpp worker {exc} while it loaded the "
-                f"model{self._log_line()}: check the file, and the memory at hand"
+                f"model{self._log_line()}: check the file and the free memory"
             ) from exc
 
     def _read_info(self, reply: Reply, file_sha256: str) -> EngineInfo:
@@ -93,13 +113,14 @@ class Conversation:
         try:
             return EngineInfo(
                 engine="llama-cpp",
-                build=str(reply["build"]),
+                build=_describe_build(str(reply["build"]), extra_buffers=self._extra_buffers),
                 quantization=str(reply["quantization"]),
                 file_sha256=file_sha256,
                 template_sha256=str(reply["chat_template_sha256"])
                 if definition.uses_chat
                 else plain_sha256,
                 parameters=int(reply["parameters"]),
+                extra_buffers=self._extra_buffers,
             )
         except (KeyError, TypeError, ValueError) as exc:
             raise EngineCrashError(_tell_unreadable(reply)) from exc
@@ -236,6 +257,11 @@ class Conversation:
         """End the worker, within seconds; safe to call twice."""
         self.is_closed = True
         self._process.close()
+
+
+def _describe_build(build: str, *, extra_buffers: bool) -> str:
+    """Return a build that says when its kernels are others: they add in another order."""
+    return build if extra_buffers else f"{build}, extra buffer types off"
 
 
 def _read_timing(fields: dict[str, float]) -> Timing:

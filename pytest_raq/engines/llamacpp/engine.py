@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from pytest_raq.engines.llamacpp.conversation import Conversation
 from pytest_raq.engines.llamacpp.model_file import verify_model_file
+from pytest_raq.engines.llamacpp.recovery import is_fault, recovery_note, tell_deaths
 from pytest_raq.engines.text import one_line
-from pytest_raq.errors import EngineCrashError, EngineDiedError, EngineError
+from pytest_raq.errors import (
+    EngineCrashError,
+    EngineDiedError,
+    EngineError,
+    EngineStartError,
+)
 from pytest_raq.records import Failure
 
 if TYPE_CHECKING:
@@ -18,7 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pytest_raq.config import ModelDefinition
-    from pytest_raq.records import Outcome, Prompt
+    from pytest_raq.records import EngineInfo, Outcome, Prompt
 
 _WORKER = Path(__file__).with_name("worker.py")
 
@@ -39,6 +46,8 @@ class LlamaCppEngine:
     When the process dies, the block is asked once more in a new one; when that
     dies too, or one hangs or writes nonsense, each question that was in flight
     is asked alone, and one that ends the worker again fails with the reason.
+    A process that a signal ends while it loads is started once more with
+    llama.cpp's extra buffer types off; ``info`` then says so.
     ConfigError and EngineStartError, on one line, when the file is not what the
     definition says or does not load.
     """
@@ -55,11 +64,35 @@ class LlamaCppEngine:
         self._crashes = 0
         self._ended = ""
         self._file_sha256 = verify_model_file(definition, digest)
-        self._worker = self._start()
-        self.info = self._worker.info
+        self._extra_buffers = True
+        self._worker, self.info = self._start()
 
-    def _start(self) -> Conversation:
-        return Conversation(self._command, self._definition, self._parallel, self._file_sha256)
+    def _start(self) -> tuple[Conversation, EngineInfo]:
+        """Load the model: if that kills the worker, once more with the simplest kernels."""
+        try:
+            worker = self._converse()
+        except EngineDiedError as exc:
+            first = exc
+        else:
+            return worker, worker.info
+        self._extra_buffers = False
+        python = Path(self._command[0])
+        try:
+            worker = self._converse()
+        except EngineDiedError as exc:
+            told = tell_deaths(exc, python)
+            raise EngineStartError(f"{self._definition.file_path}: {told}") from exc
+        note, recurs = recovery_note(first, python), is_fault(first)
+        return worker, replace(worker.info, note=note, will_recur=recurs)
+
+    def _converse(self) -> Conversation:
+        return Conversation(
+            self._command,
+            self._definition,
+            self._parallel,
+            self._file_sha256,
+            extra_buffers=self._extra_buffers,
+        )
 
     @property
     def worker_pid(self) -> int:
@@ -119,7 +152,8 @@ class LlamaCppEngine:
 
     def _restart(self) -> None:
         try:
-            self._worker = self._start()
+            # Not with other kernels: the answers of a run come from the same ones.
+            self._worker = self._converse()
         except EngineError as exc:
             end = self._worker.end or "the llama.cpp worker ended"
             self._ended = f"{end} and does not start again: {exc}"

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 import weakref
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from pytest_raq.engines.text import one_line
@@ -46,7 +47,10 @@ _SAYS_NOTHING = re.compile(r"failed to load model\b|exiting\W*$|^\W*$", re.IGNOR
 
 
 class WorkerProcess:
-    """A started worker; EngineStartError when the interpreter cannot be started."""
+    """A started worker; EngineStartError when the interpreter cannot be started.
+
+    ``python`` is that interpreter.
+    """
 
     def __init__(self, command: Sequence[str]) -> None:
         # Appending, so that the log can be emptied while the worker writes.
@@ -59,6 +63,7 @@ class WorkerProcess:
                 f"{command[0]} cannot be started: {exc.strerror or exc}: "
                 "name the python of an environment with llama-cpp-python"
             ) from exc
+        self.python = Path(command[0])
         self._finalizer = weakref.finalize(self, _end, self._process, self._log, os.getpid())
         assert self._process.stdin is not None
         assert self._process.stdout is not None

@@ -98,6 +98,7 @@ def describe(llama: ModuleType, source: str) -> dict[str, Any]:
     """Return what a file is and what it can be made; ValueError when it is no model."""
     params = llama.llama_model_default_params()
     params.vocab_only = True
+    params.use_extra_bufts = False  # nothing is computed
     model = llama.llama_model_load_from_file(os.fsencode(source), params)
     if not model:
         raise ValueError("llama.cpp cannot read it as a model")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.engines.llamacpp.model_file import require_model_file
 from pytest_raq.engines.llamacpp.process import WorkerProcess
+from pytest_raq.engines.llamacpp.recovery import advise
 from pytest_raq.engines.text import one_line
 from pytest_raq.errors import ConfigError, EngineCrashError, EngineError, EngineStartError
 
@@ -152,6 +153,7 @@ class Quantizer:
             doing = f" to {order['kind']}" if "kind" in order else ""
             raise EngineError(
                 f"{self._path}: llama.cpp's quantizer {exc} on the way{doing}{self._log_line()}"
+                f"{advise(exc, self._process.python)}"
             ) from exc
         return reply
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.engines.llamacpp.model_file import verify_model_file
 from pytest_raq.engines.llamacpp.process import WorkerProcess
+from pytest_raq.engines.llamacpp.recovery import advise
 from pytest_raq.engines.text import one_line
 from pytest_raq.errors import EngineCrashError, EngineError, EngineStartError
 from pytest_raq.records import RenderedPrompt, Token
@@ -36,7 +37,10 @@ def render_prompt(
         process.send(_order(definition, prompt), _SILENCE)
         return _read(definition, process.receive(_SILENCE))
     except EngineCrashError as exc:
-        raise EngineStartError(f"{definition.file_path}: the llama.cpp worker {exc}") from exc
+        advice = advise(exc, process.python)
+        raise EngineStartError(
+            f"{definition.file_path}: the llama.cpp worker {exc}{advice}"
+        ) from exc
     finally:
         process.close()
 

@@ -5,8 +5,8 @@ the standard library, llama_cpp and its parts beside it. Requests come on stdin,
 replies leave on what was stdout; whatever else is printed goes to stderr. The
 end of stdin is the end of the worker, also in the middle of a question.
 
-    ← load     file, context_length, threads, parallel, chat, roles, sign_seconds,
-               dies_with_parent
+    ← load     file, context_length, threads, parallel, extra_buffers, chat, roles,
+               sign_seconds, dies_with_parent
     → loaded   build, quantization, parameters, chat_template_sha256
     → failed   kind, reason
     ← block    epoch, parallel, questions: each request, text, chat, messages, schema,

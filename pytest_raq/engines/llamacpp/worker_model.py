@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 
 _ALL_LAYERS = 0x7FFFFFFF
 _BATCH = 512
+_PROMPT = 64
+"""Tokens; kernels for many columns take over at 32 columns or fewer."""
+_LONGEST_REHEARSAL = 1.0
+"""Seconds that a whole batch may take while a model is loaded."""
 _LONGEST_CONTEXT = 2**31 - 1
 _USUAL_CELLS = 8192
 """Tokens; what sequences of usual length fill together."""
@@ -50,7 +54,7 @@ class Model:
         self._llama = llama
         self._alive = alive
         self._limit = int(order["context_length"])
-        self._model = self._load(order["file"])
+        self._model = self._load(order["file"], extra_buffers=order.get("extra_buffers", True))
         self._require_generator()
         self.sequences = int(order["parallel"]) + MOST_LENDERS
         self._context = self._make_context(order["threads"], self._wanted_cells(order["parallel"]))
@@ -62,13 +66,14 @@ class Model:
         )
         self._warm_up()
 
-    def _load(self, file: str) -> Any:  # noqa: ANN401 - an opaque pointer
+    def _load(self, file: str, *, extra_buffers: bool) -> Any:  # noqa: ANN401 - a pointer
         def loading(_share: float, _data: object) -> bool:
             self._alive()
             return True
 
         params = self._llama.llama_model_default_params()
         params.n_gpu_layers = _ALL_LAYERS if self._llama.llama_supports_gpu_offload() else 0
+        params.use_extra_bufts = extra_buffers
         params.progress_callback = self._llama.llama_progress_callback(loading)
         model = self._llama.llama_model_load_from_file(os.fsencode(file), params)
         if not model:
@@ -123,16 +128,36 @@ class Model:
         raise LoadError("context", "llama.cpp cannot make room")
 
     def _warm_up(self) -> None:
-        """Touch all weights once, so that the first question is timed like the others."""
+        """Touch all weights once, and do once what answering does.
+
+        So the first question is timed like the others, and kernels that this
+        processor cannot run end the process here, not at a question.
+        """
         self._llama.llama_set_warmup(self._context, True)
+        self._rehearse(1)
+        self._llama.llama_set_warmup(self._context, False)
+        started = time.perf_counter()
+        self._rehearse(_PROMPT)  # a prompt: matrices times matrices
+        whole = (time.perf_counter() - started) * _BATCH / _PROMPT
+        if whole < _LONGEST_REHEARSAL:  # a large model would take long for the same kernels
+            self._rehearse(_BATCH)
+        self._rehearse(1, sequences=self.sequences)  # a token each, decoded together
+        self._rehearse(1)
+
+    def _rehearse(self, tokens: int, sequences: int = 1) -> None:
+        """Evaluate a batch of so many tokens in each of so many sequences, and forget it."""
+        self.clear()
         self.batch.clear()
-        self.batch.add(self.vocabulary.first, 0, 0)
+        for sequence in range(min(sequences, self.cells, self.batch.room)):
+            count = min(tokens, self._limit, self.batch.room)
+            self.batch.extend([self.vocabulary.first] * count, 0, sequence)
+            self.batch.want_logits()
         try:
             self.evaluate()
         except QuestionError as exc:
             raise LoadError("file", str(exc)) from exc
         self._llama.llama_synchronize(self._context)
-        self._llama.llama_set_warmup(self._context, False)
+        self.clear()
 
     def describe(self) -> dict[str, Any]:
         """Return what the parent records of a loaded model."""

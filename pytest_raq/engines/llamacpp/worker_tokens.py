@@ -26,6 +26,7 @@ def read_prompt(llama: ModuleType, order: dict[str, Any]) -> dict[str, Any]:
     """
     params = llama.llama_model_default_params()
     params.vocab_only = True
+    params.use_extra_bufts = False  # nothing is computed
     model = llama.llama_model_load_from_file(os.fsencode(order["file"]), params)
     if not model:
         raise LoadError("file", "llama.cpp cannot load the model")
