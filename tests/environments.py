@@ -24,6 +24,52 @@ def llama_sampler_init_greedy():
 """
 
 
+KILLER = """
+import signal
+_with_extra = []
+def _die(number=signal.NUMBER):
+    import os
+    with open(DEATHS, "a") as file:
+        file.write(f"{number.name}\\n")
+    os.kill(os.getpid(), number)
+
+_load = llama_model_load_from_file
+def llama_model_load_from_file(path, params):
+    _with_extra[:] = [bool(params.use_extra_bufts)]
+    if AT_LOAD:
+        _die()
+    return _load(path, params)
+
+_decode = llama_decode
+def llama_decode(context, batch):
+    if AT_BATCH:
+        _die()
+    return _decode(context, batch)
+"""
+
+ONLY_WITH_EXTRA = "_with_extra[0]"
+"""The condition of a llama.cpp whose repacked or AMX kernels are at fault."""
+
+
+def make_killing_environment(
+    folder: Path,
+    *,
+    load: str = "False",
+    batch: str = "False",
+    imported: str = "",
+    number: str = "SIGILL",
+) -> Path:
+    """Make an environment whose llama.cpp ends its process, and return its python.
+
+    It does so when a model is loaded, or a batch evaluated, and a condition
+    holds; ``imported`` is run when it is imported. Each death is a line of
+    ``deaths`` beside the folder.
+    """
+    patch = KILLER.replace("NUMBER", number).replace("AT_LOAD", load).replace("AT_BATCH", batch)
+    patch = patch.replace("DEATHS", repr(str(folder.parent / "deaths")))
+    return make_environment(folder, patch=f"\n{imported}\n{patch}") / "bin/python"
+
+
 def make_environment(folder: Path, *, version: str = "", patch: str = "") -> Path:
     """Make a virtual environment that sees the packages of this one, and return its folder.
 

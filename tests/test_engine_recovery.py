@@ -11,10 +11,11 @@ import shutil
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
-from environments import make_environment
+from environments import ONLY_WITH_EXTRA, make_killing_environment
 from gguf_files import define
 
 from pytest_raq.engines.llamacpp import LlamaCppEngine
@@ -23,50 +24,16 @@ from pytest_raq.engines.llamacpp.rendering import render_prompt
 from pytest_raq.errors import EngineError, EngineStartError
 from pytest_raq.records import Answer, Prompt
 
-KILLER = """
-_with_extra = []
-def _die(number=NUMBER):
-    import os, signal
-    with open(DEATHS, "a") as file:
-        file.write(f"{number.name}\\n")
-    os.kill(os.getpid(), number)
-
-_load = llama_model_load_from_file
-def llama_model_load_from_file(path, params):
-    _with_extra[:] = [bool(params.use_extra_bufts)]
-    if AT_LOAD:
-        _die()
-    return _load(path, params)
-
-_decode = llama_decode
-def llama_decode(context, batch):
-    if AT_BATCH:
-        _die()
-    return _decode(context, batch)
-"""
-
 
 @pytest.fixture
 def killing(tmp_path):
     """Make an environment whose llama.cpp kills its process when a condition holds."""
-
-    def make(*, load="False", batch="False", imported="", number="SIGILL"):
-        import_signal = "import signal\n"
-        patch = import_signal + KILLER.replace("NUMBER", f"signal.{number}")
-        patch = patch.replace("AT_LOAD", load).replace("AT_BATCH", batch)
-        patch = patch.replace("DEATHS", repr(str(tmp_path / "deaths")))
-        folder = make_environment(tmp_path / "killing", patch=f"\n{imported}\n{patch}")
-        return folder / "bin/python"
-
-    return make
+    return partial(make_killing_environment, tmp_path / "killing")
 
 
 def deaths(tmp_path):
     path = tmp_path / "deaths"
     return path.read_text().split() if path.exists() else []
-
-
-ONLY_WITH_EXTRA = "_with_extra[0]"
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq import __version__
 from pytest_raq.cli.baseline import add_baseline_command
+from pytest_raq.cli.doctor import add_doctor_command
 from pytest_raq.cli.engine import add_engine_command
 from pytest_raq.cli.exit_codes import ExitCode
 from pytest_raq.cli.history import add_history_command
@@ -74,5 +75,6 @@ def _parser() -> argparse.ArgumentParser:
     add_ladder_command(commands)
     add_engine_command(commands)
     add_report_command(commands)
+    add_doctor_command(commands)
     add_schema_command(commands)
     return parser

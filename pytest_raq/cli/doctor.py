@@ -1,0 +1,65 @@
+"""``raq doctor``: what is wrong here, and what to do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_raq.cli.exit_codes import ExitCode
+from pytest_raq.cli.output import add_json_option, add_store_option, write_result
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_doctor_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``raq doctor``."""
+    text = "look at everything a run needs, and say what is wrong and what to do next"
+    parser = commands.add_parser(
+        "doctor",
+        help=text,
+        description=f"{text}. Nothing is changed, and no key is shown: send its output along"
+        " with a report of a bug.",
+        epilog="exit codes: 0 nothing failed (warnings may be there), 2 usage, 3 a failure",
+    )
+    parser.add_argument(
+        "--python",
+        type=Path,
+        metavar="PATH",
+        help="look at the llama-cpp-python of another python or virtual environment",
+    )
+    parser.add_argument("--offline", action="store_true", help="ask no hub and no server")
+    for name in ("suites", "models"):
+        parser.add_argument(
+            f"--{name}-folder",
+            type=Path,
+            default=Path(name),
+            metavar="FOLDER",
+            help=f"folder of the {name} (default: {name})",
+        )
+    add_store_option(parser)
+    add_json_option(parser)
+    parser.set_defaults(command=_doctor)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from pytest_raq.cli.progress import CommandProgress
+    from pytest_raq.doctor import Patient, examine
+    from pytest_raq.records.doctor import Health
+    from pytest_raq.report.doctor import diagnosis_lines, diagnosis_to_json
+
+    patient = Patient(
+        folder=Path.cwd(),
+        suites_folder=options.suites_folder,
+        models_folder=options.models_folder,
+        store=options.store,
+        python=options.python.expanduser() if options.python else None,
+        offline=options.offline,
+    )
+    progress = CommandProgress()
+    try:
+        diagnosis = examine(patient, lambda section: progress.show(f"looking at {section}"))
+    finally:
+        progress.clear()
+    write_result(diagnosis_lines(diagnosis), diagnosis_to_json(diagnosis), options.json)
+    return ExitCode.NOT_MEASURED if diagnosis.count(Health.FAILURE) else ExitCode.FINE

@@ -1,0 +1,73 @@
+"""All that is looked at, in order; what cannot be looked at costs nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_raq.doctor.engine import look_at_engine
+from pytest_raq.doctor.environment import (
+    look_at_disk,
+    look_at_extras,
+    look_at_machine,
+    look_at_versions,
+)
+from pytest_raq.doctor.patient import Patient
+from pytest_raq.doctor.project import look_at_definitions, look_at_files, look_at_git, look_at_store
+from pytest_raq.doctor.secrets import hide_secrets
+from pytest_raq.doctor.services import look_at_hub, look_at_judges, look_at_servers
+from pytest_raq.records.doctor import Diagnosis, Finding, Health
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["Patient", "examine"]
+
+_LOOKS: tuple[tuple[str, Callable[[Patient], Iterator[Finding]]], ...] = (
+    ("versions", look_at_versions),
+    ("machine", look_at_machine),
+    ("machine", look_at_disk),
+    ("llama.cpp", look_at_engine),
+    ("project", look_at_definitions),
+    ("project", look_at_files),
+    ("project", look_at_store),
+    ("project", look_at_git),
+    ("hub", look_at_hub),
+    ("servers", look_at_servers),
+    ("judges", look_at_judges),
+    ("extras", look_at_extras),
+)
+
+
+def examine(patient: Patient, tell: Callable[[str], None] = lambda _: None) -> Diagnosis:
+    """Return how everything is that a run needs; ``tell`` hears what is looked at now.
+
+    Nothing of the project is changed, and no secret stands in a finding.
+    """
+    found: list[Finding] = []
+    for section, look in _LOOKS:
+        tell(section)
+        found += _look(section, look, patient)
+    variables = {
+        model.openai.api_key_env for model in patient.readable_models if model.openai is not None
+    }
+    return Diagnosis(tuple(_without_secrets(finding, variables) for finding in found))
+
+
+def _look(
+    section: str, look: Callable[[Patient], Iterator[Finding]], patient: Patient
+) -> Iterator[Finding]:
+    try:
+        yield from look(patient)
+    except Exception as exc:  # noqa: BLE001 - whatever is wrong, the rest is still looked at
+        told = f"could not be looked at: {type(exc).__name__}: {exc}"
+        name = look.__name__.removeprefix("look_at_").replace("_", " ")
+        yield Finding(section, name, Health.FAILURE, told, "report this as a bug of pytest-raq")
+
+
+def _without_secrets(finding: Finding, variables: set[str]) -> Finding:
+    name, text, step = (
+        " ".join(hide_secrets(part, variables).split())
+        for part in (finding.name, finding.text, finding.next_step)
+    )
+    return replace(finding, name=name, text=text, next_step=step)
