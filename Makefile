@@ -1,8 +1,14 @@
 # Two commands set everything up: `make suites` and `make test`.
+#
+# llama.cpp is compiled for all processors of a kind, so that what is compiled here also runs on
+# the next machine. NATIVE=1 compiles it for this processor alone, until NATIVE=0 says otherwise
+# (docs/speed.md has what each of them costs).
 
 PYTHON ?= python3
 VENV ?= .venv
+NATIVE ?= $(if $(wildcard $(VENV)/.engine-native),1,0)
 BIN := $(VENV)/bin
+ENGINE := $(VENV)/.engine-$(if $(filter 1,$(NATIVE)),native,portable)
 READY := $(VENV)/.ready
 
 .PHONY: suites test check bench calibrate docs readers clean
@@ -34,10 +40,15 @@ readers: $(READY)  ## train the bundled readers anew (hours)
 	$(BIN)/pip install -r models/requirements.txt
 	$(BIN)/python models/build.py
 
-$(READY): pyproject.toml constraints.txt
-	$(PYTHON) -m venv $(VENV)
+$(READY): pyproject.toml constraints.txt $(ENGINE)
 	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
 	touch $(READY)
+
+$(ENGINE): constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	rm -f $(VENV)/.engine-*
+	$(PYTHON) pytest_raq/engines/llamacpp/engine_build.py $(BIN)/python --constraints constraints.txt $(if $(filter 1,$(NATIVE)),--native)
+	touch $(ENGINE)
 
 clean:  ## remove the environment and everything made by a run
 	rm -rf $(VENV) .raq .benchmarks .pytest_cache .mypy_cache .ruff_cache

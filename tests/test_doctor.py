@@ -15,7 +15,7 @@ from small_projects import write_small_project
 from pytest_raq.cli import main
 from pytest_raq.doctor import environment, examination, project, services
 from pytest_raq.doctor.secrets import hide_secrets
-from pytest_raq.engines.llamacpp import instruction_sets
+from pytest_raq.engines.llamacpp import engine_build, instruction_sets
 from pytest_raq.engines.llamacpp.instruction_sets import LibraryBuild
 
 SECRET = "sk-planted-5e1f0c"  # noqa: S105
@@ -356,7 +356,7 @@ def test_secrets_are_hidden_by_the_names_of_their_variables(monkeypatch):
 
 def test_the_processor_is_read_as_llama_cpp_names_it(tmp_path, monkeypatch):
     path = Path(tmp_path / "cpuinfo")
-    monkeypatch.setattr(instruction_sets, "_CPUINFO", path)
+    monkeypatch.setattr(engine_build, "_CPUINFO", path)
     path.write_text("processor: 0\nflags\t\t: pni ssse3 avx avx2 fma f16c bmi2 amx_tile amx_int8\n")
     assert instruction_sets.processor_features() == {
         "SSE3", "SSSE3", "AVX", "AVX2", "FMA", "F16C", "BMI2", "AMX_INT8",

@@ -36,6 +36,12 @@ _PULLING = tuple(
 """The parts of the templates that fetch models and keep them."""
 
 
+_PORTABLE = (
+    "# CMAKE_ARGS=-DGGML_NATIVE=OFF in the environment of pip compiles llama.cpp for all machines;",
+    "# without it only for the processors that are like this one.",
+)
+
+
 def workflow(system: str, *, pulls: bool) -> tuple[str, str]:
     """Return the path and the text of a workflow.
 
@@ -66,6 +72,7 @@ def requirements_text(models: Iterable[Contestant]) -> str:
         "# What the gate is run with; a newer llama-cpp-python is an upgrade to be gated, too.",
         f"pytest-raq{f'[{extras}]' if extras else ''}=={__version__}",
         *(_pin("llama-cpp-python") if runs_here else ()),
+        *(_PORTABLE if runs_here else ()),
     ]
     return "".join(f"{line}\n" for line in lines)
 

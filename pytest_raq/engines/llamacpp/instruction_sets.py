@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_raq.engines.llamacpp.engine_build import cmake_arguments, processor_flags
 from pytest_raq.engines.llamacpp.process import foreign_variables, signal_name
 from pytest_raq.engines.text import one_line
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 _PROBE = Path(__file__).with_name("library_probe.py")
 _SECONDS = 60
-_CPUINFO = Path("/proc/cpuinfo")
 
 _FLAGS: Mapping[str, tuple[str, ...]] = {
     "SSE3": ("pni",),
@@ -85,16 +85,10 @@ class LibraryBuild:
 
 def processor_features() -> frozenset[str]:
     """Return what this processor offers; empty where the system does not say."""
-    try:
-        text = _CPUINFO.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return _darwin_features() if platform.system() == "Darwin" else frozenset()
-    for line in text.splitlines():
-        name, _, value = line.partition(":")
-        if name.strip() in {"flags", "Features"}:
-            flags = set(value.split())
-            return frozenset(name for name, needed in _FLAGS.items() if flags.issuperset(needed))
-    return frozenset()
+    flags = processor_flags()
+    if not flags and platform.system() == "Darwin":
+        return _darwin_features()
+    return frozenset(name for name, needed in _FLAGS.items() if flags.issuperset(needed))
 
 
 def _darwin_features() -> frozenset[str]:
@@ -179,9 +173,9 @@ def explain_build(build: LibraryBuild) -> str:
 
 
 def reinstall_command(build: LibraryBuild) -> str:
-    """Return the command that compiles llama-cpp-python again, for processors of every kind."""
+    """Return the command that compiles llama-cpp-python again, for all processors of this kind."""
     pin = f"=={build.version}" if build.version else ""
     return (
-        f'CMAKE_ARGS="-DGGML_NATIVE=OFF" {build.python} -m pip install --force-reinstall --no-deps'
-        f" --no-cache-dir --no-binary llama-cpp-python llama-cpp-python{pin}"
+        f'CMAKE_ARGS="{" ".join(cmake_arguments())}" {build.python} -m pip install'
+        f" --force-reinstall --no-deps --no-cache-dir llama-cpp-python{pin}"
     )
