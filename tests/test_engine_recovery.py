@@ -17,11 +17,16 @@ from pathlib import Path
 import pytest
 from environments import ONLY_WITH_EXTRA, make_killing_environment
 from gguf_files import define
+from small_projects import write_small_project
 
+from pytest_raq.cli import main
 from pytest_raq.engines.llamacpp import LlamaCppEngine
 from pytest_raq.engines.llamacpp.quantizer import Quantizer
 from pytest_raq.engines.llamacpp.rendering import render_prompt
 from pytest_raq.errors import EngineError, EngineStartError
+from pytest_raq.judging import make_judge
+from pytest_raq.judging.panel import Panel
+from pytest_raq.judging.panel import Seat as PanelMember
 from pytest_raq.records import Answer, Prompt
 
 
@@ -294,3 +299,52 @@ def test_answers_of_other_kernels_are_kept_apart(project, killing, tmp_path):
     assert not [note for note in mended["notes"] if "SIGILL" in note]
     _, again = run(project, python, "--benchmark-disable")
     assert again["provenance"]["models"] == mended["provenance"]["models"]
+
+
+def test_a_local_judge_is_started_without_and_says_so(killing, tiny_gguf):
+    definition = define(
+        tiny_gguf(context_length=4096),
+        python=str(killing(batch=ONLY_WITH_EXTRA)),
+        context_length=4096,
+        max_tokens=400,
+    )
+    judge = make_judge(definition)
+    try:
+        judge.prepare()
+        assert judge.note.startswith("llama.cpp was killed by SIGILL while it loaded the model")
+        panel = Panel([PanelMember(judge, "")], min_share=0.5)
+        assert panel.note.startswith("tiny: llama.cpp was killed by SIGILL")
+    finally:
+        judge.close()
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    folder = tmp_path / "small"
+    folder.mkdir()
+    write_small_project(folder, "reader-llama", "reader-llama-f16.gguf")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_a_ladder_is_climbed_without_and_says_so(small, killing, capsys):
+    python = killing(batch=ONLY_WITH_EXTRA)
+    text = (small / "models/reader.toml").read_text()
+    (small / "models/reader.toml").write_text(f'python = "{python}"\n{text}')
+    assert main(["ladder", "reader", "--suite", "small", "--to", "Q8_0", "--json", "l.json"]) == 0
+    notes = json.loads((small / "l.json").read_text())["ladder"]["notes"]
+    assert [note.partition(": llama.cpp was killed by SIGILL")[0] for note in notes] == [
+        "reader F16", "reader Q8_0",
+    ]  # fmt: skip
+    assert "note: reader Q8_0: llama.cpp was killed by SIGILL" in capsys.readouterr().out
+
+
+def test_an_engine_on_trial_is_started_without_and_says_so(small, killing, capsys):
+    python = killing(batch=ONLY_WITH_EXTRA)
+    options = ("--suite", "small", "--python", str(python), "--json", "t.json")
+    assert main(["engine", *options]) in {0, 1}  # a faster kernel is not to be had
+    notes = json.loads((small / "t.json").read_text())["notes"]
+    assert [note.partition(": llama.cpp was killed")[0] for note in notes] == [
+        "the engine on trial: reader"
+    ]
+    assert "note: the engine on trial: reader: llama.cpp was" in capsys.readouterr().out
