@@ -165,7 +165,8 @@ def workers_of(pid):
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc of Linux")
 @pytest.mark.parametrize("victim", ["worker", "pytest"])
 def test_a_kill_in_the_middle_costs_no_answer_and_leaves_no_orphans(tmp_path, victim):
-    command = [sys.executable, "-m", "pytest", "suites", "-p", "no:cacheprovider", "-k", "llama"]
+    command = [sys.executable, "-m", "pytest", "suites", "-p", "no:cacheprovider"]
+    command += ["-k", "llama and not speed"]  # beside other work a model may seem slower
     command += ["--raq-store", str(tmp_path / "store.db"), "--raq-models", "reader-llama"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
