@@ -142,7 +142,7 @@ def look_at_extras(patient: Patient) -> Iterator[Finding]:
         missing = [name for name in modules if find_spec(name) is None]
         command = f"pip install 'pytest-raq[{extra}]'"
         if not missing:
-            yield finding("extras", extra, Health.OK, f"installed: {purpose}")
+            yield finding("extras", extra, Health.OK, f"installed, for {purpose}")
         elif extra in needed:
             text = f"not installed, and {needed[extra]} needs it"
             yield finding("extras", extra, Health.FAILURE, text, command)

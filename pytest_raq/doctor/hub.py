@@ -28,6 +28,8 @@ HUB_SECONDS = 10.0
 _SECTION = "hub"
 _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 _YES = {"1", "ON", "YES", "TRUE"}
+_OUT_OF_ORDER = {407, 500, 502, 503, 504}
+"""Replies of a proxy, or of a hub that is down."""
 _STEP = "check the network, the proxy and HF_ENDPOINT, or set HF_HUB_OFFLINE=1"
 
 
@@ -105,6 +107,6 @@ def _problem(address: str) -> str:
             return ""
     except urllib.error.HTTPError as exc:
         with exc:  # that it wants to know who asks is an answer too
-            return f"it answers {exc.code}" if exc.code >= 500 or exc.code == 407 else ""
+            return f"it answers {exc.code}" if exc.code in _OUT_OF_ORDER else ""
     except (OSError, ValueError, HTTPException) as exc:
         return str(getattr(exc, "reason", exc)) or type(exc).__name__

@@ -63,8 +63,7 @@ def _suite(patient: Patient, suite: SuiteDefinition) -> Finding:
         accepted = _accepted(patient, suite)
     except RaqError as exc:
         return finding(_SECTION, name, health, *split_step(str(exc)))
-    count = len(suite.models)
-    text = f"{count} model{'s' * (count != 1)}, judge {', '.join(suite.judges)}"
+    text = f"{_count(len(suite.models), 'model')}, judge {', '.join(suite.judges)}"
     return finding(_SECTION, name, Health.OK, f"{text}, {questions}, {accepted}")
 
 
@@ -77,8 +76,12 @@ def _questions(patient: Patient, suite: SuiteDefinition) -> str:
     is_quick = path.is_file() and path.stat().st_size <= _QUICKLY_PARSED
     if path.exists() and (not is_quick or path.suffix.lower() in _SLOW_TO_READ):
         return f"questions of {source}"
-    count = len(load_questions(suite.dataset, folder).questions)
-    return f"{count} question{'s' * (count != 1)} of {source}"
+    found = load_questions(suite.dataset, folder)
+    return f"{_count(len(found.questions), 'question')} of {source}"
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _accepted(patient: Patient, suite: SuiteDefinition) -> str:
@@ -134,8 +137,8 @@ def look_at_store(patient: Patient) -> Iterator[Finding]:
 
 
 def _store(path: Path, state: StoreState) -> Finding:
-    told = f"{path}, {size_text(state.size)}, {state.answers} answers, {state.runs} runs"
-    told += f", format {state.format}"
+    told = f"{path}, {size_text(state.size)}, {_count(state.answers, 'answer')}"
+    told += f", {_count(state.runs, 'run')}, format {state.format}"
     if state.format < FORMAT:
         told += f"; the next run makes it format {FORMAT}"
     if not state.is_checked:

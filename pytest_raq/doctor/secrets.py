@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 HIDDEN = "[hidden]"
 
 _SECRET_NAME = re.compile(
-    r"(?:key|token|secret|passw(?:or)?d|passphrase|credential|auth|(?:^|_)(?:pass|pwd|pat))s?"
+    r"(?:key|token|secret|passw(?:or)?d|passphrase|credential|auth|(?:^|_)(?:pass|pat)|_pwd)s?"
     r"(?=_|\d|$)",
     re.IGNORECASE,
 )
-"""GITHUB_TOKEN and OPENAI_API_KEY, but not GIT_AUTHOR_NAME or TOKENIZERS_PARALLELISM."""
+"""GITHUB_TOKEN and OPENAI_API_KEY, but not GIT_AUTHOR_NAME, PWD or TOKENIZERS_PARALLELISM."""
 _SHORTEST_SECRET = 6
 _USER_OF_URL = re.compile(r"(?<=://)\S*@")
 _USER_WITHOUT_SCHEME = re.compile(r"""(?<![\w/])[^\s:/@'"()\[\]]+:[^\s/@'"]+@(?=[\w\[])""")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pytest_raq.doctor.patient import Patient
     from pytest_raq.records.doctor import Finding
 
-SERVER_SECONDS = 30.0
+SERVER_SECONDS = 20.0
 """How long the server of one address may take for all that it is asked."""
 LOCAL_SECONDS = 120.0
 """How long a judge may take to be loaded and to rank two answers."""
@@ -60,6 +60,7 @@ def _inquiry(
     late = f"no answer within {seconds:g} s"
     if model.openai is not None and model.engine == "openai":
         place = model.openai.base_url
+        late = f"{place} gave {late}"
         step = f"check that the server runs and is not busy; a run waits {model.timeout:g} s"
     else:
         place = "here"

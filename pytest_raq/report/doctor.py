@@ -43,12 +43,16 @@ def _plural(word: str, count: int) -> str:
 def _section(findings: list[Finding]) -> Iterator[str]:
     step = ""
     # Eleven files that fail for one reason need one reason and one command.
-    for _, alike in groupby(findings, lambda finding: replace(finding, name="")):
+    for _, alike in groupby(findings, _reason):
         same = list(alike)
         yield from _finding(same[0], ", ".join(finding.name for finding in same))
         if same[0].next_step and same[0].next_step != step:
             step = same[0].next_step
             yield from _step(safe_text(step, _LONGEST))
+
+
+def _reason(finding: Finding) -> Finding:
+    return finding if finding.health is Health.OK else replace(finding, name="")
 
 
 def _finding(finding: Finding, names: str) -> list[str]:
