@@ -38,6 +38,7 @@ def doctor(capsys, *options):
     file = Path.cwd().parent / "doctor.json"
     code = main(["doctor", *map(str, options), "--json", str(file)])
     found = json.loads(file.read_text())
+    assert all(f["next_step"] for f in found["findings"] if f["health"] != "ok")
     return code, capsys.readouterr().out, {(f["section"], f["name"]): f for f in found["findings"]}
 
 

@@ -45,7 +45,10 @@ def test_files_that_are_not_what_they_must_be(home, capsys):
     code, _, found = doctor(capsys)
     assert code == 3
     assert found["project", "model broken"]["health"] == "failure"
-    assert "fil" in found["project", "model broken"]["text"]
+    assert found["project", "model broken"]["text"] == (
+        "models/broken.toml: unknown key fil; did you mean 'file'?"
+    )
+    assert found["project", "model broken"]["next_step"] == "correct models/broken.toml"
     assert found["project", "model empty"]["health"] == "warning"  # no default suite needs it
     assert found["project", "model reader"]["health"] == "failure"
     assert "its SHA-256 starts with d9df12e2bd8c" in found["project", "model reader"]["text"]
@@ -89,7 +92,7 @@ def test_questions_and_baselines_that_cannot_be_read(home, capsys):
 def test_a_folder_that_cannot_be_written(home, monkeypatch, capsys):
     with Store(home / ".raq/store.db"):
         pass
-    monkeypatch.setattr(os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "access", lambda _, mode: mode != os.W_OK)
     code, _, found = doctor(capsys)
     assert code == 0
     assert found["project", "store"]["text"] == (
@@ -99,6 +102,17 @@ def test_a_folder_that_cannot_be_written(home, monkeypatch, capsys):
     assert found["machine", "room for store"]["text"] == f"{home}/.raq cannot be written"
     assert found["machine", "room for store"]["next_step"] == (
         f"check the owner and the permissions of {home}/.raq"
+    )
+
+
+@pytest.mark.usefixtures("home", "without_engine")
+def test_folders_that_cannot_be_read(monkeypatch, capsys):
+    monkeypatch.setattr(os, "access", lambda path, _: path != Path("models"))
+    code, _, found = doctor(capsys)
+    assert code == 3
+    assert found["project", "models"]["text"] == "models cannot be read"
+    assert found["project", "models"]["next_step"] == (
+        "check the owner and the permissions of models"
     )
 
 

@@ -76,7 +76,8 @@ def _look_at_other(section: str, path: Path, health: Health) -> Iterator[Finding
     try:
         python = find_environment(path).python
     except RaqError as exc:
-        yield finding(section, "python", health, *split_step(str(exc)))
+        told = split_step(str(exc), "name another python with llama-cpp-python")
+        yield finding(section, "python", health, *told)
     else:
         yield from _Examination(section, python, health).look()
 
@@ -138,15 +139,16 @@ class _Examination:
         except RaqError as exc:
             yield self._failed("quantizer", source, str(exc))
         if self.notes:
-            text, step = split_step(self.notes[0])
-            yield self._found("extra buffer types", Health.WARNING, text, step)
+            told = split_step(self.notes[0], self._compile_again)
+            yield self._found("extra buffer types", Health.WARNING, *told)
 
     def _quantized(self, quantizer: Quantizer, folder: Path) -> Iterator[Finding]:
         end = time.monotonic() + _SECONDS
         for kind in (kind for kind in _KINDS if kind in quantizer.source.types):
             if time.monotonic() > end:
                 text = f"not tried: the others took longer than {_SECONDS:g} s"
-                yield self._found(kind, Health.WARNING, text)
+                step = "run raq doctor again when this machine has less to do"
+                yield self._found(kind, Health.WARNING, text, step)
                 continue
             path = folder / f"{kind}.gguf"
             try:
@@ -179,13 +181,20 @@ class _Examination:
         told = f"answers: {tokens} tokens in {seconds:.2f} s"
         if info.note:
             self.notes.append(info.note)
-            yield self._found(kind, Health.WARNING, f"{told}, with extra buffer types off")
+            _, step = split_step(info.note, self._compile_again)
+            told += ", with extra buffer types off"
+            yield self._found(kind, Health.WARNING, told, step)
         else:
             yield self._found(kind, Health.OK, told)
 
     def _failed(self, kind: str, path: Path, message: str) -> Finding:
         # The file is gone when this is read; without it, equal reasons are seen to be equal.
-        return self._found(kind, self.trouble, *split_step(message.removeprefix(f"{path}: ")))
+        told = split_step(message.removeprefix(f"{path}: "), self._compile_again)
+        return self._found(kind, self.trouble, *told)
+
+    @property
+    def _compile_again(self) -> str:
+        return reinstall_command(library_build(self.python))
 
     def _found(self, name: str, health: Health, text: str, step: str = "") -> Finding:
         return finding(self.section, name, health, text, step)

@@ -111,13 +111,16 @@ def _read_all(folder: Path, load: Callable[[Path, str], T]) -> dict[str, T | Raq
     return found
 
 
-def split_step(message: str) -> tuple[str, str]:
-    """Return what a message of ours says, and the next step that it ends with, if it has one."""
+def split_step(message: str, otherwise: str) -> tuple[str, str]:
+    """Return what a message of ours says, and the next step that it ends with.
+
+    ``otherwise`` is that step where the message has none.
+    """
     for found in _PART.finditer(message):
         if _STEP.match(message, found.end()):
             text = message[: found.start()].removesuffix(_BEFORE_A_COMMAND)
             return text, message[found.end() :]
-    return message, ""
+    return message, otherwise
 
 
 def unexpected(section: str, name: str, exc: Exception) -> Finding:

@@ -34,16 +34,24 @@ _SLOW_TO_READ = {".parquet"}
 
 def look_at_definitions(patient: Patient) -> Iterator[Finding]:
     """Yield whether the suites and models can be read, and name what they name."""
+    for name, folder in (("suites", patient.suites_folder), ("models", patient.models_folder)):
+        if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+            step = f"check the owner and the permissions of {folder}"
+            yield finding(_SECTION, name, Health.FAILURE, f"{folder} cannot be read", step)
     if not patient.suites_folder.is_dir():
         text = f"there is no folder {patient.suites_folder}"
         yield finding(_SECTION, "suites", Health.WARNING, text, "raq init starts a project here")
     elif not patient.suites:
         text = f"{patient.suites_folder} holds no suite NAME.toml"
         yield finding(_SECTION, "suites", Health.WARNING, text, "raq init writes one")
-    for kind, read in (("suite", patient.suites), ("model", patient.models)):
+    for kind, folder, read in (
+        ("suite", patient.suites_folder, patient.suites),
+        ("model", patient.models_folder, patient.models),
+    ):
         for name, item in read.items():
             if isinstance(item, RaqError):
-                yield finding(_SECTION, f"{kind} {name}", Health.FAILURE, *split_step(str(item)))
+                told = split_step(str(item), f"correct {folder / name}.toml")
+                yield finding(_SECTION, f"{kind} {name}", Health.FAILURE, *told)
     for suite in patient.readable_suites:
         try:
             yield _suite(patient, suite)
@@ -62,7 +70,7 @@ def _suite(patient: Patient, suite: SuiteDefinition) -> Finding:
         questions = _questions(patient, suite)
         accepted = _accepted(patient, suite)
     except RaqError as exc:
-        return finding(_SECTION, name, health, *split_step(str(exc)))
+        return finding(_SECTION, name, health, *split_step(str(exc), f"correct {suite.path}"))
     text = f"{_count(len(suite.models), 'model')}, judge {', '.join(suite.judges)}"
     return finding(_SECTION, name, Health.OK, f"{text}, {questions}, {accepted}")
 
@@ -107,11 +115,12 @@ def _model_file(patient: Patient, model: ModelDefinition) -> Finding:
         checked = bool(model.sha256) and size <= _QUICKLY_READ
         verify_model_file(model, None if checked else lambda _: model.sha256 or "")
     except RaqError as exc:
-        return finding(_SECTION, name, patient.trouble(model.name), *split_step(str(exc)))
-    told = f"{model.file}, {size_text(size)}"
+        told = split_step(str(exc), f"correct {model.path}")
+        return finding(_SECTION, name, patient.trouble(model.name), *told)
+    text = f"{model.file}, {size_text(size)}"
     if model.sha256 and not checked:
-        return finding(_SECTION, name, Health.OK, f"{told}; check it with raq models verify")
-    return finding(_SECTION, name, Health.OK, f"{told}{', SHA-256 as defined' * checked}")
+        return finding(_SECTION, name, Health.OK, f"{text}; raq models verify checks its SHA-256")
+    return finding(_SECTION, name, Health.OK, f"{text}{', SHA-256 as defined' * checked}")
 
 
 def _size(path: Path) -> int:
@@ -124,19 +133,20 @@ def _size(path: Path) -> int:
 def look_at_store(patient: Patient) -> Iterator[Finding]:
     """Yield whether the store can be read and written."""
     path = patient.store
-    if not path.exists():
-        text = f"{path} does not exist; the first run makes it"
-        yield finding(_SECTION, "store", Health.OK, text)
-        return
     try:
         state = inspect_store(path)
     except RaqError as exc:
-        yield finding(_SECTION, "store", Health.WARNING, *split_step(str(exc)))
-        return
-    yield _store(path, state)
+        otherwise = "keep a copy of it if its answers matter, or choose another with --raq-store"
+        told = split_step(str(exc), otherwise)
+        yield finding(_SECTION, "store", Health.WARNING, *told)
+    else:
+        yield _store(path, state)
 
 
-def _store(path: Path, state: StoreState) -> Finding:
+def _store(path: Path, state: StoreState | None) -> Finding:
+    if state is None:
+        text = f"{path} does not exist; the first run makes it"
+        return finding(_SECTION, "store", Health.OK, text)
     told = f"{path}, {size_text(state.size)}, {_count(state.answers, 'answer')}"
     told += f", {_count(state.runs, 'run')}, format {state.format}"
     if state.format < FORMAT:

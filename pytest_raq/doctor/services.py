@@ -72,7 +72,7 @@ def _inquiry(
         place=place,
         ask=lambda: ask(patient, model),
         late=finding(section, model.name, health, late, step),
-        unasked=finding(section, model.name, health, unasked),
+        unasked=finding(section, model.name, health, unasked, step),
     )
 
 
@@ -84,14 +84,19 @@ def _ask(patient: Patient, model: ModelDefinition) -> Finding:
             outcome = next(iter(engine.answers([prompt])))
         address = find_server(model).address
     except RaqError as exc:
-        return finding("servers", model.name, patient.trouble(model.name), *split_step(str(exc)))
+        told = split_step(str(exc), _otherwise(model))
+        return finding("servers", model.name, patient.trouble(model.name), *told)
     if not isinstance(outcome, Answer):
-        told = split_step(outcome.reason)
+        told = split_step(outcome.reason, _otherwise(model))
         return finding("servers", model.name, patient.trouble(model.name), *told)
     assert model.openai is not None
     seconds = time.monotonic() - started
     text = f"{model.openai.model} of {address} answered after {seconds:.2f} s"
     return finding("servers", model.name, Health.OK, text)
+
+
+def _otherwise(model: ModelDefinition) -> str:
+    return f"check what runs the model, and correct {model.path}"
 
 
 def look_at_judges(patient: Patient) -> Iterator[Finding]:
@@ -117,13 +122,13 @@ def _prepare(patient: Patient, definition: ModelDefinition) -> Finding:
     try:
         judge.prepare()
     except RaqError as exc:
-        step = split_step(str(exc))
-        return finding("judges", definition.name, patient.trouble(definition.name), *step)
+        said = split_step(str(exc), _otherwise(definition))
+        return finding("judges", definition.name, patient.trouble(definition.name), *said)
     finally:
         judge.close()
     text = f"ranked two answers after {time.monotonic() - started:.2f} s"
     if judge.note:
-        told, next_step = split_step(judge.note)
+        told, next_step = split_step(judge.note, "")
         return finding("judges", definition.name, Health.WARNING, f"{text}; {told}", next_step)
     return finding("judges", definition.name, Health.OK, text)
 

@@ -41,13 +41,12 @@ def _plural(word: str, count: int) -> str:
 
 
 def _section(findings: list[Finding]) -> Iterator[str]:
-    step = ""
     # Eleven files that fail for one reason need one reason and one command.
-    for _, alike in groupby(findings, _reason):
-        same = list(alike)
-        yield from _finding(same[0], ", ".join(finding.name for finding in same))
-        if same[0].next_step and same[0].next_step != step:
-            step = same[0].next_step
+    for step, group in groupby(findings, lambda finding: finding.next_step):
+        for _, alike in groupby(group, _reason):
+            same = list(alike)
+            yield from _finding(same[0], ", ".join(finding.name for finding in same))
+        if step:
             yield from _step(safe_text(step, _LONGEST))
 
 

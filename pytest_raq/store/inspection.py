@@ -44,9 +44,14 @@ class StoreState:
     is_checked: bool
 
 
-def inspect_store(path: Path) -> StoreState:
-    """Return what a store is like; StoreError when it is damaged or cannot be read."""
+def inspect_store(path: Path) -> StoreState | None:
+    """Return what a store is like, None when there is none.
+
+    StoreError when it is damaged or cannot be read.
+    """
     try:
+        if not path.exists():
+            return None
         size = _require_database(path)
         with closing(_open(path)) as connection:
             found = format_of(connection)
@@ -141,4 +146,5 @@ def _tell(path: Path, exc: Exception) -> StoreError:
         return StoreError(
             f"{path}: is damaged ({exc}); the next run sets it aside and saves what it can"
         )
-    return StoreError(f"{path}: cannot be read ({exc}): choose another with --raq-store")
+    told = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
+    return StoreError(f"{path}: cannot be read ({told}): choose another with --raq-store")
