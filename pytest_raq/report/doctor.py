@@ -26,7 +26,7 @@ _COMMAND = re.compile(r"(?:CMAKE_ARGS=|pip |git |\S*python[\d.]* -m )")
 def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:
     """Yield the report: findings by section, each step that is left to do, and the counts.
 
-    A line has at most 80 columns, but for a command, which can be copied whole.
+    A line has at most 80 columns, but for a command or a path, which can be copied whole.
     """
     for section, findings in groupby(diagnosis.findings, lambda finding: finding.section):
         yield safe_text(section)
