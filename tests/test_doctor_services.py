@@ -127,8 +127,25 @@ def test_a_key_in_place_of_the_name_of_its_variable_is_not_shown(home, capsys):
     path.write_text(path.read_text().replace("MY_WORD", SECRET))
     code, text, found = doctor(capsys)
     assert code == 3
-    assert "the environment variable [hidden] is not set" in found["servers", "served"]["text"]
+    assert found["project", "model served"]["text"] == (
+        "models/served.toml: openai.api_key_env: is no name of an environment variable"
+    )
+    assert found["project", "model served"]["next_step"] == "write that, not the key"
     assert SECRET not in everything(text, found)
+    path.write_text(path.read_text().replace(SECRET, "hf_abcdefghijABCDEFGHIJklmn"))
+    code, text, found = doctor(capsys)
+    assert "the environment variable [hidden] is not set" in found["servers", "served"]["text"]
+    assert "hf_abc" not in everything(text, found)
+
+
+def test_an_address_that_is_none(home, capsys):
+    write_server(home, "http://user:pass-of-mine@[::1")
+    code, text, found = doctor(capsys)
+    assert code == 3
+    assert found["project", "model served"]["text"].startswith(
+        "models/served.toml: openai.base_url: is no address like http://127.0.0.1:8000/v1 (got "
+    )
+    assert "pass-of-mine" not in everything(text, found)
 
 
 def test_a_password_in_a_definition_that_cannot_be_read_is_not_shown(home, capsys):
