@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-pytest_plugins = ["pytester", "llm_judges", "init_project"]
+pytest_plugins = ["pytester", "llm_judges", "init_project", "doctor_project"]
 
 # A busy machine is no failure of a law.
 settings.register_profile("untimed", deadline=None)

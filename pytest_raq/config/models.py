@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path  # noqa: TC003 - pydantic resolves the annotation at run time
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
 
@@ -21,6 +23,8 @@ from pytest_raq.config.prompts import (
 )
 
 Count = Annotated[int, Field(ge=1)]
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 CHAT = "chat"
 """The value of ``prompt`` that asks for the model's own chat template."""
@@ -59,8 +63,25 @@ class OpenAISettings(Settings):
     def _require_url(cls, value: str) -> str:
         scheme, separator, rest = value.partition("://")
         if scheme not in {"http", "https"} or not separator or rest[:1] in {"", "/"}:
-            raise ValueError(f"is no address like http://127.0.0.1:8000/v1 (got {value!r})")
+            raise ValueError(_tell_address(value))
+        try:
+            urlsplit(value)
+        except ValueError as exc:
+            raise ValueError(_tell_address(value)) from exc
         return value
+
+    @field_validator("api_key_env")
+    @classmethod
+    def _require_variable(cls, value: str) -> str:
+        if value and not _VARIABLE.fullmatch(value):
+            # Not shown: it may be the key itself.
+            raise ValueError("is no name of an environment variable: write that, not the key")
+        return value
+
+
+def _tell_address(value: str) -> str:
+    """Return what is wrong with an address, without its user and password."""
+    return f"is no address like http://127.0.0.1:8000/v1 (got {value.rpartition('@')[2]!r})"
 
 
 class ModelDefinition(Settings):

@@ -64,6 +64,11 @@ def load_questions(settings: DatasetSettings, folder: Path) -> QuestionSet:
     )
 
 
+def is_on_hub(settings: DatasetSettings, folder: Path) -> bool:
+    """Whether a source can only be the id of a hub data set; DatasetError as `load_questions`."""
+    return _local_path(settings.source, folder) is None
+
+
 def _tell_repeated(source: str, repeated: int) -> Iterable[str]:
     if repeated:
         yield f"{source}: {repeated} rows repeat a question and are left out"

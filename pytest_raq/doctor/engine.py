@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,88 +31,177 @@ if TYPE_CHECKING:
     from pytest_raq.engines.llamacpp.instruction_sets import LibraryBuild
     from pytest_raq.records.doctor import Finding
 
-_SECTION = "llama.cpp"
+SECTION = "llama.cpp"
 _KINDS = ("F16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "IQ4_XS")
 """A kind of each family of kernels."""
 _QUESTIONS, _TOKENS, _CONTEXT = 4, 32, 512
 _SILENCE = 30.0
 """Seconds after which a model of 3 MB will not answer any more."""
+_SECONDS = 90.0
+"""Seconds after which no other kind is tried."""
 
 
 def look_at_engine(patient: Patient) -> Iterator[Finding]:
-    """Yield what llama.cpp was compiled for, and whether each kind of quantization answers."""
-    try:
-        python = find_environment(patient.python).python if patient.python else None
-    except RaqError as exc:
-        yield finding(_SECTION, "python", Health.FAILURE, *split_step(str(exc)))
-        return
-    build = library_build(python)
-    if build.problem == "llama-cpp-python is not installed":
-        needed = any(m.engine == "llama-cpp" and m.name in patient.needed for m in _models(patient))
-        health = Health.FAILURE if needed else Health.WARNING
-        step = "pip install 'pytest-raq[llama]'"
-        yield finding(_SECTION, "llama-cpp-python", health, "not installed", step)
-        return
-    yield from _build(build)
-    yield from _kinds(python)
+    """Yield what llama.cpp was compiled for, and whether each kind of quantization answers.
 
-
-def _models(patient: Patient) -> Iterator[ModelDefinition]:
-    return patient.readable_models
-
-
-def _build(build: LibraryBuild) -> Iterator[Finding]:
-    where = f"{build.version or 'of unknown version'}, of {build.python}"
-    yield finding(_SECTION, "llama-cpp-python", Health.OK, where)
-    if build.problem:
-        step = reinstall_command(build)
-        yield finding(_SECTION, "compiled for", Health.FAILURE, build.problem, step)
-        return
-    told = describe_features(build.features)
-    if build.variants:
-        told = f"{len(build.variants)} kinds of processor, chosen when it starts"
-    missing = missing_features(build)
-    if missing and not build.variants:
-        told += f"; this processor has no {', '.join(missing)}"
-        yield finding(_SECTION, "compiled for", Health.FAILURE, told, reinstall_command(build))
+    First of this environment, or of the one that was asked for, then of each
+    that a definition names.
+    """
+    own = [model for model in patient.readable_models if _is_local(model) and not model.python]
+    needed = any(model.name in patient.needed for model in own)
+    if patient.python is None:
+        yield from _Examination(SECTION, None, Health.FAILURE if needed else Health.WARNING).look()
     else:
-        yield finding(_SECTION, "compiled for", Health.OK, told)
+        yield from _look_at_other(SECTION, patient.python, Health.FAILURE)
+    for python, health in _named_pythons(patient).items():
+        yield from _look_at_other(f"{SECTION} of {python}", python, health)
 
 
-def _kinds(python: Path | None) -> Iterator[Finding]:
-    """Make a model of each kind with llama.cpp's own quantizer, and let it answer."""
-    notes: list[str] = []
-    with tempfile.TemporaryDirectory(prefix="raq-doctor-") as folder:
-        source = Path(folder) / "tiny.gguf"
-        write_tiny_model(source)
-        yield from _answer("F32", source, python, notes)
+def _is_local(model: ModelDefinition) -> bool:
+    return model.engine == "llama-cpp"
+
+
+def _named_pythons(patient: Patient) -> dict[Path, Health]:
+    """Return the environments that definitions name, and how bad it is when one is of no use."""
+    found: dict[Path, Health] = {}
+    for model in patient.readable_models:
+        if model.python_path is not None and _is_local(model):
+            health = patient.trouble(model.name)
+            if found.get(model.python_path) is not Health.FAILURE:
+                found[model.python_path] = health
+    return found
+
+
+def _look_at_other(section: str, path: Path, health: Health) -> Iterator[Finding]:
+    try:
+        python = find_environment(path).python
+    except RaqError as exc:
+        told = split_step(str(exc), "name another python with llama-cpp-python")
+        yield finding(section, "python", health, *told)
+    else:
+        yield from _Examination(section, python, health).look()
+
+
+@dataclass
+class _Examination:
+    """Looks at the llama.cpp of one python: this one when None.
+
+    ``trouble`` is how bad it is when nothing of it can be used; ``notes`` are
+    what engines have to say.
+    """
+
+    section: str
+    python: Path | None
+    trouble: Health
+    notes: list[str] = field(default_factory=list)
+
+    def look(self) -> Iterator[Finding]:
+        """Yield all that is found."""
+        build = library_build(self.python)
+        if build.problem == "llama-cpp-python is not installed":
+            step = "pip install 'pytest-raq[llama]'"
+            yield self._found("llama-cpp-python", self.trouble, "not installed", step)
+            return
+        yield from self._compiled_for(build)
         try:
-            with Quantizer(source, python) as quantizer:
-                for kind in _KINDS:
-                    if kind in quantizer.source.types:
-                        path = Path(folder) / f"{kind}.gguf"
-                        yield from _quantized(quantizer, kind, path, python, notes)
+            with tempfile.TemporaryDirectory(prefix="raq-doctor-") as folder:
+                yield from self._kinds(Path(folder))
+        except OSError as exc:
+            text = f"no model can be made to try it: {exc}"
+            step = "make room, or set TMPDIR to a folder that can be written"
+            yield self._found("temporary files", Health.FAILURE, text, step)
+
+    def _compiled_for(self, build: LibraryBuild) -> Iterator[Finding]:
+        where = f"{build.version or 'of unknown version'}, of {build.python}"
+        yield self._found("llama-cpp-python", Health.OK, where)
+        if build.problem:
+            step = reinstall_command(build)
+            yield self._found("compiled for", self.trouble, build.problem, step)
+            return
+        told = describe_features(build.features)
+        if build.variants:
+            told = f"{len(build.variants)} kinds of processor, chosen when it starts"
+        missing = missing_features(build)
+        if missing and not build.variants:
+            told += f"; this processor has no {', '.join(missing)}"
+            yield self._found("compiled for", self.trouble, told, reinstall_command(build))
+        else:
+            yield self._found("compiled for", Health.OK, told)
+
+    def _kinds(self, folder: Path) -> Iterator[Finding]:
+        """Make a model of each kind with llama.cpp's own quantizer, and let it answer."""
+        source = folder / "tiny.gguf"
+        write_tiny_model(source)
+        yield from self._answer("F32", source)
+        try:
+            with Quantizer(source, self.python, silence=_SILENCE) as quantizer:
+                yield from self._quantized(quantizer, folder)
         except RaqError as exc:
-            yield _failure("quantizer", exc)
-    if notes:
-        text, step = split_step(notes[0])
-        yield finding(_SECTION, "extra buffer types", Health.WARNING, text, step)
+            yield self._failed("quantizer", source, str(exc))
+        if self.notes:
+            told = split_step(self.notes[0], self._compile_again)
+            yield self._found("extra buffer types", Health.WARNING, *told)
+
+    def _quantized(self, quantizer: Quantizer, folder: Path) -> Iterator[Finding]:
+        end = time.monotonic() + _SECONDS
+        for kind in (kind for kind in _KINDS if kind in quantizer.source.types):
+            if time.monotonic() > end:
+                text = f"not tried: the others took longer than {_SECONDS:g} s"
+                step = "run raq doctor again when this machine has less to do"
+                yield self._found(kind, Health.WARNING, text, step)
+                continue
+            path = folder / f"{kind}.gguf"
+            try:
+                quantizer.quantize(kind, path)
+            except RaqError as exc:
+                yield self._failed(kind, path, str(exc))
+            else:
+                yield from self._answer(kind, path)
+
+    def _answer(self, kind: str, path: Path) -> Iterator[Finding]:
+        """Yield whether a file answers; what its engine has to say is noted."""
+        prompts = [Prompt(str(number), f"{PROMPT}{number}") for number in range(_QUESTIONS)]
+        try:
+            with LlamaCppEngine(_definition(kind, path), self.python) as engine:
+                started = time.perf_counter()
+                outcomes = list(engine.answers(prompts))
+                seconds = time.perf_counter() - started
+                info = engine.info
+        except RaqError as exc:
+            yield self._failed(kind, path, str(exc))
+            return
+        if kind == "F32":
+            yield self._found("build", Health.OK, info.build)
+        answers = [outcome for outcome in outcomes if isinstance(outcome, Answer)]
+        reasons = [outcome.reason for outcome in outcomes if not isinstance(outcome, Answer)]
+        if reasons:
+            yield self._failed(kind, path, reasons[0])
+            return
+        tokens = sum(answer.timing.generated_tokens for answer in answers)
+        told = f"answers: {tokens} tokens in {seconds:.2f} s"
+        if info.note:
+            self.notes.append(info.note)
+            _, step = split_step(info.note, self._compile_again)
+            told += ", with extra buffer types off"
+            yield self._found(kind, Health.WARNING, told, step)
+        else:
+            yield self._found(kind, Health.OK, told)
+
+    def _failed(self, kind: str, path: Path, message: str) -> Finding:
+        # The file is gone when this is read; without it, equal reasons are seen to be equal.
+        told = split_step(message.removeprefix(f"{path}: "), self._compile_again)
+        return self._found(kind, self.trouble, *told)
+
+    @property
+    def _compile_again(self) -> str:
+        return reinstall_command(library_build(self.python))
+
+    def _found(self, name: str, health: Health, text: str, step: str = "") -> Finding:
+        return finding(self.section, name, health, text, step)
 
 
-def _quantized(
-    quantizer: Quantizer, kind: str, path: Path, python: Path | None, notes: list[str]
-) -> Iterator[Finding]:
-    try:
-        quantizer.quantize(kind, path)
-    except RaqError as exc:
-        yield _failure(kind, exc)
-    else:
-        yield from _answer(kind, path, python, notes)
-
-
-def _answer(kind: str, path: Path, python: Path | None, notes: list[str]) -> Iterator[Finding]:
-    """Yield whether a file answers; what its engine has to say goes to ``notes``."""
-    definition = ModelDefinition(
+def _definition(kind: str, path: Path) -> ModelDefinition:
+    return ModelDefinition(
         name=kind,
         path=path.with_suffix(".toml"),
         file=path.name,
@@ -121,30 +211,3 @@ def _answer(kind: str, path: Path, python: Path | None, notes: list[str]) -> Ite
         parallel=_QUESTIONS,
         timeout=_SILENCE,
     )
-    prompts = [Prompt(str(number), f"{PROMPT}{number}") for number in range(_QUESTIONS)]
-    try:
-        with LlamaCppEngine(definition, python) as engine:
-            started = time.perf_counter()
-            outcomes = list(engine.answers(prompts))
-            seconds = time.perf_counter() - started
-            info = engine.info
-    except RaqError as exc:
-        yield _failure(kind, exc)
-        return
-    if kind == "F32":
-        yield finding(_SECTION, "build", Health.OK, info.build)
-    failed = [outcome for outcome in outcomes if not isinstance(outcome, Answer)]
-    if failed:
-        yield finding(_SECTION, kind, Health.FAILURE, *split_step(failed[0].reason))
-        return
-    tokens = sum(item.timing.generated_tokens for item in outcomes if isinstance(item, Answer))
-    told = f"answers: {tokens} tokens in {seconds:.2f} s"
-    if info.note:
-        notes.append(info.note)
-        yield finding(_SECTION, kind, Health.WARNING, f"{told}, with extra buffer types off")
-    else:
-        yield finding(_SECTION, kind, Health.OK, told)
-
-
-def _failure(kind: str, exc: RaqError) -> Finding:
-    return finding(_SECTION, kind, Health.FAILURE, *split_step(str(exc)))

@@ -5,12 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest_raq
 from pytest_raq import __version__
+from pytest_raq.doctor.container import free_memory, machine_memory, memory_limit, usable_cores
 from pytest_raq.doctor.patient import finding
 from pytest_raq.engines.llamacpp.instruction_sets import describe_features, processor_features
 from pytest_raq.records.doctor import Health
@@ -23,8 +27,12 @@ if TYPE_CHECKING:
     from pytest_raq.doctor.patient import Patient
     from pytest_raq.records.doctor import Finding
 
-_CGROUP = Path("/sys/fs/cgroup")
-_MEMINFO = Path("/proc/meminfo")
+_PACKAGES = (
+    *("numpy", "pydantic", "pytest-benchmark", "pytest-xdist"),
+    *("openai", "httpx2", "huggingface_hub"),
+)
+"""What is told beside the packages of a result's provenance."""
+_NO_PLUGINS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
 _LEAST_DISK = 10**9
 _OVERHEAD = 1.2
 """Memory of a loaded model over its file: cache and buffers."""
@@ -40,13 +48,21 @@ _EXTRAS: Mapping[str, tuple[tuple[str, ...], str]] = {
 
 
 def look_at_versions(_patient: Patient) -> Iterator[Finding]:
-    """Yield the versions of what shapes a result."""
+    """Yield the versions of what shapes a result, and where they run."""
     versions = describe_versions()
-    versions.setdefault("pytest-raq", __version__)
-    for name in ("pytest-raq", "python", "pytest"):
-        yield finding("versions", name, Health.OK, versions.pop(name, "unknown"))
-    for name, version in sorted(versions.items()):
-        yield finding("versions", name, Health.OK, version)
+    for package in _PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[package] = version(package)
+    where = Path(pytest_raq.__file__).parent
+    yield finding("versions", "pytest-raq", Health.OK, f"{__version__}, in {where}")
+    yield finding("versions", "python", Health.OK, f"{versions['python']}, {sys.executable}")
+    for name, found in sorted(versions.items()):
+        if name not in {"pytest-raq", "python"}:
+            yield finding("versions", name, Health.OK, found)
+    if os.environ.get(_NO_PLUGINS):
+        text = f"{_NO_PLUGINS} is set: pytest does not load pytest-raq by itself"
+        step = f"unset {_NO_PLUGINS}, or run pytest -p pytest_raq.plugin"
+        yield finding("versions", "pytest plugins", Health.WARNING, text, step)
 
 
 def look_at_machine(patient: Patient) -> Iterator[Finding]:
@@ -62,74 +78,11 @@ def look_at_machine(patient: Patient) -> Iterator[Finding]:
     yield _memory(patient)
 
 
-def usable_cores() -> float:
-    """Return the cores that this process may use: by affinity and by the container's quota."""
-    try:
-        cores = float(len(os.sched_getaffinity(0)))
-    except AttributeError:
-        cores = float(os.cpu_count() or 1)
-    quota = _cpu_quota()
-    return min(cores, quota) if quota else cores
-
-
-def _cpu_quota() -> float:
-    """Return the cores of the container, by cgroup version 2 or 1; 0 where there is no limit."""
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = (_CGROUP / "cpu.max").read_text(encoding="ascii").split()
-        return int(quota) / int(period)
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = (
-            (_CGROUP / f"cpu/cpu.cfs_{name}_us").read_text(encoding="ascii")
-            for name in ("quota", "period")
-        )
-        return max(0.0, int(quota) / int(period))
-    return 0.0
-
-
-def memory_limit() -> int:
-    """Return the bytes that this process may use: of the machine, or of its container."""
-    total = _meminfo("MemTotal") or _sysconf_memory()
-    for name in ("memory.max", "memory/memory.limit_in_bytes"):
-        with contextlib.suppress(OSError, ValueError):
-            limit = int((_CGROUP / name).read_text(encoding="ascii"))
-            return min(total, limit) if total else limit
-    return total
-
-
-def free_memory() -> int:
-    """Return the bytes that are free now; 0 where that cannot be known."""
-    free = _meminfo("MemAvailable")
-    for limit, used in (
-        ("memory.max", "memory.current"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-    ):
-        with contextlib.suppress(OSError, ValueError):
-            most, now = (
-                int((_CGROUP / name).read_text(encoding="ascii")) for name in (limit, used)
-            )
-            return min(free, max(0, most - now))
-    return free
-
-
-def _meminfo(name: str) -> int:
-    with contextlib.suppress(OSError, ValueError):
-        for line in _MEMINFO.read_text(encoding="ascii").splitlines():
-            key, _, value = line.partition(":")
-            if key == name:
-                return int(value.split()[0]) * 1024
-    return 0
-
-
-def _sysconf_memory() -> int:
-    try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
-        return 0
-
-
 def _memory(patient: Patient) -> Finding:
     free, total = free_memory(), memory_limit()
     told = f"{size_text(free)} free of {size_text(total)}" if free else size_text(total)
+    if total < machine_memory():
+        told += f", the limit here; the machine has {size_text(machine_memory())}"
     sizes = {model.name: _size(model.file_path) for model in patient.readable_models if model.file}
     largest = max(sizes, key=lambda name: sizes[name], default="")
     if not largest or not sizes[largest]:
@@ -151,13 +104,14 @@ def _size(path: Path) -> int:
 
 def look_at_disk(patient: Patient) -> Iterator[Finding]:
     """Yield the room where the store, the models and temporary files go, and who may write."""
-    places = {
-        "store": patient.store.absolute().parent,
-        "models": patient.models_folder.absolute(),
-        "temporary files": Path(tempfile.gettempdir()),
-    }
-    for name, place in places.items():
-        yield _room(f"room for {name}", _nearest_folder(place))
+    yield _room("room for store", patient.store.absolute().parent)
+    yield _room("room for models", patient.models_folder.absolute())
+    name = "room for temporary files"
+    try:
+        yield _room(name, Path(tempfile.gettempdir()))
+    except FileNotFoundError:
+        text, step = "no folder can be written", "set TMPDIR to a folder that can be written"
+        yield finding("machine", name, Health.FAILURE, text, step)
 
 
 def _nearest_folder(path: Path) -> Path:
@@ -165,12 +119,17 @@ def _nearest_folder(path: Path) -> Path:
     return next((place for place in (path, *path.parents) if place.is_dir()), Path("/"))
 
 
-def _room(name: str, folder: Path) -> Finding:
-    free = shutil.disk_usage(folder).free
-    told = f"{size_text(free)} free in {folder}"
+def _room(name: str, place: Path) -> Finding:
+    folder = _nearest_folder(place)
     if not os.access(folder, os.W_OK):
-        text = f"{folder} cannot be written"
-        return finding("machine", name, Health.WARNING, text, f"check the permissions of {folder}")
+        step = f"check the owner and the permissions of {folder}"
+        return finding("machine", name, Health.WARNING, f"{folder} cannot be written", step)
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError as exc:
+        text = f"the disk of {folder} does not say: {exc.strerror or exc}"
+        return finding("machine", name, Health.WARNING, text, "check that disk")
+    told = f"{size_text(free)} free in {folder}"
     if free < _LEAST_DISK:
         return finding("machine", name, Health.WARNING, told, "make room on this disk")
     return finding("machine", name, Health.OK, told)
@@ -183,7 +142,7 @@ def look_at_extras(patient: Patient) -> Iterator[Finding]:
         missing = [name for name in modules if find_spec(name) is None]
         command = f"pip install 'pytest-raq[{extra}]'"
         if not missing:
-            yield finding("extras", extra, Health.OK, f"installed: {purpose}")
+            yield finding("extras", extra, Health.OK, f"installed, for {purpose}")
         elif extra in needed:
             text = f"not installed, and {needed[extra]} needs it"
             yield finding("extras", extra, Health.FAILURE, text, command)
@@ -197,10 +156,12 @@ def _needed_extras(patient: Patient) -> dict[str, str]:
     needed: dict[str, str] = {}
     for model in patient.readable_models:
         if model.name in patient.needed:
-            needed.setdefault("openai" if model.engine == "openai" else "llama", model.name)
+            if model.engine == "openai":
+                needed.setdefault("openai", model.name)
+            elif not model.python:
+                needed.setdefault("llama", model.name)
     for suite in patient.readable_suites:
-        source = suite.dataset.source
-        is_file = (suite.path.parent / Path(source).expanduser()).exists()
-        if suite.default and (source.endswith(".parquet") or not (is_file or Path(source).suffix)):
+        is_parquet = suite.dataset.source.endswith(".parquet")
+        if suite.default and (is_parquet or patient.asks_hub(suite)):
             needed.setdefault("datasets", f"suite {suite.name}")
     return needed

@@ -12,14 +12,18 @@ from pytest_raq.doctor.environment import (
     look_at_machine,
     look_at_versions,
 )
-from pytest_raq.doctor.patient import Patient
-from pytest_raq.doctor.project import look_at_definitions, look_at_files, look_at_git, look_at_store
-from pytest_raq.doctor.secrets import hide_secrets
-from pytest_raq.doctor.services import look_at_hub, look_at_judges, look_at_servers
-from pytest_raq.records.doctor import Diagnosis, Finding, Health
+from pytest_raq.doctor.hub import look_at_hub
+from pytest_raq.doctor.patient import Patient, unexpected
+from pytest_raq.doctor.project import look_at_definitions, look_at_files, look_at_store
+from pytest_raq.doctor.repository import look_at_git
+from pytest_raq.doctor.secrets import hide_secrets, known_secrets
+from pytest_raq.doctor.services import look_at_judges, look_at_servers
+from pytest_raq.records.doctor import Diagnosis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from pytest_raq.records.doctor import Finding
 
 __all__ = ["Patient", "examine"]
 
@@ -48,10 +52,11 @@ def examine(patient: Patient, tell: Callable[[str], None] = lambda _: None) -> D
     for section, look in _LOOKS:
         tell(section)
         found += _look(section, look, patient)
-    variables = {
-        model.openai.api_key_env for model in patient.readable_models if model.openai is not None
-    }
-    return Diagnosis(tuple(_without_secrets(finding, variables) for finding in found))
+    servers = [model.openai for model in patient.readable_models if model.openai is not None]
+    secrets = known_secrets(
+        (server.api_key_env for server in servers), (server.base_url for server in servers)
+    )
+    return Diagnosis(tuple(_without_secrets(finding, secrets) for finding in found))
 
 
 def _look(
@@ -60,14 +65,13 @@ def _look(
     try:
         yield from look(patient)
     except Exception as exc:  # noqa: BLE001 - whatever is wrong, the rest is still looked at
-        told = f"could not be looked at: {type(exc).__name__}: {exc}"
         name = look.__name__.removeprefix("look_at_").replace("_", " ")
-        yield Finding(section, name, Health.FAILURE, told, "report this as a bug of pytest-raq")
+        yield unexpected(section, name, exc)
 
 
-def _without_secrets(finding: Finding, variables: set[str]) -> Finding:
+def _without_secrets(finding: Finding, secrets: tuple[str, ...]) -> Finding:
     name, text, step = (
-        " ".join(hide_secrets(part, variables).split())
+        " ".join(hide_secrets(part, secrets).split())
         for part in (finding.name, finding.text, finding.next_step)
     )
     return replace(finding, name=name, text=text, next_step=step)

@@ -5,27 +5,29 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_raq.config import load_model, load_suite, suite_names
+from pytest_raq.datasets import is_on_hub
 from pytest_raq.errors import RaqError
 from pytest_raq.records.doctor import Finding, Health
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from pytest_raq.config import ModelDefinition, SuiteDefinition
 
-_COLON = re.compile(": ")
+T = TypeVar("T")
+
+_PART = re.compile("[:;] ")
 _STEP = re.compile(
     r"(?:run|check|set|put|correct|pip|install|raise|lower|download|name|save|give|write|choose"
-    r"|convert|compile|add|remove|CMAKE_ARGS=\S+|\S*python\S* -m) "
+    r"|convert|compile|add|remove|start|use|keep|make|ask|copy|try|CMAKE_ARGS=\S+"
+    r"|\S*python\S* -m) "
 )
 """How a next step begins: with a verb, or a command."""
-
-ANSWER_SECONDS = 10.0
-"""How long a server or a hub may take to answer."""
+_BEFORE_A_COMMAND = "; to compile it again"
 
 
 @dataclass(frozen=True)
@@ -46,24 +48,17 @@ class Patient:
     @cached_property
     def suites(self) -> dict[str, SuiteDefinition | RaqError]:
         """The suites by name, or why one cannot be read."""
-        found: dict[str, SuiteDefinition | RaqError] = {}
-        for name in _names(self.suites_folder):
-            try:
-                found[name] = load_suite(self.suites_folder, name)
-            except RaqError as exc:
-                found[name] = exc
-        return found
+        return _read_all(self.suites_folder, load_suite)
 
     @cached_property
     def models(self) -> dict[str, ModelDefinition | RaqError]:
         """The definitions by name, or why one cannot be read."""
-        found: dict[str, ModelDefinition | RaqError] = {}
-        for name in _names(self.models_folder):
-            try:
-                found[name] = load_model(self.models_folder, name)
-            except RaqError as exc:
-                found[name] = exc
-        return found
+        return _read_all(self.models_folder, load_model)
+
+    @property
+    def baselines_folder(self) -> Path:
+        """Where accepted states are."""
+        return self.folder / "baselines"
 
     @property
     def readable_suites(self) -> Iterator[SuiteDefinition]:
@@ -86,21 +81,52 @@ class Patient:
         """The definitions that some suite names as a judge."""
         return frozenset(name for suite in self.readable_suites for name in suite.judges)
 
+    @cached_property
+    def contestants(self) -> frozenset[str]:
+        """The definitions that some suite compares."""
+        return frozenset(name for suite in self.readable_suites for name in suite.models)
+
+    def asks_hub(self, suite: SuiteDefinition) -> bool:
+        """Whether the questions of a suite come from a hub."""
+        try:
+            return is_on_hub(suite.dataset, suite.path.parent)
+        except RaqError:  # told where the questions are looked at
+            return False
+
     def trouble(self, name: str) -> Health:
         """Return how bad it is when a model or judge cannot be used: only what runs by default."""
         return Health.FAILURE if name in self.needed else Health.WARNING
 
 
-def _names(folder: Path) -> list[str]:
-    return suite_names(folder) if folder.is_dir() else []
+def _read_all(folder: Path, load: Callable[[Path, str], T]) -> dict[str, T | RaqError]:
+    """Return the definitions of a folder by name, or why one cannot be read."""
+    found: dict[str, T | RaqError] = {}
+    for name in suite_names(folder) if folder.is_dir() else []:
+        try:
+            found[name] = load(folder, name)
+        except RaqError as exc:
+            found[name] = exc
+        except Exception as exc:  # noqa: BLE001 - one definition must not cost the others
+            found[name] = RaqError(f"{name}.toml cannot be read: {type(exc).__name__}: {exc}")
+    return found
 
 
-def split_step(message: str) -> tuple[str, str]:
-    """Return what a message of ours says, and the next step that it ends with, if it has one."""
-    for found in _COLON.finditer(message):
+def split_step(message: str, otherwise: str) -> tuple[str, str]:
+    """Return what a message of ours says, and the next step that it ends with.
+
+    ``otherwise`` is that step where the message has none.
+    """
+    for found in _PART.finditer(message):
         if _STEP.match(message, found.end()):
-            return message[: found.start()], message[found.end() :]
-    return message, ""
+            text = message[: found.start()].removesuffix(_BEFORE_A_COMMAND)
+            return text, message[found.end() :]
+    return message, otherwise
+
+
+def unexpected(section: str, name: str, exc: Exception) -> Finding:
+    """Return the finding of what could not be looked at."""
+    told = f"could not be looked at: {type(exc).__name__}: {exc}"
+    return finding(section, name, Health.FAILURE, told, "report this as a bug of pytest-raq")
 
 
 def finding(section: str, name: str, health: Health, text: str, next_step: str = "") -> Finding:

@@ -1,128 +1,165 @@
-"""What lies in the project: definitions, model files, the store, git."""
+"""What lies in the project: definitions, questions, baselines, model files, the store."""
 
 from __future__ import annotations
 
 import os
-import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.doctor.patient import finding, split_step
+from pytest_raq.datasets import load_questions
+from pytest_raq.doctor.patient import finding, split_step, unexpected
 from pytest_raq.engines.llamacpp.model_file import verify_model_file
 from pytest_raq.errors import RaqError
 from pytest_raq.records.doctor import Health
 from pytest_raq.report.text import size_text
-from pytest_raq.store.upkeep import describe_store
+from pytest_raq.store import load_baseline
+from pytest_raq.store.inspection import inspect_store
+from pytest_raq.store.schema import FORMAT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from pytest_raq.config import ModelDefinition
+    from pytest_raq.config import ModelDefinition, SuiteDefinition
     from pytest_raq.doctor.patient import Patient
     from pytest_raq.records.doctor import Finding
+    from pytest_raq.store.inspection import StoreState
 
 _SECTION = "project"
-_GIT_SECONDS = 10.0
 _QUICKLY_READ = 500_000_000
 """Bytes of a file whose SHA-256 is computed here: a second or two."""
+_QUICKLY_PARSED = 20_000_000
+"""Bytes of a file whose questions are read here."""
+_SLOW_TO_READ = {".parquet"}
 
 
 def look_at_definitions(patient: Patient) -> Iterator[Finding]:
     """Yield whether the suites and models can be read, and name what they name."""
+    for name, folder in (("suites", patient.suites_folder), ("models", patient.models_folder)):
+        if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
+            step = f"check the owner and the permissions of {folder}"
+            yield finding(_SECTION, name, Health.FAILURE, f"{folder} cannot be read", step)
     if not patient.suites_folder.is_dir():
         text = f"there is no folder {patient.suites_folder}"
         yield finding(_SECTION, "suites", Health.WARNING, text, "raq init starts a project here")
     elif not patient.suites:
         text = f"{patient.suites_folder} holds no suite NAME.toml"
         yield finding(_SECTION, "suites", Health.WARNING, text, "raq init writes one")
-    for kind, read in (("suite", patient.suites), ("model", patient.models)):
+    for kind, folder, read in (
+        ("suite", patient.suites_folder, patient.suites),
+        ("model", patient.models_folder, patient.models),
+    ):
         for name, item in read.items():
             if isinstance(item, RaqError):
-                yield finding(_SECTION, f"{kind} {name}", Health.FAILURE, *split_step(str(item)))
+                told = split_step(str(item), f"correct {folder / name}.toml")
+                yield finding(_SECTION, f"{kind} {name}", Health.FAILURE, *told)
     for suite in patient.readable_suites:
-        known = {*patient.models, "reference"}
-        absent = [name for name in (*suite.models, *suite.judges) if name not in known]
-        if absent:
-            text = f"names {', '.join(absent)}, and {patient.models_folder} has no such definition"
-            step = f"correct {suite.path}"
-            yield finding(_SECTION, f"suite {suite.name}", Health.FAILURE, text, step)
-        else:
-            count = len(suite.models)
-            text = f"{count} model{'s' * (count != 1)}, judge {', '.join(suite.judges)}"
-            yield finding(_SECTION, f"suite {suite.name}", Health.OK, text)
+        try:
+            yield _suite(patient, suite)
+        except Exception as exc:  # noqa: BLE001 - the other suites are still looked at
+            yield unexpected(_SECTION, f"suite {suite.name}", exc)
+
+
+def _suite(patient: Patient, suite: SuiteDefinition) -> Finding:
+    name, health = f"suite {suite.name}", Health.FAILURE if suite.default else Health.WARNING
+    known = {*patient.models, "reference"}
+    absent = [each for each in (*suite.models, *suite.judges) if each not in known]
+    if absent:
+        text = f"names {', '.join(absent)}, and {patient.models_folder} has no such definition"
+        return finding(_SECTION, name, Health.FAILURE, text, f"correct {suite.path}")
+    try:
+        questions = _questions(patient, suite)
+        accepted = _accepted(patient, suite)
+    except RaqError as exc:
+        return finding(_SECTION, name, health, *split_step(str(exc), f"correct {suite.path}"))
+    text = f"{_count(len(suite.models), 'model')}, judge {', '.join(suite.judges)}"
+    return finding(_SECTION, name, Health.OK, f"{text}, {questions}, {accepted}")
+
+
+def _questions(patient: Patient, suite: SuiteDefinition) -> str:
+    """Return what a suite asks; DatasetError when it cannot be read."""
+    source, folder = suite.dataset.source, suite.path.parent
+    if patient.asks_hub(suite):
+        return f"questions of {source} on a hub"
+    path = folder / Path(source).expanduser()
+    is_quick = path.is_file() and path.stat().st_size <= _QUICKLY_PARSED
+    if path.exists() and (not is_quick or path.suffix.lower() in _SLOW_TO_READ):
+        return f"questions of {source}"
+    found = load_questions(suite.dataset, folder)
+    return f"{_count(len(found.questions), 'question')} of {source}"
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
+
+
+def _accepted(patient: Patient, suite: SuiteDefinition) -> str:
+    """Return when the baseline was accepted; BaselineError when it cannot be read."""
+    baseline = load_baseline(patient.baselines_folder, suite.name)
+    return "no baseline yet" if baseline is None else f"accepted {baseline.accepted_at[:10]}"
 
 
 def look_at_files(patient: Patient) -> Iterator[Finding]:
     """Yield whether the files of models are there, whole, and the ones that are meant."""
     for model in patient.readable_models:
         if model.file is not None:
-            yield _model_file(patient, model)
+            try:
+                yield _model_file(patient, model)
+            except Exception as exc:  # noqa: BLE001 - the other files are still looked at
+                yield unexpected(_SECTION, f"model {model.name}", exc)
 
 
 def _model_file(patient: Patient, model: ModelDefinition) -> Finding:
     name = f"model {model.name}"
     try:
-        size = model.file_path.stat().st_size if model.file_path.is_file() else 0
+        size = _size(model.file_path)
         checked = bool(model.sha256) and size <= _QUICKLY_READ
         verify_model_file(model, None if checked else lambda _: model.sha256 or "")
     except RaqError as exc:
-        return finding(_SECTION, name, patient.trouble(model.name), *split_step(str(exc)))
-    told = f"{model.file}, {size_text(size)}"
+        told = split_step(str(exc), f"correct {model.path}")
+        return finding(_SECTION, name, patient.trouble(model.name), *told)
+    text = f"{model.file}, {size_text(size)}"
     if model.sha256 and not checked:
-        return finding(_SECTION, name, Health.OK, f"{told}; check it with raq models verify")
-    return finding(_SECTION, name, Health.OK, f"{told}{', SHA-256 as defined' * checked}")
+        return finding(_SECTION, name, Health.OK, f"{text}; raq models verify checks its SHA-256")
+    return finding(_SECTION, name, Health.OK, f"{text}{', SHA-256 as defined' * checked}")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0
 
 
 def look_at_store(patient: Patient) -> Iterator[Finding]:
     """Yield whether the store can be read and written."""
     path = patient.store
-    if not path.exists():
-        yield finding(
-            _SECTION, "store", Health.OK, f"{path} does not exist; the first run makes it"
-        )
-        return
     try:
-        info = describe_store(path)
+        state = inspect_store(path)
     except RaqError as exc:
-        yield finding(_SECTION, "store", Health.WARNING, *split_step(str(exc)))
-        return
-    told = f"{path}, format {info.format}, {size_text(info.size)},"
-    told += f" {info.entries.get('answers', 0)} answers, {info.entries.get('runs', 0)} runs"
-    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
-        yield finding(_SECTION, "store", Health.OK, told)
+        otherwise = "keep a copy of it if its answers matter, or choose another with --raq-store"
+        told = split_step(str(exc), otherwise)
+        yield finding(_SECTION, "store", Health.WARNING, *told)
     else:
+        yield _store(path, state)
+
+
+def _store(path: Path, state: StoreState | None) -> Finding:
+    if state is None:
+        text = f"{path} does not exist; the first run makes it"
+        return finding(_SECTION, "store", Health.OK, text)
+    told = f"{path}, {size_text(state.size)}, {_count(state.answers, 'answer')}"
+    told += f", {_count(state.runs, 'run')}, format {state.format}"
+    if state.format < FORMAT:
+        told += f"; the next run makes it format {FORMAT}"
+    if not state.is_checked:
+        told += "; too large to look at each page"
+    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         step = f"check the permissions of {path}, or choose another with --raq-store"
-        yield finding(_SECTION, "store", Health.WARNING, f"{told}; it cannot be written", step)
-
-
-def look_at_git(patient: Patient) -> Iterator[Finding]:
-    """Yield whether git keeps the baselines, and what of them is not committed."""
-    try:
-        version = _git(patient.folder, "--version")
-    except (OSError, subprocess.TimeoutExpired):
-        yield finding(_SECTION, "git", Health.WARNING, "cannot be run", "install git")
-        return
-    told = version.stdout.strip().removeprefix("git version ")
-    if _git(patient.folder, "rev-parse", "--is-inside-work-tree").returncode:
-        text = f"{told}; this folder is in no repository, where baselines belong"
-        yield finding(_SECTION, "git", Health.WARNING, text, "git init")
-        return
-    changed = _git(patient.folder, "status", "--porcelain", "--", "baselines").stdout.splitlines()
-    if changed:
-        names = ", ".join(line[3:] for line in changed[:3])
-        text = f"{told}; baselines that are not committed: {names}"
-        step = "git add baselines && git commit, or git checkout baselines"
-        yield finding(_SECTION, "git", Health.WARNING, text, step)
-    else:
-        yield finding(_SECTION, "git", Health.OK, told)
-
-
-def _git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(  # noqa: S603 - no shell, and our own arguments
-        ["git", "--no-optional-locks", "-C", str(folder), *arguments],  # noqa: S607 - the user's
-        capture_output=True,
-        text=True,
-        errors="replace",
-        timeout=_GIT_SECONDS,
-        check=False,
-    )
+        text = f"{told}; it cannot be written"
+        return finding(_SECTION, "store", Health.WARNING, text, step)
+    if state.is_locked:
+        step = "wait for that process, or end it"
+        return finding(
+            _SECTION, "store", Health.WARNING, f"{told}; locked by another process", step
+        )
+    return finding(_SECTION, "store", Health.OK, told)

@@ -1,91 +1,79 @@
-"""What answers over a network, or loads a model to judge: each asked once."""
+"""Servers and judges, each asked once: over a network, or by loading a model."""
 
 from __future__ import annotations
 
-import os
 import time
-import urllib.error
-import urllib.request
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from pytest_raq.doctor.patient import ANSWER_SECONDS, finding, split_step
+from pytest_raq.doctor.patient import finding, split_step
+from pytest_raq.doctor.waiting import Inquiry, ask_all
 from pytest_raq.engines import open_engine
+from pytest_raq.engines.openai_compat import find_server
 from pytest_raq.errors import RaqError
-from pytest_raq.hub.remote import endpoint
 from pytest_raq.judging import make_judge
 from pytest_raq.records import Answer, Prompt
 from pytest_raq.records.doctor import Health
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pytest_raq.config import ModelDefinition
     from pytest_raq.doctor.patient import Patient
     from pytest_raq.records.doctor import Finding
 
-_OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
-_YES = {"1", "ON", "YES", "TRUE"}
+SERVER_SECONDS = 20.0
+"""How long the server of one address may take for all that it is asked."""
+LOCAL_SECONDS = 120.0
+"""How long a judge may take to be loaded and to rank two answers."""
+
 _QUESTION = "Say yes."
 _TOKENS = 4
 
 
-def look_at_hub(patient: Patient) -> Iterator[Finding]:
-    """Yield whether the hub can be asked for files, if the project has any there."""
-    users = [model.name for model in patient.readable_models if model.source is not None]
-    needed = f", needed by {', '.join(users[:3])}" if users else ""
-    for name in _OFFLINE:
-        if os.environ.get(name, "").upper() in _YES:
-            text = f"{name} is set: nothing is fetched, only what the cache holds is used"
-            yield finding("hub", "offline", Health.OK, text)
-            return
-    if patient.offline:
-        yield finding("hub", endpoint(), Health.OK, "not asked (--offline)")
-        return
-    if not users:
-        yield finding("hub", endpoint(), Health.OK, "not asked: no model here comes from a hub")
-        return
-    problem, seconds = _reach(endpoint())
-    if problem:
-        text = f"cannot be reached ({problem}){needed}"
-        step = "check the network and HF_ENDPOINT, or set HF_HUB_OFFLINE=1"
-        yield finding("hub", endpoint(), Health.WARNING, text, step)
-    else:
-        yield finding("hub", endpoint(), Health.OK, f"answered after {seconds:.2f} s{needed}")
-    if find_spec("huggingface_hub") is None:
-        step = "pip install 'pytest-raq[hub]'"
-        yield finding("hub", "huggingface_hub", Health.WARNING, f"not installed{needed}", step)
-
-
-def _reach(address: str) -> tuple[str, float]:
-    """Return why an address does not answer, and after how many seconds it did."""
-    started = time.monotonic()
-    if not address.startswith(("http://", "https://")):
-        return "not an address that starts with https://", 0.0
-    request = urllib.request.Request(address, method="HEAD")  # noqa: S310 - checked above
-    try:
-        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS):  # noqa: S310
-            pass
-    except urllib.error.HTTPError:
-        pass  # it answered
-    except (OSError, ValueError) as exc:
-        return str(getattr(exc, "reason", exc)) or type(exc).__name__, 0.0
-    return "", time.monotonic() - started
-
-
 def look_at_servers(patient: Patient) -> Iterator[Finding]:
     """Yield whether each server answers a short question, for the models it runs."""
-    for model in patient.readable_models:
-        if model.engine == "openai" and not _only_judges(patient, model):
-            if patient.offline:
-                yield finding("servers", model.name, Health.OK, "not asked (--offline)")
-            else:
-                yield _ask(patient, model)
+    models = [model for model in patient.readable_models if _is_asked(patient, model)]
+    if patient.offline:
+        yield from (_not_asked("servers", model) for model in models)
+    else:
+        inquiries = [_inquiry(patient, "servers", model, _ask) for model in models]
+        yield from ask_all(inquiries, SERVER_SECONDS)
 
 
-def _only_judges(patient: Patient, model: ModelDefinition) -> bool:
-    asked = any(model.name in suite.models for suite in patient.readable_suites)
-    return model.name in patient.judges and not asked
+def _is_asked(patient: Patient, model: ModelDefinition) -> bool:
+    only_judges = model.name in patient.judges and model.name not in patient.contestants
+    return model.engine == "openai" and not only_judges
+
+
+def _not_asked(section: str, model: ModelDefinition) -> Finding:
+    return finding(section, model.name, Health.OK, "not asked (--offline)")
+
+
+def _inquiry(
+    patient: Patient,
+    section: str,
+    model: ModelDefinition,
+    ask: Callable[[Patient, ModelDefinition], Finding],
+) -> Inquiry:
+    seconds = SERVER_SECONDS if model.engine == "openai" else LOCAL_SECONDS
+    health = patient.trouble(model.name)
+    late = f"no answer within {seconds:g} s"
+    if model.openai is not None and model.engine == "openai":
+        place = model.openai.base_url
+        late = f"{place} gave {late}"
+        step = f"check that the server runs and is not busy; a run waits {model.timeout:g} s"
+    else:
+        place = "here"
+        step = f"check the free memory; a run waits {model.timeout:g} s for a sign of life"
+    unasked = "not asked, because its server did not answer before"
+    return Inquiry(
+        section=section,
+        name=model.name,
+        place=place,
+        ask=lambda: ask(patient, model),
+        late=finding(section, model.name, health, late, step),
+        unasked=finding(section, model.name, health, unasked, step),
+    )
 
 
 def _ask(patient: Patient, model: ModelDefinition) -> Finding:
@@ -94,52 +82,61 @@ def _ask(patient: Patient, model: ModelDefinition) -> Finding:
     try:
         with open_engine(_impatient(model)) as engine:
             outcome = next(iter(engine.answers([prompt])))
+        address = find_server(model).address
     except RaqError as exc:
-        return finding("servers", model.name, patient.trouble(model.name), *split_step(str(exc)))
+        told = split_step(str(exc), _otherwise(model))
+        return finding("servers", model.name, patient.trouble(model.name), *told)
     if not isinstance(outcome, Answer):
-        told = split_step(outcome.reason)
+        told = split_step(outcome.reason, _otherwise(model))
         return finding("servers", model.name, patient.trouble(model.name), *told)
     assert model.openai is not None
     seconds = time.monotonic() - started
-    text = f"{model.openai.model} of {model.openai.base_url} answered after {seconds:.2f} s"
+    text = f"{model.openai.model} of {address} answered after {seconds:.2f} s"
     return finding("servers", model.name, Health.OK, text)
+
+
+def _otherwise(model: ModelDefinition) -> str:
+    return f"check what runs the model, and correct {model.path}"
 
 
 def look_at_judges(patient: Patient) -> Iterator[Finding]:
     """Yield whether each judge that a suite names can be asked."""
-    for name in sorted(patient.judges):
-        judge = patient.models.get(name)
-        if name == "reference":
-            yield finding("judges", name, Health.OK, "needs nothing")
-        elif judge is None or isinstance(judge, RaqError):
-            continue  # told with the definitions
-        elif patient.offline and judge.engine == "openai":
-            yield finding("judges", name, Health.OK, "not asked (--offline)")
-        else:
-            yield _prepare(patient, judge)
+    if "reference" in patient.judges:
+        yield finding("judges", "reference", Health.OK, "needs nothing")
+    judges = [model for model in patient.readable_models if model.name in patient.judges]
+    servers = [judge for judge in judges if judge.engine == "openai"]
+    if patient.offline:
+        yield from (_not_asked("judges", judge) for judge in servers)
+    else:
+        inquiries = [_inquiry(patient, "judges", judge, _prepare) for judge in servers]
+        yield from ask_all(inquiries, SERVER_SECONDS)
+    for judge in judges:
+        if judge.engine != "openai":  # one after the other: each fills the memory
+            yield from ask_all([_inquiry(patient, "judges", judge, _prepare)], LOCAL_SECONDS)
 
 
 def _prepare(patient: Patient, definition: ModelDefinition) -> Finding:
-    judge = make_judge(_impatient(definition))
+    # Its SHA-256 is looked at with the other files: here it would be read twice.
+    judge = make_judge(_impatient(definition), lambda _: definition.sha256 or "")
     started = time.monotonic()
     try:
         judge.prepare()
     except RaqError as exc:
-        step = split_step(str(exc))
-        return finding("judges", definition.name, patient.trouble(definition.name), *step)
+        said = split_step(str(exc), _otherwise(definition))
+        return finding("judges", definition.name, patient.trouble(definition.name), *said)
     finally:
         judge.close()
     text = f"ranked two answers after {time.monotonic() - started:.2f} s"
     if judge.note:
-        told, next_step = split_step(judge.note)
+        told, next_step = split_step(judge.note, "")
         return finding("judges", definition.name, Health.WARNING, f"{text}; {told}", next_step)
     return finding("judges", definition.name, Health.OK, text)
 
 
 def _impatient(definition: ModelDefinition) -> ModelDefinition:
-    """Return a definition that is asked once, and not waited for long."""
+    """Return a definition that is asked once; beyond the time here nobody waits for it."""
     changes: dict[str, object] = {}
     if definition.openai is not None and definition.engine == "openai":
-        changes["timeout"] = min(definition.timeout, ANSWER_SECONDS)
+        changes["timeout"] = min(definition.timeout, 2 * SERVER_SECONDS)
         changes["openai"] = definition.openai.model_copy(update={"max_retries": 0})
     return definition.model_copy(update=changes)

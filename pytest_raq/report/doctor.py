@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import textwrap
+import re
+from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from pytest_raq.records.doctor import Health
-from pytest_raq.report.text import safe_text
+from pytest_raq.report.text import safe_text, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,46 +19,52 @@ FORMAT = 1
 _WIDTH = 80
 _LONGEST = 2_000
 _WORDS = {Health.OK: "ok", Health.WARNING: "warning", Health.FAILURE: "FAILURE"}
-_COLUMN = max(map(len, _WORDS.values())) + 2
+_INDENT = " " * (max(map(len, _WORDS.values())) + 4)
+_COMMAND = re.compile(r"(?:CMAKE_ARGS=|pip |git |\S*python[\d.]* -m )")
 
 
 def diagnosis_lines(diagnosis: Diagnosis) -> Iterator[str]:
     """Yield the report: findings by section, each step that is left to do, and the counts.
 
-    A line has at most 80 columns, but for a command, which can be copied whole.
+    A line has at most 80 columns, but for a command or a path, which can be copied whole.
     """
-    section = step = ""
-    for finding in diagnosis.findings:
-        if finding.section != section:
-            yield from [""] * bool(section)
-            yield finding.section
-            section = finding.section
-        yield from _finding(finding)
-        # Eleven files that fail for one reason need one command.
-        if finding.next_step and finding.next_step != step:
-            step = finding.next_step
-            yield f"{' ' * (_COLUMN + 2)}→ {safe_text(step, _LONGEST)}"
+    for section, findings in groupby(diagnosis.findings, lambda finding: finding.section):
+        yield safe_text(section)
+        yield from _section(list(findings))
+        yield ""
     counts = ((diagnosis.count(health), health) for health in Health)
-    told = [f"{count} {_plural(health.value, count)}" for count, health in counts]
-    yield ""
-    yield ", ".join(told)
+    yield ", ".join(f"{count} {_plural(health.value, count)}" for count, health in counts)
 
 
 def _plural(word: str, count: int) -> str:
     return word if count == 1 or word == Health.OK.value else f"{word}s"
 
 
-def _finding(finding: Finding) -> Iterator[str]:
-    first = f"  {_WORDS[finding.health]:{_COLUMN}}"
-    text = f"{safe_text(finding.name)}: {safe_text(finding.text, _LONGEST)}"
-    yield from textwrap.wrap(
-        text,
-        _WIDTH,
-        initial_indent=first,
-        subsequent_indent=" " * len(first),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+def _section(findings: list[Finding]) -> Iterator[str]:
+    # Eleven files that fail for one reason need one reason and one command.
+    for step, group in groupby(findings, lambda finding: finding.next_step):
+        for _, alike in groupby(group, _reason):
+            same = list(alike)
+            yield from _finding(same[0], ", ".join(finding.name for finding in same))
+        if step:
+            yield from _step(safe_text(step, _LONGEST))
+
+
+def _reason(finding: Finding) -> Finding:
+    return finding if finding.health is Health.OK else replace(finding, name="")
+
+
+def _finding(finding: Finding, names: str) -> list[str]:
+    first = f"  {_WORDS[finding.health]}".ljust(len(_INDENT))
+    text = f"{safe_text(names)}: {safe_text(finding.text, _LONGEST)}"
+    return wrap(text, _WIDTH, first=first, others=_INDENT)
+
+
+def _step(step: str) -> list[str]:
+    first = f"{_INDENT}→ "
+    if _COMMAND.match(step):
+        return [f"{first}{step}"]
+    return wrap(step, _WIDTH, first=first, others=f"{_INDENT}  ")
 
 
 def diagnosis_to_json(diagnosis: Diagnosis) -> dict[str, object]:

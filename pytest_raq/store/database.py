@@ -191,7 +191,7 @@ class Database:
 
     def _require_damage(self, exc: Exception) -> None:
         """StoreError unless a new file is the remedy."""
-        if not _is_damage(exc):
+        if not is_damage(exc):
             raise self._error(exc) from exc
         if not self._mend:
             raise StoreError(
@@ -223,7 +223,7 @@ def in_transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Conne
     return result
 
 
-def _is_damage(exc: Exception) -> bool:
+def is_damage(exc: Exception) -> bool:
     """Whether the file itself is wrong, and not its place, its disk or its lock."""
     if isinstance(exc, DamagedError):
         return True

@@ -107,7 +107,7 @@ def prepare(connection: sqlite3.Connection) -> None:
 
     DamagedError and ForeignError when it can be neither; nothing is written then.
     """
-    found = _format_of(connection)
+    found = format_of(connection)
     if found < FORMAT:
         connection.execute("PRAGMA journal_mode = WAL")
         _migrate(connection)
@@ -115,7 +115,7 @@ def prepare(connection: sqlite3.Connection) -> None:
     check_tables(connection)
 
 
-def _format_of(connection: sqlite3.Connection) -> int:
+def format_of(connection: sqlite3.Connection) -> int:
     """Return the format of a store, 0 for an empty file."""
     application, found = _number(connection, "application_id"), _version(connection)
     ours = application == APPLICATION_ID or _has_former_table(connection)

@@ -74,9 +74,12 @@ class Quantizer:
     GGUF file or llama.cpp cannot read it.
     """
 
-    def __init__(self, source: Path, python: Path | None = None) -> None:
+    def __init__(
+        self, source: Path, python: Path | None = None, *, silence: float = _SILENCE
+    ) -> None:
         require_model_file(source)
         self._path = source
+        self._silence = silence
         self._process = WorkerProcess([str(python or sys.executable), str(_WORKER)])
         try:
             self.source = self._describe()
@@ -145,8 +148,8 @@ class Quantizer:
 
     def _ask(self, order: Mapping[str, object], steps: Steps | None = None) -> Reply:
         try:
-            self._process.send({**order, "source": str(self._path)}, _SILENCE)
-            while (reply := self._process.receive(_SILENCE))["type"] == "step":
+            self._process.send({**order, "source": str(self._path)}, self._silence)
+            while (reply := self._process.receive(self._silence))["type"] == "step":
                 if steps is not None:
                     steps(int(reply["done"]), int(reply["total"]))
         except EngineCrashError as exc:

@@ -1,0 +1,112 @@
+"""The hub: whether it may be asked, and whether it answers."""
+
+from __future__ import annotations
+
+import os
+import time
+import urllib.error
+import urllib.request
+from http.client import HTTPException
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from pytest_raq.doctor.patient import finding
+from pytest_raq.doctor.waiting import Inquiry, ask_all
+from pytest_raq.hub.remote import endpoint
+from pytest_raq.records.doctor import Health
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_raq.doctor.patient import Patient
+    from pytest_raq.records.doctor import Finding
+
+HUB_SECONDS = 10.0
+"""How long the hub may take to answer."""
+
+_SECTION = "hub"
+_OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
+_YES = {"1", "ON", "YES", "TRUE"}
+_OUT_OF_ORDER = {407, 500, 502, 503, 504}
+"""Replies of a proxy, or of a hub that is down."""
+_STEP = "check the network, the proxy and HF_ENDPOINT, or set HF_HUB_OFFLINE=1"
+
+
+def look_at_hub(patient: Patient) -> Iterator[Finding]:
+    """Yield whether the hub can be asked for what the project has there."""
+    users = _users(patient)
+    forbidden = [name for name in _OFFLINE if os.environ.get(name, "").upper() in _YES]
+    if forbidden:
+        yield _offline(patient, forbidden[0])
+    elif patient.offline:
+        yield finding(_SECTION, _address(), Health.OK, "not asked (--offline)")
+    elif users:
+        yield from _ask(users)
+    else:
+        yield finding(_SECTION, _address(), Health.OK, "not asked: nothing here comes from a hub")
+
+
+def _users(patient: Patient) -> list[str]:
+    """Return the models and suites that have something on a hub."""
+    models = [model.name for model in patient.readable_models if model.source is not None]
+    suites = [f"suite {suite.name}" for suite in patient.readable_suites if patient.asks_hub(suite)]
+    return [*models, *suites]
+
+
+def _offline(patient: Patient, variable: str) -> Finding:
+    text = f"{variable} is set: nothing is fetched, only what the cache holds is used"
+    absent = [
+        model.name
+        for model in patient.readable_models
+        if model.source is not None and model.file and not model.file_path.exists()
+    ]
+    if not absent:
+        return finding(_SECTION, "offline", Health.OK, text)
+    step = f"unset {variable}, then run raq models pull {absent[0]}"
+    return finding(_SECTION, "offline", Health.WARNING, text, step)
+
+
+def _ask(users: list[str]) -> Iterator[Finding]:
+    needed = ", needed by " + ", ".join(users[:3]) + ", …" * (len(users) > 3)
+    late = _unreachable(f"no answer within {HUB_SECONDS:g} s", needed)
+    inquiry = Inquiry(_SECTION, _address(), "hub", lambda: _reach(needed), late, late)
+    # In a thread, because no time limit ends the search for a name.
+    yield from ask_all([inquiry], HUB_SECONDS)
+    if find_spec("huggingface_hub") is None:
+        step = "pip install 'pytest-raq[hub]'"
+        yield finding(_SECTION, "huggingface_hub", Health.WARNING, f"not installed{needed}", step)
+
+
+def _reach(needed: str) -> Finding:
+    started = time.monotonic()
+    if problem := _problem(_address()):
+        return _unreachable(problem, needed)
+    seconds = time.monotonic() - started
+    return finding(_SECTION, _address(), Health.OK, f"answered after {seconds:.2f} s{needed}")
+
+
+def _unreachable(why: str, needed: str) -> Finding:
+    text = f"cannot be reached ({why}){needed}"
+    return finding(_SECTION, _address(), Health.WARNING, text, _STEP)
+
+
+def _address() -> str:
+    """Return the address of the hub without user and password."""
+    scheme, separator, rest = endpoint().partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else endpoint()
+
+
+def _problem(address: str) -> str:
+    """Return why an address does not answer; empty when it does."""
+    try:
+        if urlsplit(address).scheme not in {"http", "https"}:
+            return "not an address that starts with https://"
+        request = urllib.request.Request(address, method="HEAD")  # noqa: S310 - checked above
+        with urllib.request.urlopen(request, timeout=HUB_SECONDS):  # noqa: S310
+            return ""
+    except urllib.error.HTTPError as exc:
+        with exc:  # that it wants to know who asks is an answer too
+            return f"it answers {exc.code}" if exc.code in _OUT_OF_ORDER else ""
+    except (OSError, ValueError, HTTPException) as exc:
+        return str(getattr(exc, "reason", exc)) or type(exc).__name__

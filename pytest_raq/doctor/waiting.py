@@ -1,0 +1,69 @@
+"""What may not answer is asked in threads, and not waited for beyond a time."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from pytest_raq.doctor.patient import unexpected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pytest_raq.records.doctor import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Inquiry:
+    """Something to be asked.
+
+    ``place`` says where: what is asked of one place is asked one after the
+    other. ``late`` is found when there is no answer in time, ``unasked`` when
+    what came before was late.
+    """
+
+    section: str
+    name: str
+    place: str
+    ask: Callable[[], Finding]
+    late: Finding
+    unasked: Finding
+
+
+@dataclass(slots=True)
+class _Queue:
+    """What one place is asked, and what came of it so far."""
+
+    inquiries: list[Inquiry] = field(default_factory=list)
+    found: list[Finding] = field(default_factory=list)
+
+    def work(self) -> None:
+        for inquiry in self.inquiries:
+            try:
+                self.found.append(inquiry.ask())
+            except Exception as exc:  # noqa: BLE001 - whatever is wrong, the rest is still asked
+                self.found.append(unexpected(inquiry.section, inquiry.name, exc))
+
+    def findings(self) -> Iterator[Finding]:
+        found = list(self.found)
+        yield from found
+        if left := self.inquiries[len(found) :]:
+            yield left[0].late
+            yield from (inquiry.unasked for inquiry in left[1:])
+
+
+def ask_all(inquiries: Sequence[Inquiry], seconds: float) -> Iterator[Finding]:
+    """Yield what came of each, in their order; all places are asked at the same time."""
+    queues: dict[str, _Queue] = {}
+    for inquiry in inquiries:
+        queues.setdefault(inquiry.place, _Queue()).inquiries.append(inquiry)
+    threads = [Thread(target=queue.work, daemon=True) for queue in queues.values()]
+    for thread in threads:
+        thread.start()
+    end = time.monotonic() + seconds
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    results = {place: queue.findings() for place, queue in queues.items()}
+    yield from (next(results[inquiry.place]) for inquiry in inquiries)
