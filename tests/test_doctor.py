@@ -90,8 +90,8 @@ def test_a_build_that_dies_when_it_is_imported_fails(home, capsys):
     assert ("extras", "hub") in found
 
 
-@pytest.mark.usefixtures("home")
-def test_a_build_for_another_processor_names_what_is_missing(monkeypatch, capsys):
+def test_a_build_for_another_processor_names_what_is_missing(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)  # also where no model needs it
     build = LibraryBuild("python3", "0.3.36", frozenset({"AVX2", "AMX_INT8"}))
     monkeypatch.setattr("pytest_raq.doctor.engine.library_build", lambda _: build)
     monkeypatch.setattr(engine._Examination, "_kinds", lambda *_: iter(()))

@@ -58,6 +58,22 @@ def test_files_that_are_not_what_they_must_be(home, capsys):
 
 
 @pytest.mark.usefixtures("without_engine")
+def test_names_that_no_file_has(home, capsys):
+    for number, name in enumerate(("\\u0000.gguf", "a" * 5000, "..", "\\ud7ff\\n")):
+        (home / f"models/odd-{number}.toml").write_text(f'file = "{name}"\n')
+    (home / "models/folder.toml").mkdir()
+    (home / "models/link.toml").symlink_to("nowhere")
+    os.mkfifo(home / "models/pipe.toml")
+    code, _, found = doctor(capsys)
+    assert code == 3
+    assert not [each for each in found.values() if "could not be looked at" in each["text"]]
+    assert found["project", "model pipe"]["text"].startswith(
+        "models/pipe.toml: is not a regular file"
+    )
+    assert found["project", "model odd-2"]["health"] == "warning"
+
+
+@pytest.mark.usefixtures("without_engine")
 def test_one_definition_that_breaks_the_reader_costs_no_other(home, monkeypatch, capsys):
     def broken(folder, name):
         if name == "odd":

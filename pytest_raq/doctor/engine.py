@@ -50,7 +50,8 @@ def look_at_engine(patient: Patient) -> Iterator[Finding]:
     own = [model for model in patient.readable_models if _is_local(model) and not model.python]
     needed = any(model.name in patient.needed for model in own)
     if patient.python is None:
-        yield from _Examination(SECTION, None, Health.FAILURE if needed else Health.WARNING).look()
+        absent = Health.FAILURE if needed else Health.WARNING
+        yield from _Examination(SECTION, None, Health.FAILURE, absent).look()
     else:
         yield from _look_at_other(SECTION, patient.python, Health.FAILURE)
     for python, health in _named_pythons(patient).items():
@@ -79,20 +80,21 @@ def _look_at_other(section: str, path: Path, health: Health) -> Iterator[Finding
         told = split_step(str(exc), "name another python with llama-cpp-python")
         yield finding(section, "python", health, *told)
     else:
-        yield from _Examination(section, python, health).look()
+        yield from _Examination(section, python, health, health).look()
 
 
 @dataclass
 class _Examination:
     """Looks at the llama.cpp of one python: this one when None.
 
-    ``trouble`` is how bad it is when nothing of it can be used; ``notes`` are
-    what engines have to say.
+    ``broken`` is how bad it is when it does not run, ``absent`` when it is not
+    installed; ``notes`` are what engines have to say.
     """
 
     section: str
     python: Path | None
-    trouble: Health
+    broken: Health
+    absent: Health
     notes: list[str] = field(default_factory=list)
 
     def look(self) -> Iterator[Finding]:
@@ -100,7 +102,7 @@ class _Examination:
         build = library_build(self.python)
         if build.problem == "llama-cpp-python is not installed":
             step = "pip install 'pytest-raq[llama]'"
-            yield self._found("llama-cpp-python", self.trouble, "not installed", step)
+            yield self._found("llama-cpp-python", self.absent, "not installed", step)
             return
         yield from self._compiled_for(build)
         try:
@@ -116,7 +118,7 @@ class _Examination:
         yield self._found("llama-cpp-python", Health.OK, where)
         if build.problem:
             step = reinstall_command(build)
-            yield self._found("compiled for", self.trouble, build.problem, step)
+            yield self._found("compiled for", self.broken, build.problem, step)
             return
         told = describe_features(build.features)
         if build.variants:
@@ -124,7 +126,7 @@ class _Examination:
         missing = missing_features(build)
         if missing and not build.variants:
             told += f"; this processor has no {', '.join(missing)}"
-            yield self._found("compiled for", self.trouble, told, reinstall_command(build))
+            yield self._found("compiled for", self.broken, told, reinstall_command(build))
         else:
             yield self._found("compiled for", Health.OK, told)
 
@@ -190,7 +192,7 @@ class _Examination:
     def _failed(self, kind: str, path: Path, message: str) -> Finding:
         # The file is gone when this is read; without it, equal reasons are seen to be equal.
         told = split_step(message.removeprefix(f"{path}: "), self._compile_again)
-        return self._found(kind, self.trouble, *told)
+        return self._found(kind, self.broken, *told)
 
     @property
     def _compile_again(self) -> str:

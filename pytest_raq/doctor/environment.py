@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest_raq
 from pytest_raq import __version__
 from pytest_raq.doctor.container import free_memory, machine_memory, memory_limit, usable_cores
-from pytest_raq.doctor.patient import finding
+from pytest_raq.doctor.patient import file_size, finding
 from pytest_raq.engines.llamacpp.instruction_sets import describe_features, processor_features
 from pytest_raq.records.doctor import Health
 from pytest_raq.report.text import size_text
@@ -83,7 +83,9 @@ def _memory(patient: Patient) -> Finding:
     told = f"{size_text(free)} free of {size_text(total)}" if free else size_text(total)
     if total < machine_memory():
         told += f", the limit here; the machine has {size_text(machine_memory())}"
-    sizes = {model.name: _size(model.file_path) for model in patient.readable_models if model.file}
+    sizes = {
+        model.name: file_size(model.file_path) for model in patient.readable_models if model.file
+    }
     largest = max(sizes, key=lambda name: sizes[name], default="")
     if not largest or not sizes[largest]:
         return finding("machine", "memory", Health.OK, told)
@@ -93,13 +95,6 @@ def _memory(patient: Patient) -> Finding:
         step = "end other programs, or choose a smaller quantization (raq quantize)"
         return finding("machine", "memory", Health.WARNING, text, step)
     return finding("machine", "memory", Health.OK, told)
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return 0
 
 
 def look_at_disk(patient: Patient) -> Iterator[Finding]:

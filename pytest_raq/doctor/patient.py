@@ -111,6 +111,14 @@ def _read_all(folder: Path, load: Callable[[Path, str], T]) -> dict[str, T | Raq
     return found
 
 
+def file_size(path: Path) -> int:
+    """Return the bytes of a file; 0 where there is none, or its name cannot be one."""
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0
+
+
 def split_step(message: str, otherwise: str) -> tuple[str, str]:
     """Return what a message of ours says, and the next step that it ends with.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.datasets import load_questions
-from pytest_raq.doctor.patient import finding, split_step, unexpected
+from pytest_raq.doctor.patient import file_size, finding, split_step, unexpected
 from pytest_raq.engines.llamacpp.model_file import verify_model_file
 from pytest_raq.errors import RaqError
 from pytest_raq.records.doctor import Health
@@ -111,7 +111,7 @@ def look_at_files(patient: Patient) -> Iterator[Finding]:
 def _model_file(patient: Patient, model: ModelDefinition) -> Finding:
     name = f"model {model.name}"
     try:
-        size = _size(model.file_path)
+        size = file_size(model.file_path)
         checked = bool(model.sha256) and size <= _QUICKLY_READ
         verify_model_file(model, None if checked else lambda _: model.sha256 or "")
     except RaqError as exc:
@@ -121,13 +121,6 @@ def _model_file(patient: Patient, model: ModelDefinition) -> Finding:
     if model.sha256 and not checked:
         return finding(_SECTION, name, Health.OK, f"{text}; raq models verify checks its SHA-256")
     return finding(_SECTION, name, Health.OK, f"{text}{', SHA-256 as defined' * checked}")
-
-
-def _size(path: Path) -> int:
-    try:
-        return path.stat().st_size
-    except (OSError, ValueError):
-        return 0
 
 
 def look_at_store(patient: Patient) -> Iterator[Finding]:
