@@ -16,6 +16,7 @@ from environments import ONLY_WITH_EXTRA, make_empty_environment, make_killing_e
 
 from pytest_raq.cli import main
 from pytest_raq.doctor import engine, environment, examination, project
+from pytest_raq.doctor.patient import install_command
 from pytest_raq.engines.llamacpp import instruction_sets
 from pytest_raq.engines.llamacpp.instruction_sets import LibraryBuild
 
@@ -124,10 +125,12 @@ def test_no_llama_cpp_python_here(monkeypatch, capsys):
         "name": "llama-cpp-python",
         "health": "failure",
         "text": "not installed",
-        "next_step": "pip install 'pytest-raq[llama]'",
+        "next_step": install_command("llama"),
     }
     assert found["extras", "llama"]["text"] == "not installed, and reader needs it"
-    assert "→ pip install 'pytest-raq[llama]'" in text
+    assert f"→ {install_command('llama')}" in text
+    assert install_command("llama").startswith('CMAKE_ARGS="-DGGML_NATIVE=OFF')
+    assert install_command("llama").endswith(" pip install 'pytest-raq[llama]'")
 
 
 def test_the_python_that_a_definition_names_is_looked_at(home, monkeypatch, capsys):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.config import ModelDefinition
-from pytest_raq.doctor.patient import finding, split_step
+from pytest_raq.doctor.patient import finding, install_command, split_step
 from pytest_raq.doctor.tiny_model import PROMPT, write_tiny_model
 from pytest_raq.engines.llamacpp import LlamaCppEngine
 from pytest_raq.engines.llamacpp.environment import find_environment
@@ -101,7 +101,7 @@ class _Examination:
         """Yield all that is found."""
         build = library_build(self.python)
         if build.problem == "llama-cpp-python is not installed":
-            step = "pip install 'pytest-raq[llama]'"
+            step = install_command("llama")
             yield self._found("llama-cpp-python", self.absent, "not installed", step)
             return
         yield from self._compiled_for(build)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest_raq
 from pytest_raq import __version__
 from pytest_raq.doctor.container import free_memory, machine_memory, memory_limit, usable_cores
-from pytest_raq.doctor.patient import file_size, finding
+from pytest_raq.doctor.patient import file_size, finding, install_command
 from pytest_raq.engines.llamacpp.instruction_sets import describe_features, processor_features
 from pytest_raq.records.doctor import Health
 from pytest_raq.report.text import size_text
@@ -135,7 +135,7 @@ def look_at_extras(patient: Patient) -> Iterator[Finding]:
     needed = _needed_extras(patient)
     for extra, (modules, purpose) in _EXTRAS.items():
         missing = [name for name in modules if find_spec(name) is None]
-        command = f"pip install 'pytest-raq[{extra}]'"
+        command = install_command(extra)
         if not missing:
             yield finding("extras", extra, Health.OK, f"installed, for {purpose}")
         elif extra in needed:

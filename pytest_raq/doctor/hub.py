@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pytest_raq.doctor.patient import finding
+from pytest_raq.doctor.patient import finding, install_command
 from pytest_raq.doctor.waiting import Inquiry, ask_all
 from pytest_raq.hub.remote import endpoint
 from pytest_raq.records.doctor import Health
@@ -74,7 +74,7 @@ def _ask(users: list[str]) -> Iterator[Finding]:
     # In a thread, because no time limit ends the search for a name.
     yield from ask_all([inquiry], HUB_SECONDS)
     if find_spec("huggingface_hub") is None:
-        step = "pip install 'pytest-raq[hub]'"
+        step = install_command("hub")
         yield finding(_SECTION, "huggingface_hub", Health.WARNING, f"not installed{needed}", step)
 
 
