@@ -340,6 +340,25 @@ def test_closing_ends_a_busy_worker_at_once(endless):
     assert time.monotonic() - started < 2
 
 
+def test_a_worker_that_starts_again_while_the_engine_is_closed_does_not_stay(
+    misbehaving, monkeypatch
+):
+    engine, _ = misbehaving("os.abort()")
+    started = []
+    again = engine._converse
+
+    def closed_meanwhile():
+        engine.close()
+        started.append(again())
+        return started[-1]
+
+    monkeypatch.setattr(engine, "_converse", closed_meanwhile)
+    (outcome,) = engine.answers(prompts("q1"))
+    assert outcome.reason == "not asked, because the engine is closed"
+    (worker,) = started
+    wait_for_death(worker.pid)
+
+
 def test_an_engine_that_is_forgotten_leaves_no_worker(tiny_gguf):
     engine = LlamaCppEngine(define(tiny_gguf()))
     pid = engine.worker_pid

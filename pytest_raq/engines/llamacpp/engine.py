@@ -158,6 +158,9 @@ class LlamaCppEngine:
             end = self._worker.end or "the llama.cpp worker ended"
             self._ended = f"{end} and does not start again: {exc}"
             raise
+        if self._ended:  # closed by another thread meanwhile: nobody would end the new one
+            self._worker.close()
+            raise EngineError(self._ended)
 
     def _ask_alone(self, waiting: dict[str, Prompt]) -> Iterator[Outcome]:
         """Find out which question it is that cannot be answered."""
