@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 
-from pytest_raq.judging import NoOrder, Order, ScriptedJudge, mid_ranks
+from pytest_raq.judging import NoOrder, Order, ScriptedJudge
 from pytest_raq.records import Question, Reading
-from pytest_raq.stats.squad import normalize_answer, score
+from pytest_raq.stats.mid_ranks import mid_ranks
+from pytest_raq.stats.model_summary import normalize_answer, score
 
 
 def question(name="q1", references=("France",), passage="", text="Where?"):

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_raq.generation import Exchange, Sharing
-from pytest_raq.generation.sharing import outcome_from
 from pytest_raq.records import Answer, Failure, FinishReason, Timing
+from pytest_raq.records.plain import outcome_from
+from pytest_raq.running.workers import Exchange, Sharing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

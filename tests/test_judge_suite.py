@@ -12,7 +12,7 @@ from openai_server import chat, error, rank_by, serving, shown, stream
 from projects import SUITE, Project
 
 from pytest_raq.cli import main
-from pytest_raq.judging.prompt import make_prompt
+from pytest_raq.judging.llm.prompt import make_prompt
 from pytest_raq.records import Question
 
 KEY = "sk-the-secret-of-the-test"

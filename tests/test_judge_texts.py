@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_raq.judging.prompt import make_prompt
-from pytest_raq.judging.texts import CUT, cut, defuse, label, show, strip_reasoning
+from pytest_raq.engines.reasoning import strip_reasoning
+from pytest_raq.judging.llm.prompt import CUT, cut, defuse, label, make_prompt, show
 from pytest_raq.records import Question
 
 QUESTION = Question("q1", "", "Seoul is in Korea.", "Where is Seoul?", ("Korea", "in Korea"))

@@ -18,11 +18,11 @@ from pytest_raq.judging import (
     ReferenceJudge,
     ScriptedJudge,
     Seat,
-    mid_ranks,
     rank_contestants,
 )
-from pytest_raq.judging.agreeing import agreement, habits
+from pytest_raq.judging.validation.agreement import agreement, habits
 from pytest_raq.records import JudgeIdentity, Ranking
+from pytest_raq.stats.mid_ranks import mid_ranks
 
 NAMES = ["a", "b", "c", "d"]
 TEXTS = dict(zip(NAMES, NAMES, strict=True))

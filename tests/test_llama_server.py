@@ -13,11 +13,10 @@ from urllib.request import urlopen
 
 import pytest
 
+from pytest_raq.answering.prompts import make_prompt
 from pytest_raq.config import ModelDefinition, load_model
 from pytest_raq.engines import open_engine
-from pytest_raq.generation.prompts import make_prompt
-from pytest_raq.judging import ScriptedJudge, make_judge, rank_contestants
-from pytest_raq.judging.protocol import Case
+from pytest_raq.judging import Case, ScriptedJudge, make_judge, rank_contestants
 from pytest_raq.records import Question
 
 MODELS = Path(__file__).parent.parent / "models"

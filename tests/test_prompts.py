@@ -8,14 +8,14 @@ import json
 import pytest
 from gguf_files import CHAT_TEMPLATE, define, write_tiny_gguf
 
+from pytest_raq.answering.identity import AnswerIdentity
+from pytest_raq.answering.prompts import make_prompt
 from pytest_raq.cli import main
 from pytest_raq.config import MessageSettings, load_model, load_suite
 from pytest_raq.engines import open_engine
 from pytest_raq.errors import ConfigError
-from pytest_raq.generation.identity import AnswerIdentity
-from pytest_raq.generation.prompts import make_prompt
 from pytest_raq.records import Answer, Message, Prompt, Question
-from pytest_raq.session.contestants import asked_by
+from pytest_raq.running.model_selection import asked_by
 
 QUESTION = Question("q1", "", "The {Oder} flows.", "What flows?", ("The Oder",))
 CHAT = """

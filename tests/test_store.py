@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_raq.errors import StoreError
+from pytest_raq.files import write_atomically
 from pytest_raq.records import (
     Answer,
     EngineInfo,
@@ -24,7 +25,7 @@ from pytest_raq.records import (
     Question,
     Timing,
 )
-from pytest_raq.store import AnswerKeys, Store, hash_parts, verdict_key, write_atomically
+from pytest_raq.store import AnswerKeys, Store, hash_parts, verdict_key
 from pytest_raq.store.schema import FORMAT, TABLES
 
 TIMING = Timing(10, 10, 3, 0.5, 0.4, 0.2, 0.7)

@@ -7,10 +7,10 @@ from hub_server import COMMIT, serve_hub
 
 from pytest_raq.config import load_suite
 from pytest_raq.errors import ConfigError, HubError, UsageError
+from pytest_raq.files import hash_file
 from pytest_raq.hub import parse_target, remote
-from pytest_raq.session import SessionOptions
-from pytest_raq.session.contestants import Contestants, refuse_missing
-from pytest_raq.store import hash_file
+from pytest_raq.running import SessionOptions
+from pytest_raq.running.model_selection import Contestants, refuse_missing
 
 CONTENT = b"GGUF" + bytes(1000)
 FILE = "team/reader/small/reader-q4.gguf"

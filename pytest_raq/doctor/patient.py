@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pytest_raq.config import load_model, load_suite, suite_names
 from pytest_raq.datasets import is_on_hub
 from pytest_raq.errors import RaqError
-from pytest_raq.records.doctor import Finding, Health
+from pytest_raq.records.command_results import Finding, Health
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from itertools import tee
 from typing import TYPE_CHECKING, Any
 
-from pytest_raq.judging.heard import Heard, verdicts
 from pytest_raq.judging.protocol import Case, NoOrder, Order, Spending
-from pytest_raq.judging.ranking import mid_ranks
+from pytest_raq.judging.ranking import Heard, verdicts
 from pytest_raq.records import JudgeIdentity, Reading
+from pytest_raq.stats.mid_ranks import mid_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

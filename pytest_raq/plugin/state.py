@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from pytest_raq.answering import memory_share
 from pytest_raq.errors import RaqError, UsageError
-from pytest_raq.generation import Exchange, Sharing, memory_share
 from pytest_raq.plugin.checks import AnswerCheck, GateCheck, RankingCheck, SpeedCheck
-from pytest_raq.plugin.display import ProgressDisplay
-from pytest_raq.plugin.workers import EXCHANGE
+from pytest_raq.plugin.options import EXCHANGE
+from pytest_raq.plugin.progress import ProgressDisplay
 from pytest_raq.report import Line, Style, suite_lines
-from pytest_raq.report.text import fold
-from pytest_raq.session import (
+from pytest_raq.running import (
     Session,
     SessionOptions,
     parse_shard,
@@ -25,12 +24,14 @@ from pytest_raq.session import (
     publish_to_github,
     split_names,
 )
+from pytest_raq.running.workers import Exchange, Sharing
+from pytest_raq.text import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_raq.pipeline import SuiteRun
     from pytest_raq.records import SuiteResult
+    from pytest_raq.running import SuiteRun
 
 _MARKUP: dict[Style, dict[str, bool]] = {
     Style.PLAIN: {},

@@ -18,6 +18,7 @@ from pytest_raq.records.answers import (
     count_words,
     count_words_and_numbers,
 )
+from pytest_raq.records.history import RunFigures, RunRecord, RunState
 from pytest_raq.records.judges import (
     Agreement,
     HumanAgreement,
@@ -29,11 +30,7 @@ from pytest_raq.records.judges import (
     Proportion,
     Trend,
 )
-from pytest_raq.records.questions import (
-    UNANSWERABLE,
-    Question,
-    QuestionSet,
-)
+from pytest_raq.records.questions import UNANSWERABLE, Question, QuestionSet
 from pytest_raq.records.rankings import (
     Exchange,
     Interval,
@@ -57,13 +54,7 @@ from pytest_raq.records.results import (
     SpeedSamples,
     SuiteResult,
 )
-from pytest_raq.records.runs import RunFigures, RunRecord, RunState
-from pytest_raq.records.verdicts import (
-    Decision,
-    QualityEvidence,
-    SpeedEvidence,
-    Verdict,
-)
+from pytest_raq.records.verdicts import Decision, QualityEvidence, SpeedEvidence, Verdict
 
 __all__ = [
     "UNANSWERABLE",

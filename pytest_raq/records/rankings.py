@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping  # noqa: TC003 - read at run time when a baseline is parsed
 from dataclasses import dataclass, field
 
+PairwiseP = dict[str, dict[str, float]]
+"""p-values, model name → model name → p; 1 on the diagonal; NaN when undefined."""
+
+NOW, THEN = "now:", "then:"
+"""Contestants of a joint ranking: a model's answer of today, its accepted answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
@@ -78,10 +84,6 @@ class Interval:
 
     low: float
     high: float
-
-
-PairwiseP = dict[str, dict[str, float]]
-"""p-values, model name → model name → p; 1 on the diagonal; NaN when undefined."""
 
 
 @dataclass(frozen=True, slots=True)
