@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_raq.answering.engine_pool import file_size
 from pytest_raq.answering.identity import AnswerIdentity, model_options
-from pytest_raq.answering.prompts import blocks_of, make_prompt
+from pytest_raq.answering.prompts import blocks_of, question_prompt
 from pytest_raq.errors import RaqError
 from pytest_raq.files import hash_file
 from pytest_raq.records import Answer, EngineInfo, Failure, ModelProvenance
@@ -240,7 +240,7 @@ class ModelAnswers:
         return next(iter(engine.answers([self._prompt(self._questions[question_id])])), missing)
 
     def _prompt(self, question: Question) -> Prompt:
-        return make_prompt(self.model, question)
+        return question_prompt(self.model, question)
 
     @property
     def _generated(self) -> int:

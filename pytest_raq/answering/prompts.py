@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from pytest_raq.records import Question
 
 
-def make_prompt(model: ModelDefinition, question: Question) -> Prompt:
+def question_prompt(model: ModelDefinition, question: Question) -> Prompt:
     """Return what a model is asked for a question."""
     texts = question.passage, question.question
     messages = tuple(Message(role, content) for role, content in model.render_messages(*texts))

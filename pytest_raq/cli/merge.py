@@ -58,12 +58,12 @@ def _merge(options: argparse.Namespace) -> int:
     from contextlib import closing
 
     from pytest_raq.cli.output import CommandProgress
-    from pytest_raq.running.merge import machine_notes, merge_parts
-    from pytest_raq.running.shard_files import read_parts
+    from pytest_raq.running.merge import machine_notes, merge_shards
+    from pytest_raq.running.shard_files import read_shard_files
 
-    parts = read_parts(options.files)
+    parts = read_shard_files(options.files)
     progress = CommandProgress()
-    with closing(merge_parts(parts, _session_options(options), progress)) as session:
+    with closing(merge_shards(parts, _session_options(options), progress)) as session:
         try:
             return _decide(session, [*machine_notes(parts)])
         finally:

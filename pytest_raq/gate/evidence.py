@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.gate.rules import GateInput, decide, decide_speed
 from pytest_raq.records import Answer, Decision, Ranking
-from pytest_raq.records.rankings import NOW, THEN
-from pytest_raq.stats.mid_ranks import todays
+from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
+from pytest_raq.stats.mid_ranks import candidate_ranking
 from pytest_raq.stats.model_summary import score_answer
 from pytest_raq.stats.quality import preferences, quality_evidence
 from pytest_raq.stats.ranks import rank_tests, standing_changes
@@ -72,8 +72,8 @@ def gather_evidence(material: Material, settings: GateSettings) -> Evidence:
     compared = [model for model in models if not material.problems[model]]
     found = preferences(
         material.rankings.values(),
-        {model: NOW + model for model in compared},
-        {model: THEN + model for model in compared},
+        {model: CANDIDATE + model for model in compared},
+        {model: ACCEPTED + model for model in compared},
     )
     quality = quality_evidence(
         {model: items for model, items in found.items() if items},
@@ -116,7 +116,7 @@ def _same_machine(model: str, material: Material) -> bool | None:
 
 def _tests(material: Material, clusters: Mapping[str, str]) -> RankTests | None:
     """Test the ranks of the models that answered; None while nothing is ranked."""
-    rankings = [todays(ranking) for ranking in material.rankings.values()]
+    rankings = [candidate_ranking(ranking) for ranking in material.rankings.values()]
     if not any(ranking.ranks for ranking in rankings):
         return None
     return rank_tests(rankings, clusters, list(material.outcomes), seed=material.seed)
@@ -138,7 +138,7 @@ def _standing(
 def _input(model: str, material: Material, quality: Mapping[str, QualityEvidence]) -> GateInput:
     outcomes = material.outcomes[model]
     answers = {key: item for key, item in outcomes.items() if isinstance(item, Answer)}
-    ranked = [key for key in answers if NOW + model in _ranks(material, key)]
+    ranked = [key for key in answers if CANDIDATE + model in _ranks(material, key)]
     f1_now, f1_before = _f1(model, material, answers)
     return GateInput(
         model=model,

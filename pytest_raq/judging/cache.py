@@ -24,10 +24,10 @@ def remember(judge: Judge, store: Store | ForgivingStore, *, fresh: bool = False
 
     With ``fresh`` what was kept is not read, only replaced.
     """
-    return judge if judge.is_free else RememberingJudge(judge, store, fresh=fresh)
+    return judge if judge.is_free else CachedJudge(judge, store, fresh=fresh)
 
 
-class RememberingJudge:
+class CachedJudge:
     """Passes on to another judge the cases on which no verdict of it is kept.
 
     A verdict is kept the moment it exists, with its exchanges. A case that the

@@ -13,13 +13,13 @@ from pytest_raq.judging.validation.sentinel_check import check_told, judge_probl
 from pytest_raq.judging.validation.sentinels import make_sentinels
 from pytest_raq.progress import NoProgress
 from pytest_raq.records import JudgeCheck, JudgeReport
-from pytest_raq.records.rankings import NOW, THEN
+from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pytest_raq.config import GateSettings
-    from pytest_raq.judging.panel import Panel, Seat
+    from pytest_raq.judging.panel import Panel, PanelMember
     from pytest_raq.judging.protocol import Judge
     from pytest_raq.progress import Progress
     from pytest_raq.records import Question, Ranking
@@ -29,7 +29,7 @@ Entry = tuple["Question", "Mapping[str, str]"]
 """A question and the texts to be ranked, by contestant."""
 
 
-class Bench:
+class CheckedPanel:
     """Ranks answers, and knows whether that may be believed.
 
     ``families`` are the model families of contestants. A judge that costs
@@ -144,7 +144,7 @@ class Bench:
         seat, models = self.panel.seats[0], set(self._families)
         own = [name for name in models if seat.family and self._families[name] == seat.family]
         if len(self.panel.seats) == 1 and 0 < len(own) < len(models):
-            names = sorted({name.removeprefix(NOW).removeprefix(THEN) for name in own})
+            names = sorted({name.removeprefix(CANDIDATE).removeprefix(ACCEPTED) for name in own})
             yield (
                 f"judge {seat.name} is of the family {seat.family} like {', '.join(names)}:"
                 " it may prefer their answers to those of other models;"
@@ -166,13 +166,13 @@ def _named(texts: Mapping[str, str], contestants: Mapping[str, str]) -> dict[str
 
 
 def _ranks(
-    seats: Sequence[Seat], question_id: str, texts: Mapping[str, str]
+    seats: Sequence[PanelMember], question_id: str, texts: Mapping[str, str]
 ) -> dict[str, dict[str, float]]:
     found = {seat.name: contestant_ranks(seat, question_id, texts) for seat in seats}
     return {name: ranks for name, ranks in found.items() if ranks}
 
 
-def _agreed(seats: Sequence[Seat]) -> dict[str, bool]:
+def _agreed(seats: Sequence[PanelMember]) -> dict[str, bool]:
     """Return by question whether each judge gave the same order each time."""
     found: dict[str, bool] = {}
     for seat in seats:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 
     from pytest_raq.judging.protocol import Judge
-    from pytest_raq.records import Question, Reading
+    from pytest_raq.records import OrderReading, Question
 
 
 def rank_contestants(
@@ -111,7 +111,7 @@ def find_fault(case: Case, order: Order) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class JudgedCase:
     """A case with the order that a judge gave it."""
 
     case: Case
@@ -123,7 +123,7 @@ class Heard:
         return tier_ranks(self.order.tiers, len(self.case.texts))
 
     @property
-    def readings(self) -> list[Reading]:
+    def readings(self) -> list[OrderReading]:
         """What the order was made of, as far as it is complete."""
         texts = list(range(len(self.case.texts)))
         return [

@@ -9,7 +9,7 @@ from pytest_raq.config import load_model, suite_names
 from pytest_raq.errors import ConfigError
 from pytest_raq.files import hash_file
 from pytest_raq.judging.llm.judge import LlmJudge
-from pytest_raq.judging.panel import Panel, Seat
+from pytest_raq.judging.panel import Panel, PanelMember
 from pytest_raq.judging.reference import NAME, ReferenceJudge
 
 if TYPE_CHECKING:
@@ -46,17 +46,17 @@ def open_judge(name: str, models_folder: Path, digest: Callable[[Path], str] = h
 def make_judge(definition: ModelDefinition, digest: Callable[[Path], str] = hash_file) -> LlmJudge:
     """Return the judge that a model definition makes."""
     if definition.engine == "openai":
-        from pytest_raq.judging.llm.server import ServerAsker
+        from pytest_raq.judging.llm.server import ServerBackend
 
         assert definition.openai is not None
-        return LlmJudge(definition, ServerAsker(definition), {"model": definition.openai.model})
-    from pytest_raq.judging.llm.local import LocalAsker
+        return LlmJudge(definition, ServerBackend(definition), {"model": definition.openai.model})
+    from pytest_raq.judging.llm.local import LocalBackend
 
     options = {
         "file_sha256": _digest(definition.file_path, digest),
         "context_length": str(definition.context_length),
     }
-    return LlmJudge(definition, LocalAsker(definition, digest), options)
+    return LlmJudge(definition, LocalBackend(definition, digest), options)
 
 
 def _digest(path: Path, digest: Callable[[Path], str]) -> str:
@@ -84,5 +84,5 @@ def open_panel(
 
     ``open_one`` returns a judge by name, as `open_judge` does; ConfigError is its.
     """
-    seats = [Seat(open_one(name), family_of_judge(name, models_folder)) for name in names]
+    seats = [PanelMember(open_one(name), family_of_judge(name, models_folder)) for name in names]
     return Panel(seats, min_share=min_share)

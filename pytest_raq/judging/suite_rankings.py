@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from pytest_raq.judging.checked_panel import Bench
+    from pytest_raq.judging.checked_panel import CheckedPanel
     from pytest_raq.progress import Progress
     from pytest_raq.records import Question
 
@@ -34,7 +34,7 @@ class SharedFolder(Protocol):
         """Hold the lock of a name, if it is free; with ``wait`` as soon as it is."""
 
 
-class Judging:
+class SuiteRankings:
     """The rankings of a suite in a run, each made once, by the judges of a bench.
 
     ``rankings`` are those in hand, by question. ``is_wanted`` tells whether
@@ -45,7 +45,7 @@ class Judging:
 
     def __init__(
         self,
-        bench: Bench,
+        bench: CheckedPanel,
         progress: Progress,
         *,
         exchange: SharedFolder | None = None,

@@ -24,7 +24,7 @@ from pytest_raq.running import (
     publish_to_github,
     split_names,
 )
-from pytest_raq.running.workers import Exchange, Sharing
+from pytest_raq.running.workers import SharedWork, WorkerExchange
 from pytest_raq.text import fold
 
 if TYPE_CHECKING:
@@ -63,13 +63,13 @@ class PluginState:
         return hasattr(self._config, "workerinput")
 
     @cached_property
-    def _sharing(self) -> Sharing | None:
+    def _sharing(self) -> SharedWork | None:
         """How this worker of pytest-xdist shares its work with the others; None in a run alone."""
         if not self._is_worker:
             return None
         folder = Path(self._config.workerinput[EXCHANGE])  # type: ignore[attr-defined]
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Sharing(Exchange(folder), memory_share())
+        return SharedWork(WorkerExchange(folder), memory_share())
 
     def session(self, folder: Path) -> Session:
         """Return the session of a folder of suites."""

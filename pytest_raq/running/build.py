@@ -11,9 +11,9 @@ from pytest_raq.datasets import load_questions
 from pytest_raq.errors import BaselineError, ConfigError
 from pytest_raq.files import show_path
 from pytest_raq.judging import open_judge, open_panel, remember, require_references
-from pytest_raq.judging.checked_panel import Bench
-from pytest_raq.judging.suite_rankings import Judging
-from pytest_raq.records.rankings import NOW, THEN
+from pytest_raq.judging.checked_panel import CheckedPanel
+from pytest_raq.judging.suite_rankings import SuiteRankings
+from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
 from pytest_raq.running.suite_run import SuiteRun
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_raq.judging import Judge, Panel
     from pytest_raq.progress import Progress
     from pytest_raq.records import Baseline, QuestionSet
-    from pytest_raq.running.workers import Sharing
+    from pytest_raq.running.workers import SharedWork
     from pytest_raq.store import ForgivingStore
 
 
@@ -63,7 +63,7 @@ class Resources:
     store: ForgivingStore
     progress: Progress
     fresh: bool = False
-    sharing: Sharing | None = None
+    sharing: SharedWork | None = None
 
 
 def build_run(
@@ -88,7 +88,7 @@ def build_run(
     store = resources.store
     judge = _panel(suite, models_folder, resources)
 
-    def answers_of(model: ModelDefinition, shared: Sharing | None = None) -> ModelAnswers:
+    def answers_of(model: ModelDefinition, shared: SharedWork | None = None) -> ModelAnswers:
         return ModelAnswers(
             model,
             questions.questions,
@@ -107,7 +107,7 @@ def build_run(
         for each in answers.values():
             sharing.register(each)
     replaced = {name: answers_of(model) for name, model in (originals or {}).items()}
-    bench = Bench(
+    bench = CheckedPanel(
         judge,
         questions.questions,
         suite.gate,
@@ -119,7 +119,7 @@ def build_run(
         suite,
         questions,
         answers,
-        Judging(
+        SuiteRankings(
             bench,
             resources.progress,
             exchange=sharing.exchange if sharing else None,
@@ -159,8 +159,8 @@ def families(
     """Return the families of contestants; an accepted answer is by the model before a swap."""
     before = {**answers, **originals}
     return {
-        **{NOW + name: _family(item) for name, item in answers.items()},
-        **{THEN + name: _family(before[name]) for name in answers},
+        **{CANDIDATE + name: _family(item) for name, item in answers.items()},
+        **{ACCEPTED + name: _family(before[name]) for name in answers},
     }
 
 

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
     from pytest_raq.progress import Progress
     from pytest_raq.running.options import SessionOptions
-    from pytest_raq.running.shard_files import Part
+    from pytest_raq.running.shard_files import ShardFile
 
 
-def merge_parts(
-    parts: Sequence[Part], options: SessionOptions, progress: Progress | None = None
+def merge_shards(
+    parts: Sequence[ShardFile], options: SessionOptions, progress: Progress | None = None
 ) -> Session:
     """Return a session whose runs hold what all shards of a run found out.
 
@@ -51,7 +51,7 @@ def merge_parts(
     return session
 
 
-def machine_notes(parts: Sequence[Part]) -> Iterator[str]:
+def machine_notes(parts: Sequence[ShardFile]) -> Iterator[str]:
     """Yield where shards ran on other machines than the first, whose speeds are told."""
     for name, provenance in parts[0].provenances.items():
         for part in parts[1:]:

@@ -49,7 +49,7 @@ def nearest_target(path: Path, models_folder: Path) -> str:
     return hint if "did you mean" in hint else ""
 
 
-class Contestants:
+class ModelSelection:
     """The models of a suite as the options of a run change them.
 
     ``digest`` returns the SHA-256 of a file, maybe from memory; ``told`` is

@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_raq.answering.prompts import make_prompt
+from pytest_raq.answering.prompts import question_prompt
 from pytest_raq.config import load_model, load_suite
 from pytest_raq.datasets import load_questions
 from pytest_raq.errors import ConfigError
@@ -48,7 +48,7 @@ def find_prompt(
     known = {question.id: question for question in questions.questions}
     chosen = question_id or next(iter(known))
     _require(f"--question {chosen}: suite {suite.name} does not ask it", chosen, known)
-    prompt = make_prompt(model, known[chosen])
+    prompt = question_prompt(model, known[chosen])
     return AskedQuestion(model, known[chosen], prompt, (suite if suite.prompt else model).path)
 
 

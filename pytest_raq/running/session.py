@@ -18,12 +18,12 @@ from pytest_raq.report import suite_to_json
 from pytest_raq.report.json.result import JSON_FORMAT
 from pytest_raq.running.build import Resources, build_run
 from pytest_raq.running.model_selection import (
-    Contestants,
+    ModelSelection,
     judge_names,
     refuse_missing,
     refuse_unknown,
 )
-from pytest_raq.running.shard_files import write_part
+from pytest_raq.running.shard_files import write_shard_file
 from pytest_raq.store import ForgivingStore
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pytest_raq.records import Provenance, RunRecord
     from pytest_raq.running.options import SessionOptions
     from pytest_raq.running.suite_run import SuiteRun
-    from pytest_raq.running.workers import Sharing
+    from pytest_raq.running.workers import SharedWork
 
 
 class Session:
@@ -51,7 +51,7 @@ class Session:
         *,
         progress: Progress | None = None,
         pool: EnginePool | None = None,
-        sharing: Sharing | None = None,
+        sharing: SharedWork | None = None,
         given: Mapping[str, Provenance] | None = None,
     ) -> None:
         options.refuse_partial_update()
@@ -139,9 +139,9 @@ class Session:
         )
 
     @cached_property
-    def contestants(self) -> Contestants:
+    def contestants(self) -> ModelSelection:
         """Which definitions the suites run."""
-        return Contestants(self.options, self.digest, self._progress.loading)
+        return ModelSelection(self.options, self.digest, self._progress.loading)
 
     def suite(self, name: str) -> SuiteDefinition:
         """Return a suite as the options change it."""
@@ -200,7 +200,7 @@ class Session:
                 told += self._keep_runs(accepted, interrupted=interrupted)
             told += [run.spent for run in self.runs if run.spent]
         if self.options.shard is not None:
-            told.append(write_part(self.options, self.runs))
+            told.append(write_shard_file(self.options, self.runs))
         elif self.options.json_path is not None:
             self._write_json(self.options.json_path)
             told.append(f"results written to {self.options.json_path}")

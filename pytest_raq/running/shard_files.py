@@ -28,7 +28,7 @@ _COMPARED = ("engine", "build", "file_sha256", "prompt_sha256", "template_sha256
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ShardFile:
     """One shard as it was read: what was typed, and what each suite exported."""
 
     path: Path
@@ -38,7 +38,7 @@ class Part:
     provenances: dict[str, Provenance]
 
 
-def write_part(options: SessionOptions, runs: Sequence[SuiteRun]) -> str:
+def write_shard_file(options: SessionOptions, runs: Sequence[SuiteRun]) -> str:
     """Write what a shard found out and return what was done; StoreError when it cannot be written.
 
     Where no file was asked for it is ``shard-I-of-N.json`` beside the store.
@@ -67,7 +67,7 @@ def write_part(options: SessionOptions, runs: Sequence[SuiteRun]) -> str:
     return f"shard {shard} written to {show_path(path)}: raq merge decides, from all shards"
 
 
-def read_parts(paths: Iterable[Path]) -> list[Part]:
+def read_shard_files(paths: Iterable[Path]) -> list[ShardFile]:
     """Return the shards of one run in their order.
 
     ConfigError for a file that is none, MeasurementError where one is missing,
@@ -81,7 +81,7 @@ def read_parts(paths: Iterable[Path]) -> list[Part]:
     return parts
 
 
-def _read(path: Path) -> Part:
+def _read(path: Path) -> ShardFile:
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:
@@ -96,7 +96,7 @@ def _read(path: Path) -> Part:
             " with one version of pytest-raq"
         )
     try:
-        return Part(
+        return ShardFile(
             path=path,
             shard=Shard(**table["shard"]),
             options=dict(table["options"]),
@@ -111,7 +111,7 @@ def _read(path: Path) -> Part:
         raise ConfigError(f"{path}: is not a whole shard of a run: {said}; run it again") from exc
 
 
-def _refuse_other(first: Part, part: Part) -> None:
+def _refuse_other(first: ShardFile, part: ShardFile) -> None:
     where = f"{part.path} does not belong to {first.path}"
     if part.shard.count != first.shard.count:
         raise MeasurementError(f"{where}: it is shard {part.shard}, the other {first.shard}")
@@ -145,7 +145,7 @@ def _difference(before: Provenance, now: Provenance) -> str:
     return ""
 
 
-def _refuse_gaps(parts: Sequence[Part]) -> None:
+def _refuse_gaps(parts: Sequence[ShardFile]) -> None:
     count = parts[0].shard.count
     found = [part.shard.index for part in parts]
     twice = [part for part in parts if found.count(part.shard.index) > 1]

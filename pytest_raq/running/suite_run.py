@@ -25,12 +25,12 @@ from pytest_raq.records import (
     SuiteResult,
     Verdict,
 )
-from pytest_raq.records.rankings import NOW, THEN
+from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
 from pytest_raq.running.result import question_result
 from pytest_raq.running.shards import Shard, slice_of
 from pytest_raq.running.transfer import export_text, read_export, read_judging
-from pytest_raq.speed.suite_speed import SpeedBook, SpeedProbe
-from pytest_raq.stats.mid_ranks import todays
+from pytest_raq.speed.suite_speed import SpeedProbe, SuiteSpeed
+from pytest_raq.stats.mid_ranks import candidate_ranking
 from pytest_raq.stats.model_summary import summarize
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.answering import ModelAnswers
     from pytest_raq.config import SuiteDefinition
-    from pytest_raq.judging.suite_rankings import Judging
+    from pytest_raq.judging.suite_rankings import SuiteRankings
     from pytest_raq.records import ModelSummary, Outcome, Question, QuestionSet, SpeedSamples
 
 
@@ -55,7 +55,7 @@ class SuiteRun:
         suite: SuiteDefinition,
         questions: QuestionSet,
         answers: Mapping[str, ModelAnswers],
-        judging: Judging,
+        judging: SuiteRankings,
         *,
         baselines_folder: Path,
         baseline: Baseline | None = None,
@@ -72,7 +72,7 @@ class SuiteRun:
         self._baseline = baseline
         self._baseline_problem = baseline_problem
         self._originals = originals or {}
-        self.speeds = SpeedBook()
+        self.speeds = SuiteSpeed()
         self._evidence: Evidence | None = None
         self._told: set[str] = set()
         self._was_accepted = False
@@ -155,7 +155,7 @@ class SuiteRun:
 
     def ranking(self, question_id: str) -> Ranking:
         """Return the mid-ranks of today's answers by model, or why they are missing."""
-        return todays(self._joint_ranking(question_id))
+        return candidate_ranking(self._joint_ranking(question_id))
 
     def _joint_ranking(self, question_id: str) -> Ranking:
         if question_id not in self._judging.rankings:
@@ -182,10 +182,10 @@ class SuiteRun:
         for model, answers in self._answers.items():
             outcome = answers.in_hand().get(question_id)
             if isinstance(outcome, Answer):
-                texts[NOW + model] = outcome.text
+                texts[CANDIDATE + model] = outcome.text
                 accepted = self._accepted(model, question_id)
                 if accepted is not None:
-                    texts[THEN + model] = accepted
+                    texts[ACCEPTED + model] = accepted
         return texts
 
     def _accepted(self, model: str, question_id: str) -> str | None:
@@ -277,7 +277,7 @@ class SuiteRun:
             self._rank(self._complete())
         evidence = self._gathered()
         comparable = self._comparable
-        names = {NOW + model: model for model in self._answers}
+        names = {CANDIDATE + model: model for model in self._answers}
         return SuiteResult(
             suite=self.suite.name,
             models={name: self._summary(name, evidence) for name in self._answers},
@@ -323,7 +323,7 @@ class SuiteRun:
             question,
             outcomes,
             {model: self._accepted(model, question.id) for model in self._answers},
-            todays(ranking) if ranking else None,
+            candidate_ranking(ranking) if ranking else None,
             self._gathered().preferences,
         )
 

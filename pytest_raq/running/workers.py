@@ -46,7 +46,7 @@ class Shared(Protocol):
         """Find out everything that is planned, with a model loaded here."""
 
 
-class Exchange:
+class WorkerExchange:
     """A folder in which the processes of one run leave outcomes, and locks."""
 
     def __init__(self, folder: Path) -> None:
@@ -93,14 +93,14 @@ def _digest(*texts: str) -> str:
     return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
-class Sharing:
+class SharedWork:
     """One process of a run: what it knows of, and how it gets what it needs.
 
     ``budget_bytes`` bounds the files of models that are loaded by all processes
     together. ``release`` is called when a model is not needed here any more.
     """
 
-    def __init__(self, exchange: Exchange, budget_bytes: int) -> None:
+    def __init__(self, exchange: WorkerExchange, budget_bytes: int) -> None:
         self.exchange = exchange
         self._budget = budget_bytes
         self._known: list[Shared] = []

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pytest_raq.records import SpeedSamples
-    from pytest_raq.speed.suite_speed import SpeedBook, SpeedProbe
+    from pytest_raq.speed.suite_speed import SpeedProbe, SuiteSpeed
 
 
 PAUSES = (3.0, 12.0)
@@ -21,7 +21,7 @@ PAUSES = (3.0, 12.0)
 class TimedRun(Protocol):
     """A run as far as its speed goes."""
 
-    speeds: SpeedBook
+    speeds: SuiteSpeed
 
     def slowdown(self, model: str, /) -> float | None:
         """Return how much slower a model seems; None where it is not too slow."""

@@ -124,7 +124,7 @@ def _samples(timed: Sequence[Answer]) -> SpeedSamples:
     }
 
 
-class SpeedBook:
+class SuiteSpeed:
     """Samples of each model, of the accepted files that were timed beside, and how often."""
 
     def __init__(self) -> None:

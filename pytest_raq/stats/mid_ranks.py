@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Ranking
-from pytest_raq.records.rankings import NOW
+from pytest_raq.records.rankings import CANDIDATE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -47,13 +47,13 @@ def restrict(ranking: Ranking, contestants: Collection[str]) -> Ranking:
     return Ranking(ranking.question_id, mid_ranks(chosen), orders_agreed=ranking.orders_agreed)
 
 
-def todays(ranking: Ranking) -> Ranking:
+def candidate_ranking(ranking: Ranking) -> Ranking:
     """Return the mid-ranks of today's answers among themselves, by model."""
-    present = [name for name in ranking.ranks if name.startswith(NOW)]
+    present = [name for name in ranking.ranks if name.startswith(CANDIDATE)]
     ranks = restrict(ranking, present).ranks
     return Ranking(
         ranking.question_id,
-        {name.removeprefix(NOW): rank for name, rank in ranks.items()},
+        {name.removeprefix(CANDIDATE): rank for name, rank in ranks.items()},
         ranking.missing,
         ranking.orders_agreed,
     )

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from pytest_raq.records import (
     Answer,
     EngineInfo,
-    Exchange,
     FinishReason,
+    JudgeExchange,
     JudgeVerdict,
-    Reading,
+    OrderReading,
     RunRecord,
     Timing,
 )
@@ -110,10 +110,10 @@ def verdict_from(table: Mapping[str, Any]) -> JudgeVerdict:
     return JudgeVerdict(
         tiers=_tiers(table["tiers"]),
         reason=table["reason"],
-        exchanges=tuple(Exchange(**item) for item in table["exchanges"]),
+        exchanges=tuple(JudgeExchange(**item) for item in table["exchanges"]),
         agreed=table.get("agreed"),
         readings=tuple(
-            Reading(tuple(item["shown"]), _tiers(item["tiers"]))
+            OrderReading(tuple(item["shown"]), _tiers(item["tiers"]))
             for item in table.get("readings", ())
         ),
     )

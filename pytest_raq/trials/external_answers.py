@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.errors import ConfigError
 from pytest_raq.gate import GateInput, decide
-from pytest_raq.judging.checked_panel import Bench
-from pytest_raq.judging.suite_rankings import Judging
+from pytest_raq.judging.checked_panel import CheckedPanel
+from pytest_raq.judging.suite_rankings import SuiteRankings
 from pytest_raq.machine import describe_machine, describe_versions
 from pytest_raq.progress import NoProgress
 from pytest_raq.records import (
@@ -72,8 +72,8 @@ def rank_answers(
     _refuse_baseline(table, baseline)
     questions = table.questions.questions
     by_id = {item.id: item for item in questions}
-    bench = Bench(judge, questions, settings, seed=seed)
-    judging = Judging(bench, progress or NoProgress())
+    bench = CheckedPanel(judge, questions, settings, seed=seed)
+    judging = SuiteRankings(bench, progress or NoProgress())
     judging.rank(
         (item.id for item in questions),
         lambda: [item.id for item in questions],

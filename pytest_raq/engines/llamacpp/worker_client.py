@@ -33,7 +33,7 @@ class _Flight:
     outcomes: deque[Outcome] = field(default_factory=deque)
 
 
-class Conversation:
+class WorkerClient:
     """A worker that has loaded a model; EngineStartError, on one line, when it cannot.
 
     EngineDiedError when a signal ended it: that may be the fault of the kernels

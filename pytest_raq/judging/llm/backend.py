@@ -8,7 +8,7 @@ from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class JudgeRequest:
     """One prompt. ``schema`` is JSON Schema as text, ``max_tokens`` the room for the reply."""
 
     prompt: str
@@ -18,7 +18,7 @@ class Ask:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class JudgeReply:
     """What the LLM said, or the ``problem`` that kept it from saying anything.
 
     ``is_final`` says that nothing more need be asked; ``is_cut`` that the
@@ -33,7 +33,7 @@ class Reply:
     is_cut: bool = False
 
 
-class Asker(Protocol):
+class LlmBackend(Protocol):
     """Asks an LLM, no more at once than its definition says; the rest of what is started waits.
 
     Asks are started and replies taken on one thread.
@@ -43,16 +43,16 @@ class Asker(Protocol):
     def note(self) -> str:
         """What a reader should know of what runs the LLM; empty where there is nothing."""
 
-    def prepare(self, trial: Ask) -> list[Reply]:
+    def prepare(self, trial: JudgeRequest) -> list[JudgeReply]:
         """Find out how to ask; return the replies to the trial, the last one as others will be.
 
         JudgeError when the LLM cannot be asked.
         """
 
-    def start(self, ticket: int, ask: Ask) -> None:
+    def start(self, ticket: int, ask: JudgeRequest) -> None:
         """Ask; the reply is taken later, under its ticket."""
 
-    def take(self) -> tuple[int, Reply]:
+    def take(self) -> tuple[int, JudgeReply]:
         """Return the next reply that is there; waits, so something must have been started."""
 
     def cancel(self) -> None:

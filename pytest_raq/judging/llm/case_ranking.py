@@ -8,20 +8,20 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import JudgeError
-from pytest_raq.judging.llm.backend import Ask
-from pytest_raq.judging.llm.prompt import label, make_prompt, make_schema, show
+from pytest_raq.judging.llm.backend import JudgeRequest
+from pytest_raq.judging.llm.prompt import judge_prompt, label, make_schema, show
 from pytest_raq.judging.llm.replies import read_reply
 from pytest_raq.judging.protocol import NoOrder, Order
 from pytest_raq.judging.ranking import is_settled
-from pytest_raq.records import Exchange
-from pytest_raq.records import Reading as Record
+from pytest_raq.records import JudgeExchange
+from pytest_raq.records import OrderReading as Record
 from pytest_raq.stats.mid_ranks import mid_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_raq.config import JudgeSettings
-    from pytest_raq.judging.llm.backend import Reply
+    from pytest_raq.judging.llm.backend import JudgeReply
     from pytest_raq.judging.protocol import Case
 
 _ROOM = 64
@@ -30,7 +30,7 @@ _ROOM_OF_A_LABEL = 16
 
 
 @dataclass(eq=False, slots=True)
-class Reading:
+class PromptOrder:
     """The answers in one order: ``places`` holds which text stands at each label.
 
     ``ranks`` are those of the texts as shown, ``tiers`` hold the texts of the case.
@@ -49,7 +49,7 @@ class Reading:
         return [label(index) for index in range(len(self.places))]
 
 
-class Hearing:
+class CaseRanking:
     """Asks about one case until there is an order, or no hope of one.
 
     Texts that look the same to the judge, cut and without reasoning, are
@@ -62,13 +62,13 @@ class Hearing:
         self._shown = list(dict.fromkeys(seen))
         self._shown_of = [self._shown.index(text) for text in seen]
         self._room = max(least_room, _ROOM + _ROOM_OF_A_LABEL * len(self._shown))
-        self._exchanges: list[Exchange] = []
+        self._exchanges: list[JudgeExchange] = []
         self._missing = ""
-        self.readings: list[Reading] = []
+        self.readings: list[PromptOrder] = []
         if not is_settled(case.question, self._shown):
             self.readings = list(self._draw())
 
-    def _draw(self) -> Iterator[Reading]:
+    def _draw(self) -> Iterator[PromptOrder]:
         """Yield the order that the seed draws for this question; with two, its reverse too."""
 
         def lot(index: int) -> bytes:
@@ -76,31 +76,33 @@ class Hearing:
             return hashlib.sha256(text.encode("utf-8", "replace")).digest()
 
         places = tuple(sorted(range(len(self._shown)), key=lot))
-        yield Reading(places)
+        yield PromptOrder(places)
         if self._settings.orders == 2:
-            yield Reading(places[::-1])
+            yield PromptOrder(places[::-1])
 
     @property
     def is_done(self) -> bool:
         """Whether there is a verdict."""
         return bool(self._missing) or all(reading.ranks for reading in self.readings)
 
-    def ask(self, reading: Reading) -> Ask:
+    def ask(self, reading: PromptOrder) -> JudgeRequest:
         """Return what to ask next about a reading; each time with a seed of its own."""
         shown = [self._shown[place] for place in reading.places]
-        prompt = make_prompt(
+        prompt = judge_prompt(
             self._case.question, shown, passage=self._settings.passage, fault=reading.fault
         )
         reading.asked += 1
         seed = (self._seed + reading.asked - 1) % 2**31
-        return Ask(prompt, make_schema(len(shown)), self._room, seed)
+        return JudgeRequest(prompt, make_schema(len(shown)), self._room, seed)
 
-    def hear(self, reading: Reading, ask: Ask, reply: Reply, usage: Mapping[str, float]) -> bool:
+    def hear(
+        self, reading: PromptOrder, ask: JudgeRequest, reply: JudgeReply, usage: Mapping[str, float]
+    ) -> bool:
         """Take a reply; whether the reading is to be asked again."""
         if reply.problem:
             self.give_up(reply.problem)
             return False
-        self._exchanges.append(Exchange(ask.prompt, reply.text, usage))
+        self._exchanges.append(JudgeExchange(ask.prompt, reply.text, usage))
         try:
             tiers = read_reply(reply.text, reading.labels)
         except JudgeError as exc:
@@ -116,7 +118,7 @@ class Hearing:
         reading.tiers = self._tiers(reading.ranks)
         return False
 
-    def _tell_fault(self, reading: Reading) -> str:
+    def _tell_fault(self, reading: PromptOrder) -> str:
         times = "once" if reading.asked == 1 else f"{reading.asked} times"
         hint = ": raise max_tokens" if reading.is_cut else ""
         return f"asked {times}, the judge gave no complete order: {reading.fault}{hint}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import JudgeError
-from pytest_raq.judging.llm.case_ranking import Hearing
+from pytest_raq.judging.llm.case_ranking import CaseRanking
 from pytest_raq.judging.llm.prompt import PROMPT_SHA256
-from pytest_raq.judging.llm.scheduler import Budget, Desk
+from pytest_raq.judging.llm.scheduler import Budget, RequestScheduler
 from pytest_raq.judging.protocol import Case
 from pytest_raq.records import JudgeIdentity, Question
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_raq.config import ModelDefinition
-    from pytest_raq.judging.llm.backend import Asker
+    from pytest_raq.judging.llm.backend import LlmBackend
     from pytest_raq.judging.protocol import NoOrder, Order, Spending
 
 _TRIAL = Case(
@@ -35,7 +35,7 @@ class LlmJudge:
     is_free = False
 
     def __init__(
-        self, definition: ModelDefinition, asker: Asker, options: dict[str, str] | None = None
+        self, definition: ModelDefinition, asker: LlmBackend, options: dict[str, str] | None = None
     ) -> None:
         self._definition, self._asker = definition, asker
         self._settings = definition.judge
@@ -80,7 +80,9 @@ class LlmJudge:
             raise JudgeError(self._problem)
 
     def _try(self) -> None:
-        hearing = Hearing(_TRIAL, self._settings, seed=0, least_room=self._definition.max_tokens)
+        hearing = CaseRanking(
+            _TRIAL, self._settings, seed=0, least_room=self._definition.max_tokens
+        )
         trial = hearing.ask(hearing.readings[0])
         replies = self._asker.prepare(trial)
         for reply in replies:
@@ -96,7 +98,7 @@ class LlmJudge:
     def order(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
         """Yield one verdict a case, in the order of the cases."""
         self.prepare()
-        desk = Desk(
+        desk = RequestScheduler(
             self._asker,
             self._budget,
             self._settings,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.engines import open_engine
 from pytest_raq.errors import JudgeError, RaqError
-from pytest_raq.judging.llm.backend import Reply
+from pytest_raq.judging.llm.backend import JudgeReply
 from pytest_raq.records import Answer, FinishReason, Prompt
 
 if TYPE_CHECKING:
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from pytest_raq.config import ModelDefinition
     from pytest_raq.engines import Engine
-    from pytest_raq.judging.llm.backend import Ask
+    from pytest_raq.judging.llm.backend import JudgeRequest
     from pytest_raq.records import Outcome
 
 
-class LocalAsker:
+class LocalBackend:
     """Asks whatever has been started together, as one block of ``concurrency`` sequences.
 
     With one sequence each ask is a block, so that nothing depends on the others.
@@ -38,7 +38,7 @@ class LocalAsker:
         self._outcomes: Iterator[Outcome] | None = None
         self._blocks = 0
 
-    def prepare(self, trial: Ask) -> list[Reply]:
+    def prepare(self, trial: JudgeRequest) -> list[JudgeReply]:
         """Load the model, ask it, and unload it: other models may need the memory first."""
         try:
             self.start(0, trial)
@@ -57,7 +57,7 @@ class LocalAsker:
             self.note = self._opened.info.note
         return self._opened
 
-    def start(self, ticket: int, ask: Ask) -> None:
+    def start(self, ticket: int, ask: JudgeRequest) -> None:
         """Put an ask into the next block."""
         self._waiting.append(
             Prompt(
@@ -70,7 +70,7 @@ class LocalAsker:
             )
         )
 
-    def take(self) -> tuple[int, Reply]:
+    def take(self) -> tuple[int, JudgeReply]:
         """Return the next reply; begins the next block where this one is at its end."""
         while True:
             if self._outcomes is None:
@@ -93,12 +93,12 @@ class LocalAsker:
             self._opened = None
 
 
-def _reply(outcome: Outcome) -> Reply:
+def _reply(outcome: Outcome) -> JudgeReply:
     if not isinstance(outcome, Answer):
-        return Reply(problem=outcome.reason)
+        return JudgeReply(problem=outcome.reason)
     timing = outcome.timing
     usage = {
         "prompt_tokens": float(timing.prompt_tokens),
         "completion_tokens": float(timing.generated_tokens),
     }
-    return Reply(outcome.text, usage, is_cut=outcome.finish_reason is FinishReason.LENGTH)
+    return JudgeReply(outcome.text, usage, is_cut=outcome.finish_reason is FinishReason.LENGTH)

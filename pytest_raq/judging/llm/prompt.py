@@ -99,7 +99,9 @@ def label(index: int) -> str:
     return letters
 
 
-def make_prompt(question: Question, shown: Sequence[str], *, passage: bool, fault: str = "") -> str:
+def judge_prompt(
+    question: Question, shown: Sequence[str], *, passage: bool, fault: str = ""
+) -> str:
     """Return the question to the judge about answers in the order in which they are given.
 
     ``shown`` are the answers as the judge may read them. The passage is added

@@ -6,15 +6,15 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import JudgeError
-from pytest_raq.judging.llm.case_ranking import Hearing
+from pytest_raq.judging.llm.case_ranking import CaseRanking
 from pytest_raq.judging.protocol import Spending
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_raq.config import JudgeSettings
-    from pytest_raq.judging.llm.backend import Ask, Asker, Reply
-    from pytest_raq.judging.llm.case_ranking import Reading
+    from pytest_raq.judging.llm.backend import JudgeReply, JudgeRequest, LlmBackend
+    from pytest_raq.judging.llm.case_ranking import PromptOrder
     from pytest_raq.judging.protocol import Case, NoOrder, Order
 
 
@@ -31,7 +31,7 @@ _CHARACTERS_OF_A_TOKEN = 3
 _MILLION = 1_000_000
 
 
-class Desk:
+class RequestScheduler:
     """Hears cases in order, within a budget; the asker keeps to the ``concurrency``.
 
     Verdicts come in the order of the cases. JudgeError when no further case
@@ -40,7 +40,7 @@ class Desk:
 
     def __init__(
         self,
-        asker: Asker,
+        asker: LlmBackend,
         budget: Budget,
         settings: JudgeSettings,
         *,
@@ -49,9 +49,9 @@ class Desk:
     ) -> None:
         self._asker, self._budget, self._settings = asker, budget, settings
         self._seed, self._least_room = seed, least_room
-        self._hearings: deque[Hearing] = deque()
-        self._ready: deque[tuple[Hearing, Reading]] = deque()
-        self._flying: dict[int, tuple[Hearing, Reading, Ask]] = {}
+        self._hearings: deque[CaseRanking] = deque()
+        self._ready: deque[tuple[CaseRanking, PromptOrder]] = deque()
+        self._flying: dict[int, tuple[CaseRanking, PromptOrder, JudgeRequest]] = {}
         self._tickets = 0
         self._failures = 0
         self._end = ""
@@ -90,7 +90,7 @@ class Desk:
         case = next(source, None)
         if case is None:
             return False
-        hearing = Hearing(case, self._settings, seed=self._seed, least_room=self._least_room)
+        hearing = CaseRanking(case, self._settings, seed=self._seed, least_room=self._least_room)
         self._hearings.append(hearing)
         self._ready.extend((hearing, reading) for reading in hearing.readings)
         return True
@@ -132,7 +132,7 @@ class Desk:
             else:
                 self._ready.appendleft((hearing, reading))
 
-    def _watch(self, reply: Reply) -> None:
+    def _watch(self, reply: JudgeReply) -> None:
         """End the judge when it cannot be asked any more, or fails again and again."""
         self._failures = self._failures + 1 if reply.problem else 0
         if reply.is_final:
@@ -172,7 +172,7 @@ class Budget:
         spent = prompt_tokens * (settings.input_price or 0.0)
         return (spent + completion_tokens * (settings.output_price or 0.0)) / _MILLION
 
-    def refuse(self, ask: Ask) -> str:
+    def refuse(self, ask: JudgeRequest) -> str:
         """Return why an ask would be too much; empty when it is not."""
         settings = self._settings
         prompt, completion = self._estimate(ask)
@@ -191,17 +191,17 @@ class Budget:
                 )
         return ""
 
-    def _estimate(self, ask: Ask) -> tuple[int, int]:
+    def _estimate(self, ask: JudgeRequest) -> tuple[int, int]:
         return len(ask.prompt) // _CHARACTERS_OF_A_TOKEN + 1, ask.max_tokens
 
-    def start(self, ticket: int, ask: Ask) -> None:
+    def start(self, ticket: int, ask: JudgeRequest) -> None:
         """Count an ask that is sent."""
         self._calls += 1
         self._flying[ticket] = prompt, completion = self._estimate(ask)
         self._flying_prompt += prompt
         self._flying_completion += completion
 
-    def settle(self, ticket: int, reply: Reply) -> dict[str, float]:
+    def settle(self, ticket: int, reply: JudgeReply) -> dict[str, float]:
         """Count what an ask took; return that with its cost.
 
         Where the server counted nothing, what was estimated stands.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.engines.openai_compat import Completion, Connection, Problem, Request, find_server
 from pytest_raq.engines.openai_compat.connection import Parameters
 from pytest_raq.errors import EngineError, JudgeError
-from pytest_raq.judging.llm.backend import Reply
+from pytest_raq.judging.llm.backend import JudgeReply
 from pytest_raq.judging.llm.prompt import label
 from pytest_raq.judging.llm.replies import read_reply
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.config import ModelDefinition
     from pytest_raq.engines.openai_compat.connection import Result
-    from pytest_raq.judging.llm.backend import Ask
+    from pytest_raq.judging.llm.backend import JudgeRequest
 
 
 _TOOL = "rank"
@@ -55,7 +55,7 @@ class Form(Enum):
         return (self is Form.TOOL and completion.arguments) or completion.text
 
 
-class ServerAsker:
+class ServerBackend:
     """Sends each ask as one chat message, in the strictest form that the server knows."""
 
     note = ""
@@ -75,13 +75,13 @@ class ServerAsker:
                 raise JudgeError(str(exc)) from exc
         return self._opened
 
-    def prepare(self, trial: Ask) -> list[Reply]:
+    def prepare(self, trial: JudgeRequest) -> list[JudgeReply]:
         """Find the form; JudgeError when the server cannot be asked at all.
 
         A form is taken when the reply to the trial can be read, else the first
         one that the server accepted: whether a model obeys is another question.
         """
-        replies: list[Reply] = []
+        replies: list[JudgeReply] = []
         accepted: Form | None = None
         for form in Form:
             self._form = form
@@ -101,7 +101,7 @@ class ServerAsker:
         self._form = accepted
         return replies
 
-    def _try(self, trial: Ask) -> Iterator[Reply]:
+    def _try(self, trial: JudgeRequest) -> Iterator[JudgeReply]:
         """Yield what comes of the trial in a form; JudgeError when the form is not at fault.
 
         Some servers fail where they do not know a form: it is not long insisted on.
@@ -122,7 +122,7 @@ class ServerAsker:
                 raise JudgeError(result.reason)
             retries = None
 
-    def _body(self, ask: Ask) -> dict[str, object]:
+    def _body(self, ask: JudgeRequest) -> dict[str, object]:
         return self._parameters.write(
             {
                 "messages": [{"role": "user", "content": ask.prompt}],
@@ -133,18 +133,18 @@ class ServerAsker:
             }
         )
 
-    def _reply(self, result: Result) -> Reply:
+    def _reply(self, result: Result) -> JudgeReply:
         if isinstance(result, Problem):
-            return Reply(problem=result.reason, is_final=result.is_final)
-        return Reply(
+            return JudgeReply(problem=result.reason, is_final=result.is_final)
+        return JudgeReply(
             self._form.text(result), _usage(result), is_cut=result.finish_reason == "length"
         )
 
-    def start(self, ticket: int, ask: Ask) -> None:
+    def start(self, ticket: int, ask: JudgeRequest) -> None:
         """Send an ask."""
         self._connection().start(ticket, Request(_PATH, self._body(ask)))
 
-    def take(self) -> tuple[int, Reply]:
+    def take(self) -> tuple[int, JudgeReply]:
         """Return the next reply."""
         ticket, result = self._connection().take()
         assert isinstance(ticket, int)

@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pytest_raq.judging.panel import Seat
+    from pytest_raq.judging.panel import PanelMember
 
     Floats = NDArray[np.float64]
 
 
-def habits(seat: Seat) -> JudgeHabits:
+def habits(seat: PanelMember) -> JudgeHabits:
     """Return what a judge did on all cases that it was asked."""
     heard = [item for item, _ in seat.heard.values()]
     agreed = [item.order.agreed for item in heard if item.order.agreed is not None]
@@ -50,7 +50,7 @@ def habits(seat: Seat) -> JudgeHabits:
     )
 
 
-def agreement(seats: Sequence[Seat]) -> Agreement | None:
+def agreement(seats: Sequence[PanelMember]) -> Agreement | None:
     """Return how far judges agree on the texts that they ranked in common.
 
     None where no question was ranked by two of them. A question is compared
@@ -75,7 +75,7 @@ def agreement(seats: Sequence[Seat]) -> Agreement | None:
     )
 
 
-def _common(seats: Sequence[Seat], question_id: str) -> Floats | None:
+def _common(seats: Sequence[PanelMember], question_id: str) -> Floats | None:
     """Return the mid-ranks, judges × texts, of what all judges of a question have seen.
 
     A row of NaN for a judge that gave no order; None for fewer than two
@@ -93,13 +93,13 @@ def _common(seats: Sequence[Seat], question_id: str) -> Floats | None:
     return np.array(rows, dtype=np.float64)
 
 
-def _ranks(seat: Seat, question_id: str) -> Mapping[int, float]:
+def _ranks(seat: PanelMember, question_id: str) -> Mapping[int, float]:
     """Return a judge's mid-ranks by the place of the text; empty where it gave no order."""
     found = seat.heard.get(question_id)
     return {} if found is None else dict(zip(found[1], found[0].ranks, strict=True))
 
 
-def _pair(one: Seat, other: Seat) -> PairOfJudges:
+def _pair(one: PanelMember, other: PanelMember) -> PairOfJudges:
     counts = PairCounts()
     for question_id in one.heard.keys() & other.heard.keys():
         first, second = _ranks(one, question_id), _ranks(other, question_id)

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pytest_raq.judging.protocol import NoOrder, Order
-from pytest_raq.judging.ranking import Heard, verdicts
+from pytest_raq.judging.ranking import JudgedCase, verdicts
 from pytest_raq.judging.validation.sentinels import are_spare, once_more
 from pytest_raq.records import JudgeCheck
 from pytest_raq.stats.agreement import length_preference, proportion, spearman_within, trend
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 AGAIN = 20
 """Cases at most that are asked once more where each is read in one order."""
 
-Answered = list[tuple["Sentinel", Heard]]
+Answered = list[tuple["Sentinel", JudgedCase]]
 
 ROUNDING = 1e-9
 
@@ -56,7 +56,7 @@ def check_judge(
     """
     name = judge.identity.name
     said = list(_listen(judge, sentinels, tell or (lambda *_: None)))
-    heard = [(item, Heard(item.case, v)) for item, v in said if isinstance(v, Order)]
+    heard = [(item, JudgedCase(item.case, v)) for item, v in said if isinstance(v, Order)]
     reasons = [v.reason for _, v in said if isinstance(v, NoOrder)]
     orders = max((len(item.order.readings) for _, item in heard), default=0)
     kinds = _pairs(heard)
@@ -129,10 +129,10 @@ def _asked_again(judge: Judge, heard: Answered) -> Iterator[bool]:
     answers = verdicts(judge, [once_more(sentinel).case for sentinel, _ in chosen])
     for (_, item), verdict in zip(chosen, answers, strict=True):
         if isinstance(verdict, Order):
-            yield Heard(item.case, verdict).ranks == item.ranks
+            yield JudgedCase(item.case, verdict).ranks == item.ranks
 
 
-def position_trend(heard: Iterable[Heard]) -> Trend:
+def position_trend(heard: Iterable[JudgedCase]) -> Trend:
     """Return whether texts that the judge saw earlier rank better."""
     return trend(
         (tier_ranks(reading.tiers, len(reading.shown)), _earliness(reading.shown))
@@ -146,17 +146,17 @@ def _earliness(shown: Sequence[int]) -> list[float]:
     return [float(-place[index]) for index in range(len(shown))]
 
 
-def length_trend(heard: Iterable[Heard]) -> Trend:
+def length_trend(heard: Iterable[JudgedCase]) -> Trend:
     """Return whether longer texts rank better; they may deserve it."""
     return trend((item.ranks, [float(len(text)) for text in item.case.texts]) for item in heard)
 
 
-def f1_trend(heard: Iterable[Heard]) -> Trend:
+def f1_trend(heard: Iterable[JudgedCase]) -> Trend:
     """Return whether texts with a higher SQuAD F1 rank better."""
     return trend((item.ranks, _f1(item.case)) for item in heard)
 
 
-def f1_spearman(heard: Iterable[Heard]) -> float:
+def f1_spearman(heard: Iterable[JudgedCase]) -> float:
     """Return Spearman's correlation of ranks with SQuAD F1, within cases."""
     return spearman_within((item.ranks, _f1(item.case)) for item in heard)
 
