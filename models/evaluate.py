@@ -15,7 +15,7 @@ from generate import Generator, shape_of
 from pytest_raq.config import ModelDefinition
 from pytest_raq.engines import open_engine
 from pytest_raq.records import Answer, Prompt
-from pytest_raq.stats.squad import score
+from pytest_raq.stats.model_summary import score
 
 SEED = 7
 PROMPT = "{passage}\nQuestion: {question}\nAnswer:"

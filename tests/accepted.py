@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.config import GateSettings
 from pytest_raq.judging import ReferenceJudge
-from pytest_raq.pipeline.answers_file import read_answers
-from pytest_raq.pipeline.elsewhere import rank_answers
 from pytest_raq.records import Baseline, BaselineQuestion
+from pytest_raq.trials.external_answers import rank_answers
+from pytest_raq.trials.external_answers_file import read_answers
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ from threading import Thread
 
 import pytest
 
-from pytest_raq.cli.main import main
+from pytest_raq.cli import main
 
 ROOT = Path(__file__).parent.parent
 READER = ROOT / "models/reader-llama-f16.gguf"

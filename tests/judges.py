@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import random
 
-from pytest_raq.judging import NoOrder, Order, ScriptedJudge, mid_ranks
-from pytest_raq.records import Question, Reading
-from pytest_raq.stats.squad import normalize_answer, score
+from pytest_raq.judging import NoOrder, Order, ScriptedJudge
+from pytest_raq.records import OrderReading, Question
+from pytest_raq.stats.mid_ranks import mid_ranks
+from pytest_raq.stats.model_summary import normalize_answer, score
 
 
 def question(name="q1", references=("France",), passage="", text="Where?"):
@@ -47,7 +48,7 @@ def reading_judge(tiers_of, name="scripted", orders=1):
     def verdict(case):
         shown = shuffled(case)
         readings = [
-            Reading(order, tiers_of(case, order)) for order in (shown, shown[::-1])[:orders]
+            OrderReading(order, tiers_of(case, order)) for order in (shown, shown[::-1])[:orders]
         ]
         ranks = [
             mid_ranks({str(i): place for place, tier in enumerate(item.tiers) for i in tier})

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.config import GateSettings
 from pytest_raq.gate import GateInput, decide
-from pytest_raq.judging import ReferenceJudge, rank_contestants, restrict
-from pytest_raq.pipeline.summary import summarize
+from pytest_raq.judging import ReferenceJudge, rank_contestants
 from pytest_raq.records import (
     Answer,
     Baseline,
@@ -22,9 +21,10 @@ from pytest_raq.records import (
     SuiteResult,
     Timing,
 )
+from pytest_raq.stats.mid_ranks import restrict
+from pytest_raq.stats.model_summary import summarize
 from pytest_raq.stats.quality import preferences, quality_evidence
-from pytest_raq.stats.ranks import rank_tests
-from pytest_raq.stats.standing import standing_changes
+from pytest_raq.stats.ranks import rank_tests, standing_changes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -27,7 +27,7 @@ import pytest
 
 from pytest_raq.engines import ScriptedEngine
 from pytest_raq.errors import EngineStartError
-from pytest_raq.generation import pool
+from pytest_raq.answering import engine_pool as pool
 
 ROOT = Path(__file__).parent
 

@@ -12,10 +12,10 @@ from accepted import make_baseline
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_raq.baselines.file import load_baseline, parse_baseline, read_baseline, save_baseline
+from pytest_raq.baselines.validation import line_of, path_at
 from pytest_raq.errors import BaselineError
 from pytest_raq.records import Interval
-from pytest_raq.store import load_baseline, parse_baseline, read_baseline, save_baseline
-from pytest_raq.store.json_places import line_of, path_at
 
 REMEDY = "; restore it from git or accept anew with --raq-update"
 

@@ -157,7 +157,7 @@ def workers_of(pid):
             command = (entry / "cmdline").read_bytes()
         except (OSError, ValueError, IndexError):
             continue
-        if parent == pid and b"worker.py" in command:
+        if parent == pid and b"worker/main.py" in command:
             found.append(int(entry.name))
     return found
 

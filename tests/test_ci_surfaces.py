@@ -9,11 +9,11 @@ from projects import Project
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
 from test_report import result, summary
 
+from pytest_raq.plugin.checks import LIMIT, property_text
 from pytest_raq.records import Decision, Verdict
-from pytest_raq.report.annotations import annotation_lines
-from pytest_raq.report.metrics import run_metrics
-from pytest_raq.report.properties import LIMIT, property_text
-from pytest_raq.report.run_markdown import MOST_LETTERS, run_markdown
+from pytest_raq.report.markdown.markup import annotation_lines
+from pytest_raq.report.markdown.suite import MOST_LETTERS, run_markdown
+from pytest_raq.report.openmetrics import run_metrics
 
 HOSTILE = (
     "</details></code><script>alert(1)</script> [x](http://evil) ![y](z) @all | `` ` ``\n"

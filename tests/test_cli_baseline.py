@@ -13,10 +13,10 @@ from accepted import make_baseline
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_raq.baselines.file import save_baseline
 from pytest_raq.cli import main
 from pytest_raq.records import BaselineQuestion, JudgeIdentity
-from pytest_raq.report.markdown import EMPTY, cell, code, html_code
-from pytest_raq.store import save_baseline
+from pytest_raq.report.markdown.markup import EMPTY, cell, code, html_code
 
 
 @pytest.fixture(autouse=True)

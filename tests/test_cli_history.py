@@ -12,9 +12,9 @@ import pytest
 from histories import figures, run
 
 from pytest_raq.cli import main
+from pytest_raq.history.export import COLUMNS
+from pytest_raq.history.shared import SharedHistory, history_place
 from pytest_raq.store import Store
-from pytest_raq.store.export import COLUMNS
-from pytest_raq.store.shared import SharedHistory, history_place
 
 HOSTILE = "</script><script>alert(1)</script><!-- \x1b[31m \u202e ]]> \" ' &"
 

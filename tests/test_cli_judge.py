@@ -10,7 +10,7 @@ from judges import all_level, always_first, good, reading_judge, silent
 
 from pytest_raq.cli import main
 from pytest_raq.judging import ReferenceJudge
-from pytest_raq.pipeline import judge_check
+from pytest_raq.judging import suite_check as judge_check
 
 WORDS = ["Paris", "1889", "Ada Lovelace", "the Baltic Sea", "3.14", "a silver spoon", "하늘색"]
 JUDGES = {

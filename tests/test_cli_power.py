@@ -11,7 +11,7 @@ from accepted import row, rows_of, write_rows
 from projects import SUITE, Project, squad
 
 from pytest_raq.cli import main
-from pytest_raq.pipeline.planning import ASSUMED_CHANGED, read_last_run
+from pytest_raq.planning.power import ASSUMED_CHANGED, read_last_run
 from pytest_raq.stats.power import Spread, detectable_effect, questions_needed
 from pytest_raq.store import Store
 

@@ -17,8 +17,8 @@ from pytest_raq.cli import main
 from pytest_raq.config import GateSettings
 from pytest_raq.errors import RaqError
 from pytest_raq.judging import NoOrder, ReferenceJudge, ScriptedJudge
-from pytest_raq.pipeline.answers_file import read_answers
-from pytest_raq.pipeline.elsewhere import rank_answers
+from pytest_raq.trials.external_answers import rank_answers
+from pytest_raq.trials.external_answers_file import read_answers
 
 
 @pytest.fixture(autouse=True)

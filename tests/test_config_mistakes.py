@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from pytest_raq.config import load_model, load_suite, nearest
 from pytest_raq.config.base import Settings
-from pytest_raq.config.messages import tell_errors
+from pytest_raq.config.diagnostics import tell_errors
 from pytest_raq.errors import ConfigError
 
 SUITE = 'models = ["a"]\n[dataset]\nsource = "q.json"\n'

@@ -7,13 +7,13 @@ import json
 import pytest
 from projects import CONFTEST, Project
 
-from pytest_raq.pipeline import confirming
+from pytest_raq.speed import rounds as confirming
 
 SLOW = (
     CONFTEST
     + """
 from dataclasses import replace
-from pytest_raq.pipeline import confirming, machine_speed
+from pytest_raq.speed import rounds as confirming, suite_speed as machine_speed
 
 ROUNDS = ROOT / "rounds.txt"
 

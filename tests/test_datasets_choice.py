@@ -14,7 +14,7 @@ from pytest_raq.datasets import load_questions, sample_questions
 from pytest_raq.errors import ConfigError, DatasetError
 from pytest_raq.judging import Case, Order, ReferenceJudge
 from pytest_raq.records import UNANSWERABLE, Question, Score
-from pytest_raq.stats.squad import score_answer
+from pytest_raq.stats.model_summary import score_answer
 
 ROWS = [
     {

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_raq.config import DatasetSettings
 from pytest_raq.datasets import load_questions
-from pytest_raq.datasets.squad_json import read_squad_json
+from pytest_raq.datasets.squad import read_squad_json
 from pytest_raq.errors import DatasetError
 from pytest_raq.records import UNANSWERABLE, Question
 

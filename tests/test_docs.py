@@ -15,7 +15,7 @@ import pytest
 
 from pytest_raq.config import GateSettings, load_suite
 from pytest_raq.errors import ConfigError
-from pytest_raq.gate import words
+from pytest_raq.gate import reasons as words
 from pytest_raq.records import Decision, Interval, QualityEvidence, SpeedEvidence
 
 ROOT = Path(__file__).parent.parent

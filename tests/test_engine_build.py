@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pytest_raq.answering.identity import library_files
 from pytest_raq.engines.llamacpp import engine_build
 from pytest_raq.engines.llamacpp.engine_build import LEVELS, cache_folder, level
 from pytest_raq.engines.llamacpp.instruction_sets import (
@@ -22,7 +23,6 @@ from pytest_raq.engines.llamacpp.instruction_sets import (
     missing_features,
     reinstall_command,
 )
-from pytest_raq.generation.identity import library_files
 from pytest_raq.scaffold import Contestant
 from pytest_raq.scaffold.workflows import requirements_text, workflow
 

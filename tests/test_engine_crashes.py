@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import pytest
 from gguf_files import define
 
-from pytest_raq.engines.llamacpp import LlamaCppEngine, conversation
+from pytest_raq.engines.llamacpp import LlamaCppEngine
+from pytest_raq.engines.llamacpp import worker_client as conversation
 from pytest_raq.errors import EngineStartError
 from pytest_raq.records import Answer, Failure, Prompt
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_raq.engines.llamacpp.worker_prefix import MOST_LENDERS, Piece, share_prefixes
+from pytest_raq.engines.llamacpp.worker.prefix import MOST_LENDERS, Piece, share_prefixes
 
 tokens = st.lists(st.integers(0, 2), min_size=1, max_size=12)
 

@@ -24,9 +24,7 @@ from pytest_raq.engines.llamacpp import LlamaCppEngine
 from pytest_raq.engines.llamacpp.quantizer import Quantizer
 from pytest_raq.engines.llamacpp.rendering import render_prompt
 from pytest_raq.errors import EngineError, EngineStartError
-from pytest_raq.judging import make_judge
-from pytest_raq.judging.panel import Panel
-from pytest_raq.judging.panel import Seat as PanelMember
+from pytest_raq.judging import Panel, PanelMember, make_judge
 from pytest_raq.records import Answer, Prompt
 
 

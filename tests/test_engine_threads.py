@@ -4,7 +4,7 @@ import sys
 
 import pytest
 
-from pytest_raq.engines.llamacpp.process import WorkerProcess
+from pytest_raq.engines.llamacpp.worker_process import WorkerProcess
 from pytest_raq.errors import EngineCrashError
 
 

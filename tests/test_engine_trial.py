@@ -10,12 +10,12 @@ import pytest
 from environments import CRASHES, WORSE, make_empty_environment, make_environment
 from small_projects import write_small_project
 
+from pytest_raq.answering.identity import AnswerIdentity, engine_version, same_engine
 from pytest_raq.cli import main
 from pytest_raq.config import ModelDefinition
 from pytest_raq.engines import open_engine
 from pytest_raq.engines.llamacpp.environment import find_environment
 from pytest_raq.errors import ConfigError
-from pytest_raq.generation.identity import AnswerIdentity, engine_version, same_engine
 from pytest_raq.records import Prompt
 
 

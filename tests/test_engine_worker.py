@@ -9,17 +9,17 @@ from gguf_files import BOS, CHAT_TEMPLATE, SPECIAL
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_raq.engines.llamacpp.worker import usable_cores
-from pytest_raq.engines.llamacpp.worker_block import Block
-from pytest_raq.engines.llamacpp.worker_chat import (
+from pytest_raq.engines.llamacpp.worker.block import Block
+from pytest_raq.engines.llamacpp.worker.chat_template import (
     ChatTemplate,
     TemplateError,
     differing,
     find_contents,
 )
-from pytest_raq.engines.llamacpp.worker_model import Model, answer_seed
-from pytest_raq.engines.llamacpp.worker_text import StoppedText
-from pytest_raq.engines.text import one_line
+from pytest_raq.engines.llamacpp.worker.main import usable_cores
+from pytest_raq.engines.llamacpp.worker.model import Model, answer_seed
+from pytest_raq.engines.llamacpp.worker.questions import StoppedText
+from pytest_raq.text import one_line
 
 USER, ASSISTANT, END = (SPECIAL.index(f"<|{name}|>") for name in ("user", "assistant", "end"))
 messages = st.lists(st.sampled_from([*SPECIAL, "<", "|", "end", "|>", " ", "\n", "é", "a"])).map(

@@ -13,8 +13,8 @@ from projects import Project
 
 from pytest_raq.cli import main
 from pytest_raq.errors import StoreError
-from pytest_raq.report.charts import NOW
-from pytest_raq.report.figure_files import write_figures
+from pytest_raq.report.figures.drawing import NOW
+from pytest_raq.report.figures.files import write_figures
 
 HOSTILE = "$x$ <script>../../etc"
 NAMES = {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from pytest_raq.answering import EnginePool, ModelAnswers
 from pytest_raq.config import ModelDefinition
 from pytest_raq.engines import ScriptedEngine
 from pytest_raq.errors import EngineStartError
-from pytest_raq.generation import EnginePool, ModelAnswers, NoProgress
+from pytest_raq.progress import NoProgress
 from pytest_raq.records import Answer, Failure, Question
 from pytest_raq.store import Store
 

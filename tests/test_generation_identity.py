@@ -8,10 +8,11 @@ import shutil
 import pytest
 from test_store import former_store
 
+from pytest_raq.answering import EnginePool, ModelAnswers, identity
+from pytest_raq.answering.identity import AnswerIdentity, engine_version, library_files
 from pytest_raq.config import ModelDefinition, OpenAISettings
 from pytest_raq.engines import ScriptedEngine
-from pytest_raq.generation import EnginePool, ModelAnswers, NoProgress, identity
-from pytest_raq.generation.identity import AnswerIdentity, engine_version, library_files
+from pytest_raq.progress import NoProgress
 from pytest_raq.records import EngineInfo, Prompt, Question
 from pytest_raq.store import Store, hash_parts
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_raq.generation import Exchange, Sharing
-from pytest_raq.generation.sharing import outcome_from
 from pytest_raq.records import Answer, Failure, FinishReason, Timing
+from pytest_raq.records.plain import outcome_from
+from pytest_raq.running.workers import SharedWork, WorkerExchange
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,7 +31,7 @@ def answer(name: str, text: str = "said") -> Answer:
 class Pretended:
     """Answers of one model that are found out by writing them down."""
 
-    sharing: Sharing
+    sharing: SharedWork
     sharing_key: tuple[str, str] = KEY
     file_bytes: int = 1
     planned: tuple[str, ...] = ("a", "b", "c")
@@ -53,11 +53,11 @@ class Pretended:
                 self.sharing.put(self, self.known[name])
 
 
-def process(folder: Path, budget: int = 10) -> Sharing:
-    return Sharing(Exchange(folder), budget)
+def process(folder: Path, budget: int = 10) -> SharedWork:
+    return SharedWork(WorkerExchange(folder), budget)
 
 
-def pretend(sharing: Sharing, **options: object) -> Pretended:
+def pretend(sharing: SharedWork, **options: object) -> Pretended:
     made = Pretended(sharing, **options)
     sharing.register(made)
     return made
@@ -68,21 +68,21 @@ def test_an_outcome_survives_the_exchange(tmp_path_factory, name, text, reason):
     folder = tmp_path_factory.mktemp("exchange")
     left = [Answer(name, "m", text, reason, Timing(1, 1)), Failure(name, "m", text)]
     for outcome in left:
-        Exchange(folder).put(KEY, outcome)
-    reader = Exchange(folder)
+        WorkerExchange(folder).put(KEY, outcome)
+    reader = WorkerExchange(folder)
     assert list(reader.read(KEY)) == left
     assert list(reader.read(KEY)) == []
-    assert list(Exchange(folder).read(("m", "other"))) == []
+    assert list(WorkerExchange(folder).read(("m", "other"))) == []
 
 
 def test_half_a_line_of_a_process_that_was_killed_is_left_for_later(tmp_path):
-    exchange = Exchange(tmp_path)
+    exchange = WorkerExchange(tmp_path)
     exchange.put(KEY, answer("a"))
     exchange.put(KEY, answer("b"))
     path = next(tmp_path.glob("*.jsonl"))
     whole = path.read_bytes()
     path.write_bytes(whole[:-5])
-    reader = Exchange(tmp_path)
+    reader = WorkerExchange(tmp_path)
     assert [outcome.question_id for outcome in reader.read(KEY)] == ["a"]
     path.write_bytes(whole)
     assert [outcome.question_id for outcome in reader.read(KEY)] == ["b"]
@@ -143,7 +143,7 @@ def test_no_more_models_are_loaded_together_than_fit_into_memory(tmp_path, budge
 
 
 def _hold(folder, ready, end):
-    with Exchange(folder).lock("model model"):
+    with WorkerExchange(folder).lock("model model"):
         ready.set()
         end.wait(30)
 
@@ -154,11 +154,11 @@ def test_the_lock_of_a_process_that_is_killed_is_free(tmp_path):
     holder = context.Process(target=_hold, args=(tmp_path, ready, end))
     holder.start()
     assert ready.wait(30)
-    with Exchange(tmp_path).lock("model model") as held:
+    with WorkerExchange(tmp_path).lock("model model") as held:
         assert not held
     holder.kill()
     holder.join()
-    with Exchange(tmp_path).lock("model model", wait=True) as held:
+    with WorkerExchange(tmp_path).lock("model model", wait=True) as held:
         assert held
 
 

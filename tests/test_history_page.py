@@ -6,8 +6,8 @@ import pytest
 from browsers import Watched, open_browser
 from histories import figures, provenance, run
 
-from pytest_raq.pipeline.trends import make_history
-from pytest_raq.report.trend_page import trend_page
+from pytest_raq.history.trends import make_history
+from pytest_raq.report.page.history import trend_page
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)><!-- \x1b \u202e"
 MODELS = ("one", "two", HOSTILE[:40])

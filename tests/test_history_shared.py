@@ -17,8 +17,8 @@ from postgres import PASSWORD, QUOTED, Postgres
 from projects import Project
 
 from pytest_raq.errors import ConfigError, StoreError
+from pytest_raq.history.shared import SharedHistory, deliver, history_place
 from pytest_raq.store import Store
-from pytest_raq.store.shared import SharedHistory, deliver, history_place
 
 WRITER = """
 import sys
@@ -26,7 +26,7 @@ from pathlib import Path
 
 sys.path.insert(0, sys.argv[1])
 from histories import run
-from pytest_raq.store.shared import SharedHistory, history_place
+from pytest_raq.history.shared import SharedHistory, history_place
 
 first, count = int(sys.argv[2]), int(sys.argv[3])
 with SharedHistory(history_place()) as history:
@@ -274,7 +274,7 @@ def test_a_wrong_password_is_told_and_not_shown(server):
 
 
 def test_a_server_that_never_answers_is_given_up(monkeypatch):
-    monkeypatch.setattr("pytest_raq.store.shared.history.CONNECT_SECONDS", 2)
+    monkeypatch.setattr("pytest_raq.history.shared.database.CONNECT_SECONDS", 2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()

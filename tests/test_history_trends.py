@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 from histories import MACHINE, figures, provenance, run
 
-from pytest_raq.pipeline.trends import make_history
+from pytest_raq.history.trends import make_history
 from pytest_raq.records import JudgeIdentity, RunState
-from pytest_raq.records.trends import MarkKind, RunMark, TrendPoint
-from pytest_raq.report.sparkline import mark_line, sparkline
-from pytest_raq.report.trend_lines import trend_lines, trends_to_json
-from pytest_raq.report.trend_words import change_text, commit_text
+from pytest_raq.records.history import MarkKind, RunMark, TrendPoint
+from pytest_raq.report.json.commands import trends_to_json
+from pytest_raq.report.terminal.history import mark_line, sparkline, trend_lines
+from pytest_raq.report.words import change_text, commit_text
 
 
 def history(runs, **options):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_raq.cli.main import main
+from pytest_raq.cli import main
 from pytest_raq.config import load_model, load_suite
 from pytest_raq.scaffold.workflows import workflow
 

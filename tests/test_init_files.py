@@ -11,7 +11,7 @@ import pytest
 from init_project import files_of
 
 from pytest_raq.config import load_model, load_suite
-from pytest_raq.scaffold import writing
+from pytest_raq.scaffold import plan as writing
 
 ROOT = Path(__file__).parent.parent
 READER = ROOT / "models/reader-llama-f16.gguf"

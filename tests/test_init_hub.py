@@ -12,7 +12,7 @@ from threading import Thread
 import pytest
 
 from pytest_raq.config import load_model
-from pytest_raq.scaffold.hub import split_hub_id
+from pytest_raq.scaffold.models import split_hub_id
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 FILES = {

@@ -64,7 +64,7 @@ def workers_of(group):
             command = (entry / "cmdline").read_bytes()
         except (OSError, IndexError):
             continue
-        if parent == str(group) and b"worker.py" in command:
+        if parent == str(group) and b"worker/main.py" in command:
             found.append(entry.name)
     return found
 

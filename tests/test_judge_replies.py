@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_raq.errors import JudgeError
-from pytest_raq.judging.prompt import make_schema
-from pytest_raq.judging.replies import read_reply
-from pytest_raq.judging.texts import label
+from pytest_raq.judging.llm.prompt import label, make_schema
+from pytest_raq.judging.llm.replies import read_reply
 
 ABC = ["A", "B", "C"]
 

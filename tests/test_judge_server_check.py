@@ -10,10 +10,9 @@ from judges import questions
 from openai_server import chat, serving, shown
 
 from pytest_raq.config import GateSettings, ModelDefinition
-from pytest_raq.gate import judge_problem
 from pytest_raq.judging import make_judge, remember
-from pytest_raq.judging.checking import check_judge
-from pytest_raq.judging.sentinels import make_sentinels
+from pytest_raq.judging.validation.sentinel_check import check_judge, judge_problem
+from pytest_raq.judging.validation.sentinels import make_sentinels
 from pytest_raq.store import Store
 
 SETTINGS = GateSettings()

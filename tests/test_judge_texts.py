@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_raq.judging.prompt import make_prompt
-from pytest_raq.judging.texts import CUT, cut, defuse, label, show, strip_reasoning
+from pytest_raq.engines.reasoning import strip_reasoning
+from pytest_raq.judging.llm.prompt import CUT, cut, defuse, judge_prompt, label, show
 from pytest_raq.records import Question
 
 QUESTION = Question("q1", "", "Seoul is in Korea.", "Where is Seoul?", ("Korea", "in Korea"))
@@ -49,7 +49,7 @@ def test_reasoning_is_no_part_of_an_answer(said, answer):
 )
 def test_answers_reach_the_judge_unharmed(answer):
     assert show(answer, 2000) == answer
-    assert f"\n{answer}\n" in make_prompt(QUESTION, [answer, "x"], passage=False)
+    assert f"\n{answer}\n" in judge_prompt(QUESTION, [answer, "x"], passage=False)
 
 
 @pytest.mark.parametrize(
@@ -97,7 +97,7 @@ def test_labels_go_beyond_nine_and_beyond_z():
 @settings(deadline=None, max_examples=60)
 @given(st.lists(st.text(), min_size=2, max_size=4, unique=True))
 def test_no_answer_can_end_its_fence(answers):
-    prompt = make_prompt(QUESTION, answers, passage=True)
+    prompt = judge_prompt(QUESTION, answers, passage=True)
     key = prompt.partition("lines that begin with ")[2].split(";")[0]
     assert not any(key in answer for answer in answers)
     for index, answer in enumerate(answers):
@@ -106,23 +106,23 @@ def test_no_answer_can_end_its_fence(answers):
 
 
 def test_both_orders_share_the_start_of_the_prompt():
-    first = make_prompt(QUESTION, ["one", "two"], passage=True)
-    second = make_prompt(QUESTION, ["two", "one"], passage=True)
+    first = judge_prompt(QUESTION, ["one", "two"], passage=True)
+    second = judge_prompt(QUESTION, ["two", "one"], passage=True)
     assert first.partition(" answer A")[0] == second.partition(" answer A")[0]
 
 
 def test_the_passage_is_read_where_it_is_wanted_or_all_there_is():
     said = "Seoul is in Korea."
-    assert said not in make_prompt(QUESTION, ["a", "b"], passage=False)
-    assert said in make_prompt(QUESTION, ["a", "b"], passage=True)
+    assert said not in judge_prompt(QUESTION, ["a", "b"], passage=False)
+    assert said in judge_prompt(QUESTION, ["a", "b"], passage=True)
     bare = Question("q1", "", said, "Where is Seoul?", ())
-    prompt = make_prompt(bare, ["a", "b"], passage=False)
+    prompt = judge_prompt(bare, ["a", "b"], passage=False)
     assert said in prompt
     assert "There are no reference answers: the passage says what is true." in prompt
 
 
 def test_a_question_without_an_answer_is_told_to_have_none():
     nothing = Question("q1", "", "Seoul.", "Who?", ("unanswerable",), answerable=False)
-    prompt = make_prompt(nothing, ["a", "b"], passage=False)
+    prompt = judge_prompt(nothing, ["a", "b"], passage=False)
     assert "The passage does not answer this question." in prompt
     assert "reference answer\n" not in prompt

@@ -21,10 +21,9 @@ from judges import (
 
 from pytest_raq.config import GateSettings
 from pytest_raq.errors import JudgeError
-from pytest_raq.gate import judge_problem, why_unmeasured
 from pytest_raq.judging import Order, ReferenceJudge, ScriptedJudge, remember
-from pytest_raq.judging.checking import check_judge
-from pytest_raq.judging.sentinels import make_sentinels
+from pytest_raq.judging.validation.sentinel_check import check_judge, judge_problem, why_unmeasured
+from pytest_raq.judging.validation.sentinels import make_sentinels
 from pytest_raq.records import Interval, Proportion, Trend
 from pytest_raq.store import Store
 

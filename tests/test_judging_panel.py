@@ -15,14 +15,14 @@ from pytest_raq.judging import (
     NoOrder,
     Order,
     Panel,
+    PanelMember,
     ReferenceJudge,
     ScriptedJudge,
-    Seat,
-    mid_ranks,
     rank_contestants,
 )
-from pytest_raq.judging.agreeing import agreement, habits
+from pytest_raq.judging.validation.agreement import agreement, habits
 from pytest_raq.records import JudgeIdentity, Ranking
+from pytest_raq.stats.mid_ranks import mid_ranks
 
 NAMES = ["a", "b", "c", "d"]
 TEXTS = dict(zip(NAMES, NAMES, strict=True))
@@ -42,7 +42,7 @@ def saying(name, places, family=""):
             )
         )
 
-    return Seat(ScriptedJudge(verdict, name), family)
+    return PanelMember(ScriptedJudge(verdict, name), family)
 
 
 def in_order(name, order, family=""):
@@ -128,7 +128,7 @@ def test_where_every_judge_is_of_a_family_of_a_pair_there_is_no_ranking():
 
 def test_a_panel_of_one_is_its_judge():
     judge = ScriptedJudge(lambda _: NoOrder("no idea"), "alone")
-    panel = Panel([Seat(judge, "llama")])
+    panel = Panel([PanelMember(judge, "llama")])
     assert panel.identity == judge.identity
     assert panel.is_free is False
     assert rank(panel, families=FAMILIES).missing == "no idea"
@@ -141,7 +141,7 @@ def test_the_identity_of_a_panel_names_each_judge_whatever_their_order():
         def identity(self):
             return JudgeIdentity("asked", "aa", {"orders": "2"})
 
-    seats = [Seat(Asked(lambda _: None), "llama"), Seat(ReferenceJudge())]
+    seats = [PanelMember(Asked(lambda _: None), "llama"), PanelMember(ReferenceJudge())]
     identity = Panel(seats).identity
     assert identity == Panel(seats[::-1]).identity
     assert identity.name == "asked, reference"
@@ -155,12 +155,12 @@ def test_the_identity_of_a_panel_names_each_judge_whatever_their_order():
 
 
 def test_judges_that_give_no_ranking_are_left_out_up_to_a_share():
-    seats = [in_order("x", "abcd"), Seat(silent("y")), in_order("z", "abcd")]
+    seats = [in_order("x", "abcd"), PanelMember(silent("y")), in_order("z", "abcd")]
     assert rank(Panel(seats, min_share=0.6)).ranks == {"a": 1, "b": 2, "c": 3, "d": 4}
     assert rank(Panel(seats, min_share=0.7)).missing == (
         "2 of 3 judges gave a ranking; y: the reply is no ranking"
     )
-    assert rank(Panel([Seat(silent("x")), Seat(silent("y"))])).missing == (
+    assert rank(Panel([PanelMember(silent("x")), PanelMember(silent("y"))])).missing == (
         "0 of 2 judges gave a ranking; x: the reply is no ranking; y: the reply is no ranking"
     )
 
@@ -171,7 +171,7 @@ def test_a_judge_that_fails_does_not_stop_the_others():
             raise JudgeError("the budget of 1 call is spent")
         return Order(tuple((i,) for i in range(len(case.texts))))
 
-    seats = [Seat(ScriptedJudge(failing, "x")), in_order("y", "dcba"), in_order("z", "dcba")]
+    seats = [PanelMember(ScriptedJudge(failing, "x")), in_order("y", "dcba"), in_order("z", "dcba")]
     items = [(question(f"q{n}"), TEXTS) for n in range(3)]
     found = list(rank_contestants(Panel(seats), items))
     assert [ranking.ranks["d"] for ranking in found] == [1, 1, 1]
@@ -182,7 +182,7 @@ def test_a_judge_that_fails_does_not_stop_the_others():
 
 
 def test_an_order_that_is_not_complete_is_no_ranking_of_that_judge():
-    seats = [Seat(ScriptedJudge(lambda _: Order(((0,),)), "x")), in_order("y", "abcd")]
+    seats = [PanelMember(ScriptedJudge(lambda _: Order(((0,),)), "x")), in_order("y", "abcd")]
     assert rank(Panel(seats)).ranks == {"a": 1, "b": 2, "c": 3, "d": 4}
     assert seats[0].silent == {"q1": "the judge's order names text 2 of 4 not at all"}
 
@@ -192,7 +192,10 @@ def test_questions_are_ranked_in_order_also_by_judges_that_read_ahead():
         def order(self, cases):
             yield from super().order(list(cases))
 
-    seats = [Seat(Ahead(by_alphabet, "x"), "llama"), Seat(ScriptedJudge(by_alphabet, "y"))]
+    seats = [
+        PanelMember(Ahead(by_alphabet, "x"), "llama"),
+        PanelMember(ScriptedJudge(by_alphabet, "y")),
+    ]
     items = [(question(f"q{n}"), {"a": "a" * (n % 3 + 1), "b": "b", "c": "c"}) for n in range(7)]
     found = list(rank_contestants(Panel(seats), items, FAMILIES))
     assert [ranking.question_id for ranking in found] == [f"q{n}" for n in range(7)]
@@ -232,19 +235,23 @@ def test_agreement_is_on_what_both_judges_have_seen():
 
 
 def test_a_judge_without_rankings_leaves_the_agreement_of_the_others():
-    seats = [in_order("x", "abcd"), Seat(silent("y")), in_order("z", "abcd")]
+    seats = [in_order("x", "abcd"), PanelMember(silent("y")), in_order("z", "abcd")]
     list(rank_contestants(Panel(seats), [(question(), TEXTS)]))
     found = agreement(seats)
     assert found.kendall_w == 1.0
     assert found.chance == 0.5
     assert math.isnan(found.pairs[0].tau)
-    assert agreement([Seat(silent("y")), in_order("x", "abcd")]) is None
+    assert agreement([PanelMember(silent("y")), in_order("x", "abcd")]) is None
 
 
 def test_habits_tell_position_length_and_f1():
     texts = {"a": "France", "b": "in France, as is well known", "c": "Rome"}
     items = [(question(f"q{n}"), texts) for n in range(30)]
-    seats = [Seat(good()), Seat(always_first()), Seat(reading_judge(by_length, "long"))]
+    seats = [
+        PanelMember(good()),
+        PanelMember(always_first()),
+        PanelMember(reading_judge(by_length, "long")),
+    ]
     for seat in seats:
         list(rank_contestants(Panel([seat]), items))
     fine, first, long = (habits(seat) for seat in seats)
@@ -256,7 +263,7 @@ def test_habits_tell_position_length_and_f1():
 
 def test_habits_count_how_often_two_orders_agree():
     items = [(question(f"q{n}"), TEXTS) for n in range(5)]
-    seat = Seat(always_first(orders=2))
+    seat = PanelMember(always_first(orders=2))
     rankings = list(rank_contestants(Panel([seat]), items))
     assert all(set(ranking.ranks.values()) == {2.5} for ranking in rankings)
     assert (habits(seat).agreed.count, habits(seat).agreed.total) == (0, 5)

@@ -10,12 +10,11 @@ from pytest_raq.judging import (
     Order,
     ReferenceJudge,
     ScriptedJudge,
-    mid_ranks,
     open_judge,
     rank_contestants,
-    restrict,
 )
 from pytest_raq.records import UNANSWERABLE, JudgeIdentity, Question, Ranking
+from pytest_raq.stats.mid_ranks import mid_ranks, restrict
 
 NAMES = ["gemma", "llama", "mistral", "gemma before", "llama before"]
 WORDS = st.sampled_from(["France", "in France", " in France", "the  France", "Paris", "", "."])

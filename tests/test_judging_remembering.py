@@ -17,7 +17,7 @@ from pytest_raq.judging import (
     rank_contestants,
     remember,
 )
-from pytest_raq.records import Exchange, JudgeIdentity, Question
+from pytest_raq.records import JudgeExchange, JudgeIdentity, Question
 from pytest_raq.store import ForgivingStore, Store, verdict_key
 
 ITEMS = [
@@ -27,7 +27,7 @@ ITEMS = [
     )
     for n in range(6)
 ]
-SAID = (Exchange("Rank these: …", "A, then B", {"prompt_tokens": 40.0, "cost": 0.002}),)
+SAID = (JudgeExchange("Rank these: …", "A, then B", {"prompt_tokens": 40.0, "cost": 0.002}),)
 
 
 def first_wins(_case):

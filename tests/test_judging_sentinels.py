@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from judges import question, questions
 
 from pytest_raq.judging import ReferenceJudge
-from pytest_raq.judging.checking import check_judge
-from pytest_raq.judging.sentinels import are_spare, make_sentinels, once_more
-from pytest_raq.judging.wordings import (
+from pytest_raq.judging.validation.perturbations import (
     find_filler,
     in_a_sentence,
     otherwise_written,
     shortened,
 )
+from pytest_raq.judging.validation.sentinel_check import check_judge
+from pytest_raq.judging.validation.sentinels import are_spare, make_sentinels, once_more
 from pytest_raq.records import UNANSWERABLE
 
 KOREAN = [

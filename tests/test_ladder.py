@@ -11,15 +11,22 @@ import pytest
 from small_projects import write_small_project
 
 from pytest_raq.cli import main
-from pytest_raq.cli.ladder import _exit_code
+from pytest_raq.cli.trials import _exit_code
 from pytest_raq.errors import ConfigError, StoreError
-from pytest_raq.pipeline.trials import time_in_turns
-from pytest_raq.records import Decision, Interval, JudgeIdentity, Provenance, Verdict
-from pytest_raq.records.trials import Ladder, Rung
-from pytest_raq.records.verdicts import QualityEvidence
-from pytest_raq.report.ladder import ladder_lines, ladder_to_json
-from pytest_raq.report.ladder_plot import draw_ladder, require_plot
-from pytest_raq.session.ladder import _notes, _smallest
+from pytest_raq.records import (
+    Decision,
+    Interval,
+    JudgeIdentity,
+    Provenance,
+    QualityEvidence,
+    Verdict,
+)
+from pytest_raq.records.command_results import Ladder, Rung
+from pytest_raq.report.figures.ladder import draw_ladder, require_plot
+from pytest_raq.report.json.commands import ladder_to_json
+from pytest_raq.report.terminal.trials import ladder_lines
+from pytest_raq.speed.rounds import time_in_turns
+from pytest_raq.trials.ladder import _notes, _smallest
 
 
 @pytest.fixture

@@ -13,11 +13,10 @@ from urllib.request import urlopen
 
 import pytest
 
+from pytest_raq.answering.prompts import question_prompt
 from pytest_raq.config import ModelDefinition, load_model
 from pytest_raq.engines import open_engine
-from pytest_raq.generation.prompts import make_prompt
-from pytest_raq.judging import ScriptedJudge, make_judge, rank_contestants
-from pytest_raq.judging.protocol import Case
+from pytest_raq.judging import Case, ScriptedJudge, make_judge, rank_contestants
 from pytest_raq.records import Question
 
 MODELS = Path(__file__).parent.parent / "models"
@@ -146,7 +145,7 @@ def test_a_file_says_the_same_behind_a_server_as_here(url):
     same = {name: getattr(reader, name) for name in ("prompt", "max_tokens", "temperature")}
     data = json.loads(SUITE.read_text(encoding="utf-8"))["data"]
     prompts = [
-        make_prompt(reader, Question(qa["id"], "", each["context"], qa["question"], ()))
+        question_prompt(reader, Question(qa["id"], "", each["context"], qa["question"], ()))
         for article in data[:8]
         for each in article["paragraphs"][:1]
         for qa in each["qas"][:2]

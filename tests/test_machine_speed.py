@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from pytest_raq.answering import EnginePool, ModelAnswers
 from pytest_raq.config import load_model
 from pytest_raq.engines import ScriptedEngine
-from pytest_raq.generation import EnginePool, ModelAnswers, NoProgress
-from pytest_raq.pipeline.machine_speed import MACHINE, MachineSpeed
-from pytest_raq.pipeline.speed import SpeedProbe, compare_machine, compare_speed, medians
+from pytest_raq.progress import NoProgress
 from pytest_raq.records import Question
+from pytest_raq.speed.suite_speed import MachineSpeed, SpeedProbe
+from pytest_raq.stats.speed import MACHINE, compare_machine, compare_speed, medians
 
 QUESTIONS = [Question(f"q{n}", "", f"passage {n}", "What?", ("this",)) for n in range(3)]
 

@@ -10,8 +10,8 @@ import pytest
 from browsers import Watched, open_browser
 from made_results import make_answers, make_questions, make_result
 
-from pytest_raq.report import page_data
-from pytest_raq.report.page import PageSuite, page_html
+from pytest_raq.report.page import data as page_data
+from pytest_raq.report.page.suite import PageSuite, page_html
 
 RTL = "\u202egnp.exe\u202c"
 HOSTILE = (

@@ -14,11 +14,11 @@ from made_results import make_answers, make_questions, make_result
 
 from pytest_raq.records import Decision, Verdict
 from pytest_raq.report import suite_to_json
-from pytest_raq.report.page import PageSuite, page_html
-from pytest_raq.report.page_data import FIELDS, SAME, question_data, safe_json
-from pytest_raq.report.page_tables import judge_tables, provenance_tables, shown
-from pytest_raq.report.page_views import conclude, matrix, model_rows
-from pytest_raq.report.result_json import suite_from_json
+from pytest_raq.report.json.result import suite_from_json
+from pytest_raq.report.page.data import FIELDS, SAME, question_data, safe_json
+from pytest_raq.report.page.suite import PageSuite, page_html
+from pytest_raq.report.page.tables import judge_tables, provenance_tables, shown
+from pytest_raq.report.page.views import conclude, matrix, model_rows
 
 
 @pytest.fixture(scope="module")

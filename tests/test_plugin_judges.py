@@ -18,7 +18,7 @@ sys.path.insert(0, {tests!r})
 from judges import all_level, always_first, good, reading_judge, silent
 
 from pytest_raq.judging import ReferenceJudge
-from pytest_raq.pipeline import build
+from pytest_raq.running import build
 
 JUDGES = {{
     "reference": ReferenceJudge,

@@ -21,7 +21,7 @@ from pytest_raq.records import (
     Verdict,
 )
 from pytest_raq.report import ProgressText, format_seconds, suite_lines, suite_to_json
-from pytest_raq.report.text import columns, number, p_text, safe_text, width
+from pytest_raq.text import columns, number, p_text, safe_text, width
 
 HOSTILE = "\x1b[31mred\x1b[0m \u202ertl \u0000 line\nbreak <script>"
 

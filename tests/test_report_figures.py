@@ -10,9 +10,15 @@ from xml.etree import ElementTree as ET
 import pytest
 from made_results import make_answers, make_questions, make_result
 
-from pytest_raq.report.charts import Mark, draw_bars, draw_difference, draw_marks, draw_shares
-from pytest_raq.report.figures import suite_pictures
-from pytest_raq.report.svg import inline_svg, svg_text
+from pytest_raq.report.figures.drawing import (
+    Mark,
+    draw_bars,
+    draw_difference,
+    draw_marks,
+    draw_shares,
+)
+from pytest_raq.report.figures.suite import suite_pictures
+from pytest_raq.report.figures.svg import inline_svg, svg_text
 
 HOSTILE = '$\\frac{x}$ <script>alert("1")</script> & {name}\x1b[31m \u202e'
 

@@ -9,10 +9,9 @@ from pathlib import Path
 import fastjsonschema
 import pytest
 
-from pytest_raq.cli.main import main
+from pytest_raq.cli import main
 from pytest_raq.config import load_model, load_suite
-from pytest_raq.config.reference import EXAMPLES, format_reference
-from pytest_raq.config.schema import KINDS, json_schema, schema_text
+from pytest_raq.config.reference import EXAMPLES, KINDS, format_reference, json_schema, schema_text
 from pytest_raq.errors import ConfigError
 
 ROOT = Path(__file__).parent.parent

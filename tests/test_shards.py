@@ -12,8 +12,9 @@ from projects import Project
 
 from pytest_raq.cli import main
 from pytest_raq.errors import ConfigError
-from pytest_raq.pipeline.shards import Shard, parse_shard, slice_of
 from pytest_raq.records import Question
+from pytest_raq.running import parse_shard
+from pytest_raq.running.shards import Shard, slice_of
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_raq.records import UNANSWERABLE, Score
-from pytest_raq.stats.squad import exact_match, f1, normalize_answer, score
+from pytest_raq.stats.model_summary import exact_match, f1, normalize_answer, score
 
 WORDS = st.sampled_from(
     ["the", "a", "An", "The", "Norman", "norman's", "U.S.", "1,066", "été", "—"]

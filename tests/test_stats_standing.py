@@ -3,7 +3,7 @@ from __future__ import annotations
 import math
 
 from pytest_raq.records import Interval, OmnibusTest, RankTests, StandingChange
-from pytest_raq.stats.standing import standing_changes
+from pytest_raq.stats.ranks import standing_changes
 
 NAN = math.nan
 

@@ -13,25 +13,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_raq.errors import StoreError
+from pytest_raq.files import write_atomically
 from pytest_raq.records import (
     Answer,
     EngineInfo,
-    Exchange,
     FinishReason,
+    JudgeExchange,
     JudgeIdentity,
     JudgeVerdict,
     Prompt,
     Question,
     Timing,
 )
-from pytest_raq.store import AnswerKeys, Store, hash_parts, verdict_key, write_atomically
+from pytest_raq.store import AnswerKeys, Store, hash_parts, verdict_key
 from pytest_raq.store.schema import FORMAT, TABLES
 
 TIMING = Timing(10, 10, 3, 0.5, 0.4, 0.2, 0.7)
 ANSWER = Answer("q1", "m", "Zürich \u0000 \U0001f600", FinishReason.LENGTH, TIMING)
 QUESTION = Question("q1", "T", "A passage.", "What?", ("this", "that"))
 VERDICT = JudgeVerdict(
-    ((1,), (0, 2)), exchanges=(Exchange("Rank these.", "2 > 1 = 3", {"cost": 0.01}),)
+    ((1,), (0, 2)), exchanges=(JudgeExchange("Rank these.", "2 > 1 = 3", {"cost": 0.01}),)
 )
 
 
@@ -90,7 +91,7 @@ TEXTS = st.text(st.characters(codec=None))
 @given(text=TEXTS, reply=TEXTS)
 def test_any_text_survives_also_half_a_surrogate_pair(tmp_path_factory, text, reply):
     path = tmp_path_factory.mktemp("store") / "store.db"
-    verdict = JudgeVerdict((), text, (Exchange(text, reply),))
+    verdict = JudgeVerdict((), text, (JudgeExchange(text, reply),))
     with Store(path) as store:
         store.put_answer("k", replace(ANSWER, text=text))
         store.put_verdict("k", "j", verdict)

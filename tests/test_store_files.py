@@ -11,11 +11,14 @@ import pytest
 from gguf_files import define
 
 import pytest_raq.store.store as store_module
+from pytest_raq import files
+from pytest_raq.answering import EnginePool, ModelAnswers
 from pytest_raq.engines.llamacpp.model_file import verify_model_file
 from pytest_raq.errors import EngineStartError
-from pytest_raq.generation import EnginePool, ModelAnswers, NoProgress
+from pytest_raq.progress import NoProgress
 from pytest_raq.records import Answer, Question
-from pytest_raq.store import Store, digests
+from pytest_raq.store import Store
+from pytest_raq.store import keys as digests
 
 QUESTION = Question("q", "", "Berne is in Switzerland.", "Where is Berne?", ("Switzerland",))
 
@@ -31,7 +34,7 @@ def reads(monkeypatch):
 
     def counted(path):
         seen.append(path.name)
-        return digests.hash_file(path)
+        return files.hash_file(path)
 
     monkeypatch.setattr(store_module, "hash_file", counted)
     return seen
@@ -98,7 +101,7 @@ def test_a_file_that_changed_is_never_taken_for_what_it_was(tmp_path, store, how
 def test_a_file_that_changes_while_it_is_read_is_not_remembered(tmp_path, store, monkeypatch):
     path = tmp_path / "m.gguf"
     path.write_bytes(b"one")
-    read = digests.hash_file
+    read = files.hash_file
 
     def slow(file):
         digest = read(file)

@@ -14,7 +14,7 @@ import pytest
 
 from pytest_raq.records import Answer, FinishReason, Timing
 from pytest_raq.store import Store, hash_parts
-from pytest_raq.store.upkeep import Selection, prune_store
+from pytest_raq.store.maintenance import Selection, prune_store
 
 ANSWER = Answer("q", "m", "text", FinishReason.STOP, Timing())
 

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_raq.records import Answer, FinishReason, Timing
 from pytest_raq.store import Store
-from pytest_raq.store.results import KEPT
+from pytest_raq.store.runs import KEPT
 
 RESULT = {"questions": {"q1": {"passage": "Zürich \ud800 \u202e " * 200}}, "models": {}}
 ANSWER = Answer("q", "m", "text", FinishReason.STOP, Timing())

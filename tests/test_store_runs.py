@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 from projects import CONFTEST, Project
 
+from pytest_raq.git import describe_commit
 from pytest_raq.records import (
     JudgeIdentity,
     ModelProvenance,
@@ -17,7 +18,6 @@ from pytest_raq.records import (
     RunState,
 )
 from pytest_raq.store import Store
-from pytest_raq.store.revisions import describe_commit
 
 MODEL = ModelProvenance("llama-cpp", "1", "m.gguf", "aa", "Q4", "bb", "cc", {"stop": ["x"], "t": 0})
 PROVENANCE = Provenance(
@@ -158,7 +158,7 @@ PAID_JUDGE = (
     CONFTEST
     + """
 from pytest_raq.judging import Order, ScriptedJudge
-from pytest_raq.pipeline import build
+from pytest_raq.running import build
 
 
 def pytest_sessionstart(session):

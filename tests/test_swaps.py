@@ -7,10 +7,10 @@ from hub_server import COMMIT, serve_hub
 
 from pytest_raq.config import load_suite
 from pytest_raq.errors import ConfigError, HubError, UsageError
+from pytest_raq.files import hash_file
 from pytest_raq.hub import parse_target, remote
-from pytest_raq.session import SessionOptions
-from pytest_raq.session.contestants import Contestants, refuse_missing
-from pytest_raq.store import hash_file
+from pytest_raq.running import SessionOptions
+from pytest_raq.running.model_selection import ModelSelection, refuse_missing
 
 CONTENT = b"GGUF" + bytes(1000)
 FILE = "team/reader/small/reader-q4.gguf"
@@ -52,7 +52,7 @@ def contestants(project, **options):
         "store_path": project / ".raq" / "store.db",
         "start": project,
     }
-    return Contestants(SessionOptions(**fields, **options), hash_file)
+    return ModelSelection(SessionOptions(**fields, **options), hash_file)
 
 
 def run(project, target=None, **options):

@@ -18,7 +18,7 @@ from test_report import result, summary
 
 from pytest_raq.records import Decision, Interval, JudgeIdentity, JudgeReport, Provenance, Verdict
 from pytest_raq.report import suite_lines
-from pytest_raq.report.text import fitted, fold, shorten, width, wrap
+from pytest_raq.text import fitted, fold, shorten, width, wrap
 
 LONG = "qwen2.5-3b-instruct-q4_k_m"
 

@@ -12,10 +12,10 @@ from pytest_raq.cli import main
 from pytest_raq.config import GateSettings
 from pytest_raq.errors import DatasetError
 from pytest_raq.judging import Case, NoOrder, Order, ReferenceJudge, ScriptedJudge
-from pytest_raq.pipeline.answers_file import read_answers
-from pytest_raq.pipeline.elsewhere import rank_answers
-from pytest_raq.pipeline.summary import summarize
 from pytest_raq.records import Answer, FinishReason, Question, Timing
+from pytest_raq.stats.model_summary import summarize
+from pytest_raq.trials.external_answers import rank_answers
+from pytest_raq.trials.external_answers_file import read_answers
 
 SUITE = """
 default = true
@@ -29,7 +29,7 @@ min_judge_accuracy = 0
 
 JUDGE = '''
 from pytest_raq.judging import Order, ScriptedJudge
-from pytest_raq.pipeline import build
+from pytest_raq.running import build
 
 
 def shortest_last(case):

@@ -2,4 +2,6 @@
 
 from pytest_raq.cli.main import main
 
-__all__ = ["main"]
+__all__ = [
+    "main",
+]

@@ -6,8 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.exit_codes import ExitCode
-from pytest_raq.cli.output import add_json_option, write_result
+from pytest_raq.cli.output import ExitCode, add_json_option, write_result
 from pytest_raq.errors import BaselineError
 
 if TYPE_CHECKING:
@@ -69,8 +68,8 @@ def _count(text: str) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from pytest_raq.report.baseline_text import baseline_lines
-    from pytest_raq.report.plain import plain
+    from pytest_raq.records.plain import plain
+    from pytest_raq.report.terminal.commands import baseline_lines
 
     baseline = _find(options.baseline, options.folder)
     write_result(baseline_lines(baseline), plain(baseline), options.json)
@@ -78,8 +77,9 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from pytest_raq.pipeline.baseline_diff import diff_baselines
-    from pytest_raq.report.baseline_diff import diff_lines, diff_to_json
+    from pytest_raq.baselines.diff import diff_baselines
+    from pytest_raq.report.json.commands import diff_to_json
+    from pytest_raq.report.markdown.baseline_diff import diff_lines
 
     diff = diff_baselines(
         _find(options.old, options.folder),
@@ -93,8 +93,7 @@ def _diff(options: argparse.Namespace) -> int:
 
 def _find(spec: str, folder: Path) -> Baseline:
     """Return a baseline by file, by suite, or by revision; in this order."""
-    from pytest_raq.store import load_baseline, read_baseline
-    from pytest_raq.store.revisions import read_revision
+    from pytest_raq.baselines.file import load_baseline, read_baseline, read_revision
 
     if _is_file(spec):
         return read_baseline(Path(spec))

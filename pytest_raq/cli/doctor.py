@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.exit_codes import ExitCode
-from pytest_raq.cli.output import add_json_option, add_store_option, write_result
+from pytest_raq.cli.output import ExitCode, add_json_option, add_store_option, write_result
 
 if TYPE_CHECKING:
     import argparse
@@ -43,10 +42,10 @@ def add_doctor_command(commands: argparse._SubParsersAction[argparse.ArgumentPar
 
 
 def _doctor(options: argparse.Namespace) -> int:
-    from pytest_raq.cli.progress import CommandProgress
+    from pytest_raq.cli.output import CommandProgress
     from pytest_raq.doctor import Patient, examine
-    from pytest_raq.records.doctor import Health
-    from pytest_raq.report.doctor import diagnosis_lines, diagnosis_to_json
+    from pytest_raq.records.command_results import Health
+    from pytest_raq.report.terminal.commands import diagnosis_lines, diagnosis_to_json
 
     patient = Patient(
         folder=Path.cwd(),

@@ -8,17 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.exit_codes import ExitCode
-from pytest_raq.cli.output import add_json_option, write_result
+from pytest_raq.cli.output import ExitCode, add_json_option, write_result
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_raq.history.shared import HistoryPlace, SharedHistory
     from pytest_raq.records import RunRecord
-    from pytest_raq.records.trends import SuiteHistory
+    from pytest_raq.records.history import SuiteHistory
     from pytest_raq.store import Store
-    from pytest_raq.store.shared import HistoryPlace, SharedHistory
 
 _STORE = Path(".raq/store.db")
 _FORMATS = ("parquet", "csv")
@@ -84,8 +83,9 @@ def _count(text: str) -> int:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from pytest_raq.pipeline.trends import make_history
-    from pytest_raq.report.trend_lines import trend_lines, trends_to_json
+    from pytest_raq.history.trends import make_history
+    from pytest_raq.report.json.commands import trends_to_json
+    from pytest_raq.report.terminal.history import trend_lines
 
     suites, place, notices = _read(options)
     histories = [
@@ -102,15 +102,15 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _write_page(path: Path, histories: Sequence[SuiteHistory]) -> None:
-    from pytest_raq.report.trend_page import trend_page
-    from pytest_raq.store import write_atomically
+    from pytest_raq.files import write_atomically
+    from pytest_raq.report.page.history import trend_page
 
     write_atomically(path, trend_page(histories))
 
 
 def _export(options: argparse.Namespace) -> int:
-    from pytest_raq.report.text import safe_text
-    from pytest_raq.store.export import write_table
+    from pytest_raq.history.export import write_table
+    from pytest_raq.text import safe_text
 
     kind = options.format or options.out.suffix.removeprefix(".")
     if kind not in _FORMATS:
@@ -128,7 +128,7 @@ def _read(options: argparse.Namespace) -> tuple[dict[str, list[RunRecord]], str,
 
     ConfigError when there are none of those asked for.
     """
-    from pytest_raq.report.text import safe_text
+    from pytest_raq.text import safe_text
 
     with _source(options) as (source, place, notices):
         found = list(source.get_runs(options.suite, last=options.last))
@@ -149,7 +149,7 @@ def _read(options: argparse.Namespace) -> tuple[dict[str, list[RunRecord]], str,
 
 
 def _nothing(options: argparse.Namespace, source: Store | SharedHistory, place: str) -> str:
-    from pytest_raq.report.text import safe_text
+    from pytest_raq.text import safe_text
 
     suites = sorted({run.suite for run in source.get_runs(last=1)})
     if suites:
@@ -165,8 +165,8 @@ def _source(
     options: argparse.Namespace,
 ) -> Iterator[tuple[Store | SharedHistory, str, Sequence[str]]]:
     """Open the store, or the database of a team if one is named and no store is."""
+    from pytest_raq.history.shared import SharedHistory, history_place
     from pytest_raq.store import Store
-    from pytest_raq.store.shared import SharedHistory, history_place
 
     place = history_place() if options.store is None else None
     if place is None:
@@ -193,8 +193,8 @@ def _undelivered(place: HistoryPlace) -> list[str]:
 
 
 def _sync(options: argparse.Namespace) -> int:
+    from pytest_raq.history.shared import VARIABLE, deliver_kept, history_place
     from pytest_raq.store import Store
-    from pytest_raq.store.shared import VARIABLE, deliver_kept, history_place
 
     place = history_place()
     if place is None:

@@ -6,14 +6,13 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.exit_codes import ExitCode
-from pytest_raq.cli.gate_options import add_gate_options, gate_settings
-from pytest_raq.cli.output import add_json_option, add_store_option, write_result
+from pytest_raq.cli.options import add_gate_options, gate_settings
+from pytest_raq.cli.output import ExitCode, add_json_option, add_store_option, write_result
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
     from pytest_raq.config import SuiteDefinition
-    from pytest_raq.pipeline.judge_check import CheckedJudge
+    from pytest_raq.judging.suite_check import CheckedJudge
 
 GATE_OPTIONS = ("min_judge_accuracy",)
 QUESTIONS = 20
@@ -81,9 +80,9 @@ def _count(text: str) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from pytest_raq.cli.progress import CommandProgress
-    from pytest_raq.pipeline.judge_check import Check, check_suite
-    from pytest_raq.session.options import split_names
+    from pytest_raq.cli.output import CommandProgress
+    from pytest_raq.judging.suite_check import Check, check_suite
+    from pytest_raq.running import split_names
     from pytest_raq.store import ForgivingStore
 
     suites = [
@@ -133,9 +132,8 @@ def _suites(options: argparse.Namespace) -> list[SuiteDefinition]:
 def _write(
     found: dict[str, list[CheckedJudge]], notices: list[str], options: argparse.Namespace
 ) -> None:
-    from pytest_raq.report.judge_json import check_to_json, humans_to_json
-    from pytest_raq.report.judge_text import check_lines, human_lines
-    from pytest_raq.session.session import JSON_FORMAT
+    from pytest_raq.report.json.result import JSON_FORMAT, check_to_json, humans_to_json
+    from pytest_raq.report.terminal.judges import check_lines, human_lines
 
     lines = []
     for suite, items in found.items():

@@ -9,21 +9,19 @@ from typing import TYPE_CHECKING
 from pytest_raq import __version__
 from pytest_raq.cli.baseline import add_baseline_command
 from pytest_raq.cli.doctor import add_doctor_command
-from pytest_raq.cli.engine import add_engine_command
-from pytest_raq.cli.exit_codes import ExitCode
 from pytest_raq.cli.history import add_history_command
 from pytest_raq.cli.init import add_init_command
 from pytest_raq.cli.judge import add_judge_command
-from pytest_raq.cli.ladder import add_ladder_command
 from pytest_raq.cli.merge import add_merge_command
-from pytest_raq.cli.models import add_models_command
+from pytest_raq.cli.models import add_models_command, add_quantize_command
+from pytest_raq.cli.output import ExitCode
 from pytest_raq.cli.power import add_power_command
 from pytest_raq.cli.prompt import add_prompt_command
-from pytest_raq.cli.quantize import add_quantize_command
 from pytest_raq.cli.rank import add_rank_command
 from pytest_raq.cli.report import add_report_command
 from pytest_raq.cli.schema import add_schema_command
 from pytest_raq.cli.store import add_store_command
+from pytest_raq.cli.trials import add_engine_command, add_ladder_command
 from pytest_raq.errors import MeasurementError, RaqError
 
 if TYPE_CHECKING:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.exit_codes import ExitCode, verdict_code
-from pytest_raq.cli.output import add_store_option
+from pytest_raq.cli.output import ExitCode, add_store_option, verdict_code
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
 
-    from pytest_raq.session import Session, SessionOptions
+    from pytest_raq.running import Session, SessionOptions
 
 _FILES = {
     "json": "the whole run as JSON, as --raq-json of a run that was not cut",
@@ -58,13 +57,13 @@ def add_merge_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
 def _merge(options: argparse.Namespace) -> int:
     from contextlib import closing
 
-    from pytest_raq.cli.progress import CommandProgress
-    from pytest_raq.session.merging import machine_notes, merge_parts
-    from pytest_raq.session.parts import read_parts
+    from pytest_raq.cli.output import CommandProgress
+    from pytest_raq.running.merge import machine_notes, merge_shards
+    from pytest_raq.running.shard_files import read_shard_files
 
-    parts = read_parts(options.files)
+    parts = read_shard_files(options.files)
     progress = CommandProgress()
-    with closing(merge_parts(parts, _session_options(options), progress)) as session:
+    with closing(merge_shards(parts, _session_options(options), progress)) as session:
         try:
             return _decide(session, [*machine_notes(parts)])
         finally:
@@ -74,7 +73,7 @@ def _merge(options: argparse.Namespace) -> int:
 def _decide(session: Session, told: list[str]) -> int:
     from pytest_raq.cli.output import write_result
     from pytest_raq.report import suite_lines
-    from pytest_raq.session import publish, publish_to_github
+    from pytest_raq.running import publish, publish_to_github
 
     for run in session.runs:
         for model in run.models:
@@ -93,7 +92,7 @@ def _decide(session: Session, told: list[str]) -> int:
 
 
 def _session_options(options: argparse.Namespace) -> SessionOptions:
-    from pytest_raq.session import SessionOptions
+    from pytest_raq.running import SessionOptions
 
     start = Path.cwd()
     for name in ("suites", "models"):

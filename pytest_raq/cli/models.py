@@ -1,21 +1,166 @@
-"""``raq models``: what is defined, whether the files are there and right, and how to get them."""
+"""``raq models`` and ``raq quantize``: the files of models."""
 
 from __future__ import annotations
 
 import hashlib
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.exit_codes import ExitCode
-from pytest_raq.cli.models_pull import add_pull_action
-from pytest_raq.errors import ConfigError, MeasurementError
+from pytest_raq.cli.output import ExitCode, add_json_option, write_result
+from pytest_raq.errors import ConfigError, HubError, MeasurementError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from pytest_raq.cli.output import CommandProgress
     from pytest_raq.config import ModelDefinition
+    from pytest_raq.engines.llamacpp.quantizer import QuantizedFile
+    from pytest_raq.hub import Job, Pulled
+
+
+def add_pull_action(
+    actions: argparse._SubParsersAction[argparse.ArgumentParser],
+) -> argparse.ArgumentParser:
+    """Add ``raq models pull``."""
+    text = "get the files of models from a hub, checked by their SHA-256"
+    parser = actions.add_parser(
+        "pull",
+        help=text,
+        description=text,
+        epilog="HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE and HF_HOME are honoured",
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="these models")
+    parser.add_argument(
+        "--suite", action="append", default=[], help="the models and judges of this suite"
+    )
+    parser.add_argument("--all", action="store_true", help="every model with a [source]")
+    parser.add_argument(
+        "--suites-folder",
+        type=Path,
+        default=Path("suites"),
+        metavar="FOLDER",
+        help="folder of the suites (default: suites)",
+    )
+    parser.add_argument(
+        "--pin",
+        action="store_true",
+        help="write the SHA-256 and the commit of each file into its definition",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="replace a file that is another than the hub's"
+    )
+    parser.set_defaults(command=_pull)
+    return parser
+
+
+def _pull(options: argparse.Namespace) -> int:
+    from pytest_raq.cli.output import CommandProgress
+    from pytest_raq.hub import Puller
+
+    models = _chosen(options)
+    puller, progress = Puller(force=options.force), CommandProgress()
+    problems: list[str] = []
+    jobs: list[tuple[ModelDefinition, Job]] = []
+    for model in models:
+        try:
+            jobs.append((model, puller.plan(_job(model))))
+        except HubError as exc:
+            problems.append(str(exc))
+    puller.require_room([job for _, job in jobs])
+    for model, job in jobs:
+        try:
+            pulled = puller.pull(job, _Steps(progress))
+        except HubError as exc:
+            problems.append(str(exc))
+        else:
+            progress.clear()
+            _tell(model, pulled, pin=options.pin)
+        finally:
+            progress.clear()
+    if len(problems) == len(models) == 1:
+        raise HubError(problems[0])
+    for problem in problems:
+        sys.stderr.write(f"{problem}\n")
+    if problems:
+        raise HubError(f"{len(problems)} of {len(models)} models could not be pulled")
+    return ExitCode.FINE
+
+
+def _chosen(options: argparse.Namespace) -> list[ModelDefinition]:
+    """Return the models to pull; ConfigError names one that has no place to get it from."""
+    from pytest_raq.config import load_model, load_suite, suite_names
+
+    names = list(options.names)
+    asked = set(names)
+    known = suite_names(options.folder)
+    for name in options.suite:
+        suite = load_suite(options.suites_folder, name)
+        names += [*suite.models, *(judge for judge in suite.judges if judge in known)]
+    if options.all:
+        names += known
+    if not names:
+        raise ConfigError("raq models pull: name models, or --suite NAME, or --all")
+    models = [load_model(options.folder, name) for name in dict.fromkeys(names)]
+    for model in models:
+        if model.name in asked and (model.source is None or model.file is None):
+            raise ConfigError(
+                f"{model.path}: has no [source] to pull it from: write repo and filename there"
+            )
+    return [model for model in models if model.source is not None and model.file is not None]
+
+
+def _job(model: ModelDefinition) -> Job:
+    from pytest_raq.hub import Job
+
+    assert model.source is not None
+    return Job(model.name, model.source, model.file_path, model.sha256 or "")
+
+
+class _Steps:
+    """Tells how far a file is, how fast it comes, and how long the rest takes."""
+
+    def __init__(self, progress: CommandProgress) -> None:
+        self._progress = progress
+        self._started = time.monotonic()
+        self._first: int | None = None
+
+    def __call__(self, name: str, done: int, size: int | None) -> None:
+        from pytest_raq.report import format_seconds
+        from pytest_raq.text import size_text
+
+        self._first = done if self._first is None else self._first
+        rate = (done - self._first) / max(time.monotonic() - self._started, 1e-3)
+        text = f"{name}: {size_text(done)}"
+        if size is not None:
+            text += f" of {size_text(size)}"
+        if rate > 0:
+            text += f", {size_text(rate)}/s"
+            if size is not None:
+                text += f", {format_seconds((size - done) / rate)} left"
+        self._progress.show(text)
+
+
+def _tell(model: ModelDefinition, pulled: Pulled, *, pin: bool) -> None:
+    from pytest_raq.hub.pull import pin as pin_definition
+    from pytest_raq.hub.pull import pin_lines
+    from pytest_raq.text import size_text
+
+    write = sys.stdout.write
+    how = "is complete" if pulled.how == "complete" else f"pulled {pulled.how}".strip()
+    how = how.removesuffix(" fetched")
+    write(f"{model.name}: {how}: {model.file_path}, {size_text(pulled.size)}\n")
+    commit = pulled.job.remote.commit if pulled.job.remote else ""
+    is_pinned = model.sha256 == pulled.sha256 and (
+        not commit or (model.source is not None and model.source.revision == commit)
+    )
+    if pin and not is_pinned:
+        pin_definition(model.path, pulled.sha256, commit)
+        write(f"  pinned in {model.path}\n")
+    elif model.sha256 is None:
+        write(f"  pin it in {model.path}: {pin_lines(pulled.sha256, commit)}\n")
 
 
 def add_models_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -63,7 +208,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _state(model: ModelDefinition) -> str:
-    from pytest_raq.report.text import size_text
+    from pytest_raq.text import size_text
 
     if model.file is None:
         return ""
@@ -116,3 +261,69 @@ def _problem(model: ModelDefinition) -> str:
     if digest != model.sha256:
         return f"{model.file_path}: SHA-256 is {digest}, the definition says {model.sha256}"
     return ""
+
+
+def add_quantize_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``raq quantize``."""
+    text = "write a GGUF file in another type, by llama.cpp's own quantizer"
+    parser = commands.add_parser("quantize", help=text, description=text)
+    parser.add_argument("file", type=Path, metavar="FILE", help="the GGUF file, best at F16 or F32")
+    parser.add_argument("--to", required=True, metavar="TYPE", help="Q8_0, Q4_K_M, Q2_K, …")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="the new file (default: NAME-TYPE.gguf beside it)"
+    )
+    parser.add_argument("--force", action="store_true", help="replace the new file if it exists")
+    add_json_option(parser)
+    parser.set_defaults(command=_quantize)
+
+
+def _quantize(options: argparse.Namespace) -> int:
+    from pytest_raq.cli.output import CommandProgress
+    from pytest_raq.engines.llamacpp.quantizer import Quantizer, plain_name
+    from pytest_raq.records.plain import plain
+
+    progress = CommandProgress()
+    with Quantizer(options.file) as quantizer:
+        kind = quantizer.kind(options.to)
+        target = options.out or options.file.with_name(
+            f"{plain_name(options.file, quantizer.source.quantization)}-{kind}.gguf"
+        )
+        _refuse(options.file, target, force=options.force)
+        try:
+            made = quantizer.quantize(
+                kind,
+                target,
+                lambda done, total: progress.show(f"{target.name}: tensor {done} of {total}"),
+            )
+        finally:
+            progress.clear()
+        write_result(_lines(made, quantizer.source.quantization), plain(_table(made)), options.json)
+    return ExitCode.FINE
+
+
+def _refuse(source: Path, target: Path, *, force: bool) -> None:
+    if target.is_dir():
+        raise ConfigError(f"--out {target}: is a folder; name the file")
+    if target.exists() and target.samefile(source):
+        raise ConfigError(f"--out {target}: is the file to be quantized; name another")
+    if target.exists() and not force:
+        raise ConfigError(f"{target}: exists; replace it with --force, or name another with --out")
+
+
+def _lines(made: QuantizedFile, quantization: str) -> list[str]:
+    from pytest_raq.text import size_text
+
+    share = 100 * made.bytes / made.source_bytes
+    before = f"{size_text(made.source_bytes)}{f' ({quantization})' * bool(quantization)}"
+    head = f"{made.path}: {before} → {size_text(made.bytes)} ({made.kind}), {share:.0f} %"
+    return [head, *(f"note: {note}" for note in made.notes)]
+
+
+def _table(made: QuantizedFile) -> dict[str, object]:
+    return {
+        "file": str(made.path),
+        "type": made.kind,
+        "bytes": made.bytes,
+        "source_bytes": made.source_bytes,
+        "notes": list(made.notes),
+    }

@@ -6,9 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.exit_codes import ExitCode
-from pytest_raq.cli.gate_options import add_gate_options, gate_settings
-from pytest_raq.cli.output import add_json_option, add_store_option, write_result
+from pytest_raq.cli.options import add_gate_options, gate_settings
+from pytest_raq.cli.output import ExitCode, add_json_option, add_store_option, write_result
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_raq.config import GateSettings, SuiteDefinition
-    from pytest_raq.pipeline.planning import Design, RunSpread
+    from pytest_raq.planning.power import Design, RunSpread
     from pytest_raq.stats.power import Spread
 
 GATE_OPTIONS = ("alpha", "min_effect")
@@ -64,8 +63,9 @@ def add_power_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
 
 
 def _power(options: argparse.Namespace) -> int:
-    from pytest_raq.pipeline.planning import make_plan
-    from pytest_raq.report.planning import plan_lines, plan_to_json
+    from pytest_raq.planning.power import make_plan
+    from pytest_raq.report.json.commands import plan_to_json
+    from pytest_raq.report.terminal.commands import plan_lines
 
     suite = _suite(options)
     name, told, source = _last(options)
@@ -90,7 +90,7 @@ def _suite(options: argparse.Namespace) -> SuiteDefinition | None:
 
 def _last(options: argparse.Namespace) -> tuple[str, RunSpread | None, str]:
     """Return the name of what is planned, the spread of its last run, and where that is from."""
-    from pytest_raq.pipeline.planning import read_last_run, read_results
+    from pytest_raq.planning.power import read_last_run, read_results
 
     if options.run is not None:
         name, told = read_results(options.run, options.suite)
@@ -106,7 +106,7 @@ def _design(
     settings: GateSettings,
     name: str,
 ) -> Design:
-    from pytest_raq.pipeline.planning import Design
+    from pytest_raq.planning.power import Design
 
     if not 0 < options.power < 1:
         raise ConfigError(f"--power {options.power:g}: give a share between 0 and 1")
@@ -158,7 +158,7 @@ def _spreads(
     options: argparse.Namespace, told: RunSpread | None, source: str
 ) -> tuple[Mapping[str, Spread], str]:
     """Return the spreads to plan with, and in words where they are from."""
-    from pytest_raq.pipeline.planning import assumed_spread
+    from pytest_raq.planning.power import assumed_spread
 
     stated = assumed_spread(options.changed, options.correlation)
     if options.changed is not None:

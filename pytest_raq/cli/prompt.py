@@ -1,4 +1,4 @@
-"""``raq prompt``: what a model receives."""
+"""``raq prompt show``: what a model receives, as text and token by token."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.exit_codes import ExitCode
-from pytest_raq.cli.output import add_json_option, write_result
+from pytest_raq.cli.output import ExitCode, add_json_option, write_result
+from pytest_raq.text import safe_text
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from pytest_raq.records import RenderedPrompt
-    from pytest_raq.session.prompts import AskedQuestion
+    from pytest_raq.records import Message, RenderedPrompt, Token
+    from pytest_raq.running.prompt_preview import AskedQuestion
+
+
+_UNLIMITED = 10**9
 
 
 def add_prompt_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -43,7 +46,7 @@ def add_prompt_command(commands: argparse._SubParsersAction[argparse.ArgumentPar
 
 
 def _show(options: argparse.Namespace) -> int:
-    from pytest_raq.session.prompts import find_prompt
+    from pytest_raq.running.prompt_preview import find_prompt
 
     asked = find_prompt(
         options.suites_folder,
@@ -67,7 +70,7 @@ def _render(asked: AskedQuestion) -> RenderedPrompt | None:
 
 
 def _lines(asked: AskedQuestion, rendered: RenderedPrompt | None) -> Iterator[str]:
-    from pytest_raq.report.prompt_text import message_lines, text_lines, token_lines
+    from pytest_raq.cli.prompt import message_lines, text_lines, token_lines
 
     model = asked.model
     kind = _kind(asked, rendered)
@@ -127,3 +130,31 @@ def _text(asked: AskedQuestion, rendered: RenderedPrompt | None) -> str | None:
     if rendered is not None:
         return rendered.text
     return None if asked.prompt.chat else asked.prompt.text
+
+
+def text_lines(text: str) -> list[str]:
+    """Return a text as lines without control characters; nothing is cut."""
+    return [safe_text(line, _UNLIMITED) for line in text.split("\n")]
+
+
+def message_lines(messages: Iterable[Message]) -> Iterator[str]:
+    """Yield each message under its role."""
+    for message in messages:
+        yield f"[{message.role}]"
+        yield from text_lines(message.content)
+
+
+def token_lines(rendered: RenderedPrompt) -> Iterator[str]:
+    """Yield place, id and text of each token: in quotes what is text, bare what is special."""
+    width = len(str(max((token.id for token in rendered.tokens), default=0)))
+    places = len(str(len(rendered.tokens)))
+    for place, token in enumerate(rendered.tokens):
+        yield f"{place:>{places}}  {token.id:>{width}}  {_shown(token)}"
+
+
+def _shown(token: Token) -> str:
+    if token.kind == "text":
+        return repr(token.text)
+    if token.kind == "bytes":
+        return f"bytes {token.text}"
+    return safe_text(token.text)

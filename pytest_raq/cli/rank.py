@@ -6,16 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.exit_codes import verdict_code
-from pytest_raq.cli.gate_options import add_gate_options, gate_settings
-from pytest_raq.cli.output import add_json_option, add_store_option, write_result
+from pytest_raq.cli.options import add_gate_options, gate_settings
+from pytest_raq.cli.output import add_json_option, add_store_option, verdict_code, write_result
 from pytest_raq.errors import ConfigError, JudgeError
 
 if TYPE_CHECKING:
     from pytest_raq.config import GateSettings
     from pytest_raq.judging import Judge
-    from pytest_raq.pipeline.answers_file import AnswerTable
     from pytest_raq.records import QuestionSet, SuiteResult
+    from pytest_raq.trials.external_answers_file import AnswerTable
 
 GATE_OPTIONS = (
     "alpha",
@@ -89,10 +88,10 @@ def _seed(text: str) -> int:
 def _rank(options: argparse.Namespace) -> int:
     from pytest_raq.judging import require_references
     from pytest_raq.judging.reference import NAME
-    from pytest_raq.pipeline.answers_file import read_answers
     from pytest_raq.report import suite_lines, suite_to_json
-    from pytest_raq.session.options import split_names
-    from pytest_raq.session.session import JSON_FORMAT
+    from pytest_raq.report.json.result import JSON_FORMAT
+    from pytest_raq.running import split_names
+    from pytest_raq.trials.external_answers_file import read_answers
 
     settings = gate_settings(options, GATE_OPTIONS)
     names = split_names(options.judge)
@@ -119,11 +118,11 @@ def _judge(
 
     JudgeError when there is no ranking at all, for one reason.
     """
-    from pytest_raq.cli.progress import CommandProgress
+    from pytest_raq.cli.output import CommandProgress
     from pytest_raq.judging import open_judge, open_panel, remember
-    from pytest_raq.pipeline.elsewhere import rank_answers
-    from pytest_raq.session.options import split_names
+    from pytest_raq.running import split_names
     from pytest_raq.store import ForgivingStore
+    from pytest_raq.trials.external_answers import rank_answers
 
     folder, names = options.models_folder, split_names(options.judge)
     judges = {name: open_judge(name, folder) for name in names}
@@ -156,10 +155,9 @@ def _judge(
 
 
 def _write_report(path: Path, result: SuiteResult) -> None:
-    from pytest_raq.pipeline.reporting import page_suite
+    from pytest_raq.files import write_atomically
     from pytest_raq.report import suite_to_json
-    from pytest_raq.report.page import page_html
-    from pytest_raq.store import write_atomically
+    from pytest_raq.report.page.suite import page_html, page_suite
 
     suite = page_suite(result, suite_to_json(result))
     facts = {"Source": result.provenance.source}

@@ -6,15 +6,14 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.exit_codes import ExitCode
-from pytest_raq.cli.output import add_store_option, write_result
+from pytest_raq.cli.output import ExitCode, add_store_option, write_result
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from pytest_raq.pipeline.reporting import KeptRun, ReportedRun
+    from pytest_raq.history.runs import KeptRun, ReportedRun
 
 OUT = Path("raq-report.html")
 
@@ -65,16 +64,16 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _write_page(run: ReportedRun, name: str, out: Path) -> str:
-    from pytest_raq.report.page import page_html
-    from pytest_raq.store import show_path, write_atomically
+    from pytest_raq.files import show_path, write_atomically
+    from pytest_raq.report.page.suite import page_html
 
     write_atomically(out, page_html(run.suites, run.facts))
     return f"report of {name} written to {show_path(out)}"
 
 
 def _write_figures(run: ReportedRun, name: str, folder: Path) -> str:
-    from pytest_raq.report.figure_files import write_figures
-    from pytest_raq.store import show_path
+    from pytest_raq.files import show_path
+    from pytest_raq.report.figures.files import write_figures
 
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"--figures {folder}: is a file; give a folder")
@@ -87,7 +86,7 @@ def find_run(names: list[str], store: Path) -> ReportedRun:
 
     ConfigError says what is wrong with a name, StoreError what with the store.
     """
-    from pytest_raq.pipeline.reporting import LAST, read_kept_run, read_run_files
+    from pytest_raq.history.runs import LAST, read_kept_run, read_run_files
 
     if not names:
         return read_kept_run(store, LAST)
@@ -105,7 +104,7 @@ def _is_path(path: Path) -> bool:
 
 
 def _list(options: argparse.Namespace) -> int:
-    from pytest_raq.pipeline.reporting import kept_runs
+    from pytest_raq.history.runs import kept_runs
 
     if options.runs:
         raise ConfigError(f"--list lists all runs; leave out {options.runs[0]}")
@@ -115,7 +114,7 @@ def _list(options: argparse.Namespace) -> int:
 
 
 def _line(run: KeptRun) -> str:
-    from pytest_raq.report.text import safe_text
+    from pytest_raq.text import safe_text
 
     time = run.records[0].time if run.records else ""
     return f"{run.id}  {time:20}  {safe_text(', '.join(_suites(run)))}"

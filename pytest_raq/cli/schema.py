@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.exit_codes import ExitCode
+from pytest_raq.cli.output import ExitCode
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def _schema(options: argparse.Namespace) -> int:
 
 def _schema_text(kind: str, *, markdown: bool) -> str:
     from pytest_raq.config import nearest
-    from pytest_raq.config.schema import KINDS, schema_text
+    from pytest_raq.config.reference import KINDS, schema_text
 
     if markdown:
         raise ConfigError(

@@ -8,15 +8,14 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.exit_codes import ExitCode
-from pytest_raq.cli.output import add_json_option, add_store_option, write_result
+from pytest_raq.cli.output import ExitCode, add_json_option, add_store_option, write_result
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_raq.store.upkeep import PruneReport, Selection, StoreInfo
+    from pytest_raq.store.maintenance import PruneReport, Selection, StoreInfo
 
 _SECONDS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 _KINDS = {"entries": "answers and engines of format 1", "run_models": ""}
@@ -73,7 +72,7 @@ def _count(text: str) -> int:
 
 
 def _info(options: argparse.Namespace) -> int:
-    from pytest_raq.store.upkeep import describe_store
+    from pytest_raq.store.maintenance import describe_store
 
     info = describe_store(options.store)
     table = {
@@ -92,7 +91,7 @@ def _info(options: argparse.Namespace) -> int:
 
 
 def _info_lines(info: StoreInfo) -> Iterator[str]:
-    from pytest_raq.report.text import safe_text
+    from pytest_raq.text import safe_text
 
     yield f"{info.path}: format {info.format}, {_bytes(info.size)}"
     kinds = {table: _KINDS.get(table, table) for table in info.entries}
@@ -107,7 +106,7 @@ def _info_lines(info: StoreInfo) -> Iterator[str]:
 
 
 def _prune(options: argparse.Namespace) -> int:
-    from pytest_raq.store.upkeep import Selection, prune_store
+    from pytest_raq.store.maintenance import Selection, prune_store
 
     if options.older_than is None and not options.model and options.all_but_last_runs is None:
         raise ConfigError(
@@ -134,8 +133,8 @@ def _prune(options: argparse.Namespace) -> int:
 
 
 def _refuse_unknown(path: Path, selection: Selection) -> None:
-    from pytest_raq.report.text import safe_text
-    from pytest_raq.store.upkeep import describe_store
+    from pytest_raq.store.maintenance import describe_store
+    from pytest_raq.text import safe_text
 
     known = describe_store(path).labels["answers"] if selection.models else {}
     for name in selection.models:

@@ -1,9 +1,8 @@
 """Suites and model definitions as they are written in TOML."""
 
-from pytest_raq.config.files import choose_dataset, load_model, load_suite, suite_names
-from pytest_raq.config.judges import JudgeSettings
-from pytest_raq.config.messages import nearest
-from pytest_raq.config.models import ModelDefinition, OpenAISettings, SourceSettings
+from pytest_raq.config.diagnostics import nearest
+from pytest_raq.config.loading import choose_dataset, load_model, load_suite, suite_names
+from pytest_raq.config.models import JudgeSettings, ModelDefinition, OpenAISettings, SourceSettings
 from pytest_raq.config.prompts import MessageSettings, PromptSettings
 from pytest_raq.config.suites import (
     ColumnSettings,

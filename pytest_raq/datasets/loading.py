@@ -7,15 +7,12 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from pytest_raq.datasets.arrow_tables import parquet_table
-from pytest_raq.datasets.csv_files import csv_table
-from pytest_raq.datasets.filtering import filter_items
-from pytest_raq.datasets.hub import hub_table, saved_table
+from pytest_raq.datasets.arrow_rows import hub_table, parquet_table, saved_table
 from pytest_raq.datasets.items import check_items
-from pytest_raq.datasets.json_tables import json_lines_table, json_list_table
-from pytest_raq.datasets.sampling import sample_questions
-from pytest_raq.datasets.squad_json import read_json, squad_items
+from pytest_raq.datasets.selection import filter_items, sample_questions
+from pytest_raq.datasets.squad import read_json, squad_items
 from pytest_raq.datasets.tables import QUESTION_STRATA, read_table
+from pytest_raq.datasets.text_rows import csv_table, json_lines_table, json_list_table
 from pytest_raq.errors import DatasetError
 from pytest_raq.records import QuestionSet
 

@@ -22,14 +22,14 @@ from pytest_raq.engines.llamacpp.instruction_sets import (
 from pytest_raq.engines.llamacpp.quantizer import Quantizer
 from pytest_raq.errors import RaqError
 from pytest_raq.records import Answer, Prompt
-from pytest_raq.records.doctor import Health
+from pytest_raq.records.command_results import Health
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_raq.doctor.patient import Patient
     from pytest_raq.engines.llamacpp.instruction_sets import LibraryBuild
-    from pytest_raq.records.doctor import Finding
+    from pytest_raq.records.command_results import Finding
 
 SECTION = "llama.cpp"
 _KINDS = ("F16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "IQ4_XS")

@@ -17,15 +17,15 @@ from pytest_raq import __version__
 from pytest_raq.doctor.container import free_memory, machine_memory, memory_limit, usable_cores
 from pytest_raq.doctor.patient import file_size, finding, install_command
 from pytest_raq.engines.llamacpp.instruction_sets import describe_features, processor_features
-from pytest_raq.records.doctor import Health
-from pytest_raq.report.text import size_text
-from pytest_raq.store import describe_machine, describe_versions
+from pytest_raq.machine import describe_machine, describe_versions
+from pytest_raq.records.command_results import Health
+from pytest_raq.text import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pytest_raq.doctor.patient import Patient
-    from pytest_raq.records.doctor import Finding
+    from pytest_raq.records.command_results import Finding
 
 _PACKAGES = (
     *("numpy", "pydantic", "pytest-benchmark", "pytest-xdist"),

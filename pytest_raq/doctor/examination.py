@@ -18,12 +18,12 @@ from pytest_raq.doctor.project import look_at_definitions, look_at_files, look_a
 from pytest_raq.doctor.repository import look_at_git
 from pytest_raq.doctor.secrets import hide_secrets, known_secrets
 from pytest_raq.doctor.services import look_at_judges, look_at_servers
-from pytest_raq.records.doctor import Diagnosis
+from pytest_raq.records.command_results import Diagnosis
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pytest_raq.records.doctor import Finding
+    from pytest_raq.records.command_results import Finding
 
 __all__ = ["Patient", "examine"]
 

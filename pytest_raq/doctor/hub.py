@@ -14,13 +14,13 @@ from urllib.parse import urlsplit
 from pytest_raq.doctor.patient import finding, install_command
 from pytest_raq.doctor.waiting import Inquiry, ask_all
 from pytest_raq.hub.remote import endpoint
-from pytest_raq.records.doctor import Health
+from pytest_raq.records.command_results import Health
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_raq.doctor.patient import Patient
-    from pytest_raq.records.doctor import Finding
+    from pytest_raq.records.command_results import Finding
 
 HUB_SECONDS = 10.0
 """How long the hub may take to answer."""

@@ -11,7 +11,7 @@ from pytest_raq.config import load_model, load_suite, suite_names
 from pytest_raq.datasets import is_on_hub
 from pytest_raq.engines.llamacpp.engine_build import cmake_arguments
 from pytest_raq.errors import RaqError
-from pytest_raq.records.doctor import Finding, Health
+from pytest_raq.records.command_results import Finding, Health
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -6,22 +6,22 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_raq.baselines.file import load_baseline
 from pytest_raq.datasets import load_questions
 from pytest_raq.doctor.patient import file_size, finding, split_step, unexpected
 from pytest_raq.engines.llamacpp.model_file import verify_model_file
 from pytest_raq.errors import RaqError
-from pytest_raq.records.doctor import Health
-from pytest_raq.report.text import size_text
-from pytest_raq.store import load_baseline
+from pytest_raq.records.command_results import Health
 from pytest_raq.store.inspection import inspect_store
 from pytest_raq.store.schema import FORMAT
+from pytest_raq.text import size_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_raq.config import ModelDefinition, SuiteDefinition
     from pytest_raq.doctor.patient import Patient
-    from pytest_raq.records.doctor import Finding
+    from pytest_raq.records.command_results import Finding
     from pytest_raq.store.inspection import StoreState
 
 _SECTION = "project"

@@ -7,14 +7,14 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from pytest_raq.doctor.patient import finding
-from pytest_raq.records.doctor import Health
+from pytest_raq.records.command_results import Health
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from pytest_raq.doctor.patient import Patient
-    from pytest_raq.records.doctor import Finding
+    from pytest_raq.records.command_results import Finding
 
 _SECTION = "project"
 _SECONDS = 10.0

@@ -12,14 +12,14 @@ from pytest_raq.engines.openai_compat import find_server
 from pytest_raq.errors import RaqError
 from pytest_raq.judging import make_judge
 from pytest_raq.records import Answer, Prompt
-from pytest_raq.records.doctor import Health
+from pytest_raq.records.command_results import Health
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_raq.config import ModelDefinition
     from pytest_raq.doctor.patient import Patient
-    from pytest_raq.records.doctor import Finding
+    from pytest_raq.records.command_results import Finding
 
 SERVER_SECONDS = 20.0
 """How long the server of one address may take for all that it is asked."""

@@ -12,7 +12,7 @@ from pytest_raq.doctor.patient import unexpected
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pytest_raq.records.doctor import Finding
+    from pytest_raq.records.command_results import Finding
 
 
 @dataclass(frozen=True, slots=True)

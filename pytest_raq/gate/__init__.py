@@ -1,6 +1,10 @@
 """What a run means for one model: pass, regression, or why neither can be said."""
 
-from pytest_raq.gate.judges import judge_problem, why_unmeasured
 from pytest_raq.gate.rules import GateInput, decide, decide_speed, is_failure
 
-__all__ = ["GateInput", "decide", "decide_speed", "is_failure", "judge_problem", "why_unmeasured"]
+__all__ = [
+    "GateInput",
+    "decide",
+    "decide_speed",
+    "is_failure",
+]

@@ -15,7 +15,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_raq.gate import words
+from pytest_raq.gate import reasons as words
 from pytest_raq.records import Decision, Verdict
 
 if TYPE_CHECKING:

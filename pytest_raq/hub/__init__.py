@@ -1,8 +1,7 @@
 """Files of a hub: found, fetched, checked, and put where a definition says."""
 
 from pytest_raq.hub.pull import Job, Pulled, Puller
-from pytest_raq.hub.remote import HubUnreachableError, RemoteFile, find_remote
-from pytest_raq.hub.targets import parse_target
+from pytest_raq.hub.remote import HubUnreachableError, RemoteFile, find_remote, parse_target
 
 __all__ = [
     "HubUnreachableError",

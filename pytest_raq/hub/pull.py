@@ -1,15 +1,18 @@
-"""Put files of a hub where they belong: checked, and in one step."""
+"""Files of a hub: fetched, checked, put where a definition says, and pinned to a commit."""
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
 import os
+import re
 import shutil
+import tomllib
 from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
 from pytest_raq.errors import HubError
+from pytest_raq.files import hash_file
 from pytest_raq.hub.download import download
 from pytest_raq.hub.remote import HubUnreachableError, describe, find_cached, find_remote
 
@@ -20,10 +23,14 @@ if TYPE_CHECKING:
     from pytest_raq.config import SourceSettings
     from pytest_raq.hub.remote import RemoteFile
 
-    Steps = Callable[[str, int, int | None], None]
 
 _GGUF = b"GGUF"
 _SHOWN_DIGITS = 12
+
+_TABLE = re.compile(r"^\s*\[")
+
+if TYPE_CHECKING:
+    Steps = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +89,7 @@ class Puller:
     """Pulls files; ``digest`` returns the SHA-256 of a file, maybe from memory."""
 
     def __init__(self, digest: Callable[[Path], str] | None = None, *, force: bool = False) -> None:
-        self._digest = digest or _hash
+        self._digest = digest or hash_file
         self._force = force
 
     def plan(self, job: Job) -> Job:
@@ -200,7 +207,7 @@ class Puller:
         draft = job.target.with_name(f".{job.target.name}.{os.getpid()}.copy")
         try:
             _link_or_copy(job.cached.resolve(), draft)
-            digest = _hash(draft)
+            digest = hash_file(draft)
             if job.expected and digest != job.expected:
                 raise HubError(
                     f"{describe(job.source)}: in the cache its SHA-256 starts with"
@@ -226,7 +233,7 @@ class Puller:
                 file.truncate(0)
                 self._fill(job, file, steps)
             self._require_right(job)
-            digest = _hash(job.partial)
+            digest = hash_file(job.partial)
             job.partial.replace(job.target)
         for other in job.target.parent.glob(f".{job.target.name}.*.part"):
             other.unlink(missing_ok=True)
@@ -241,7 +248,7 @@ class Puller:
     def _is_right(job: Job) -> bool:
         assert job.remote is not None
         if job.expected:
-            return _hash(job.partial) == job.expected
+            return hash_file(job.partial) == job.expected
         return _git_blob(job.partial) == job.remote.git_blob
 
     def _require_right(self, job: Job) -> None:
@@ -255,7 +262,7 @@ def _tell_other(job: Job) -> str:
     said = "the definition" if job.sha256 else "the hub"
     return (
         f"{describe(job.source)}: the SHA-256 of what the hub sent starts with"
-        f" {_hash(job.partial)[:_SHOWN_DIGITS]}, {said} says"
+        f" {hash_file(job.partial)[:_SHOWN_DIGITS]}, {said} says"
         f" {job.expected[:_SHOWN_DIGITS] or 'another'}: nothing of it is kept; pull again"
     )
 
@@ -298,11 +305,6 @@ def _existing(folder: Path) -> Path:
     return next(place for place in (folder, *folder.parents) if place.exists())
 
 
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _git_blob(path: Path) -> str:
     """Return the name that git gives to the content of a file."""
     digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
@@ -310,3 +312,73 @@ def _git_blob(path: Path) -> str:
         while piece := file.read(2**20):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def pin_lines(sha256: str, commit: str) -> str:
+    """Return what a definition should say, as it is typed."""
+    told = f'sha256 = "{sha256}"'
+    return f'{told} and, in [source], revision = "{commit}"' if commit else told
+
+
+def pin(path: Path, sha256: str, commit: str) -> None:
+    """Set ``sha256`` and ``source.revision`` of a definition; the rest of it stays as it is.
+
+    HubError, with the lines to type, where the file is not written plainly
+    enough to be changed by a program.
+    """
+    try:
+        before = path.read_text(encoding="utf-8")
+        after = _set(before, None, "sha256", sha256, behind="file")
+        if commit:
+            after = _set(after, "source", "revision", commit, behind="filename")
+        _require_same(_parse(after), _expected(_parse(before), sha256, commit))
+        path.write_text(after, encoding="utf-8")
+    except (OSError, ValueError) as exc:
+        raise HubError(
+            f"{path}: cannot be pinned ({exc}): write {pin_lines(sha256, commit)} yourself"
+        ) from exc
+
+
+def _require_same(found: dict[str, object], wanted: dict[str, object]) -> None:
+    if found != wanted:
+        raise ValueError("it would change more than that")
+
+
+def _parse(text: str) -> dict[str, object]:
+    return tomllib.loads(text.removeprefix("\ufeff"))
+
+
+def _expected(table: dict[str, object], sha256: str, commit: str) -> dict[str, object]:
+    source = table.get("source")
+    assert isinstance(source, dict)
+    revision = {"revision": commit} if commit else {}
+    return {**table, "sha256": sha256, "source": {**source, **revision}}
+
+
+def _set(text: str, table: str | None, key: str, value: str, *, behind: str) -> str:
+    """Return a TOML text with a key of a table set, as a new line ``behind`` another if need be."""
+    lines = text.splitlines(keepends=True)
+    start, end = _extent(lines, table)
+    line = f'{key} = "{value}"\n'
+    for index in range(start, end):
+        if re.match(rf"\s*{key}\s*=", lines[index]):
+            lines[index] = line
+            return "".join(lines)
+    place = next(
+        (index + 1 for index in range(start, end) if re.match(rf"\s*{behind}\s*=", lines[index])),
+        start,
+    )
+    if place and not lines[place - 1].endswith("\n"):
+        lines[place - 1] += "\n"
+    return "".join((*lines[:place], line, *lines[place:]))
+
+
+def _extent(lines: list[str], table: str | None) -> tuple[int, int]:
+    """Return where the keys of a table begin and end; ValueError when it has no lines."""
+    heads = [index for index, line in enumerate(lines) if _TABLE.match(line)]
+    if table is None:
+        return 0, heads[0] if heads else len(lines)
+    for number, index in enumerate(heads):
+        if re.match(rf"\s*\[\s*{table}\s*\]", lines[index]):
+            return index + 1, heads[number + 1] if number + 1 < len(heads) else len(lines)
+    raise ValueError(f"it has no [{table}] of its own lines")

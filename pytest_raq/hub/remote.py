@@ -1,4 +1,4 @@
-"""What a hub says of a file before anything of it is fetched."""
+"""What a hub says of a file before anything of it is fetched, and how a file there is named."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pytest_raq.errors import HubError
+from pytest_raq.config import SourceSettings
+from pytest_raq.errors import ConfigError, HubError
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from pytest_raq.config import SourceSettings
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _GIT_BLOB = re.compile(r"[0-9a-f]{40}")
@@ -26,6 +26,9 @@ _SECONDS = 10.0
 _PAUSES = (1.0, 2.0, 4.0)
 _BUSY = {408, 429, 500, 502, 503, 504}
 _REASON_LENGTH = 160
+
+SCHEME = "hf:"
+FORM = "hf:ORG/REPO/FILE or hf:ORG/REPO/FILE@REVISION"
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,3 +178,21 @@ def find_cached(source: SourceSettings) -> Path | None:
     except ValueError as exc:
         raise tell(library, source, exc) from exc
     return Path(found) if isinstance(found, str) else None
+
+
+def parse_target(text: str) -> SourceSettings | None:
+    """Return the file of a hub that a text names; None where it is no hub id.
+
+    ConfigError when it begins like one and is none.
+    """
+    if not text.startswith(SCHEME):
+        return None
+    place, at, revision = text.removeprefix(SCHEME).removeprefix("//").partition("@")
+    organisation, _, rest = place.partition("/")
+    name, _, filename = rest.partition("/")
+    parts = (organisation, name, *filename.split("/"))
+    is_whole = all(parts) and bool(at) == bool(revision)
+    if not is_whole or not {".", ".."}.isdisjoint((*parts, revision)):
+        raise ConfigError(f"{text}: is no file of a hub: write {FORM}")
+    settings = {"repo": f"{organisation}/{name}", "filename": filename}
+    return SourceSettings(**settings, **({"revision": revision} if revision else {}))

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from itertools import tee
 from typing import TYPE_CHECKING, Any
 
-from pytest_raq.judging.heard import Heard, verdicts
 from pytest_raq.judging.protocol import Case, NoOrder, Order, Spending
-from pytest_raq.judging.ranking import mid_ranks
-from pytest_raq.records import JudgeIdentity, Reading
+from pytest_raq.judging.ranking import JudgedCase, verdicts
+from pytest_raq.records import JudgeIdentity, OrderReading
+from pytest_raq.stats.mid_ranks import mid_ranks
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ LEVEL = 1e-9
 
 
 @dataclass(slots=True)
-class Seat:
+class PanelMember:
     """A judge with the family of its model, and what it said by question id.
 
     ``heard`` holds cases as the judge saw them, with the places of their
@@ -33,7 +33,7 @@ class Seat:
 
     judge: Judge
     family: str = ""
-    heard: dict[str, tuple[Heard, tuple[int, ...]]] = field(default_factory=dict)
+    heard: dict[str, tuple[JudgedCase, tuple[int, ...]]] = field(default_factory=dict)
     silent: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -44,7 +44,10 @@ class Seat:
     def keep(self, case: Case, places: tuple[int, ...], verdict: Order | NoOrder) -> None:
         """Remember a verdict, without what was said in words, which the store has."""
         if isinstance(verdict, Order):
-            self.heard[case.question.id] = (Heard(case, replace(verdict, exchanges=())), places)
+            self.heard[case.question.id] = (
+                JudgedCase(case, replace(verdict, exchanges=())),
+                places,
+            )
             self.silent.pop(case.question.id, None)
         else:
             self.silent[case.question.id] = verdict.reason
@@ -67,7 +70,7 @@ class Seat:
         """Take over what another process exported."""
         for name, row in table.get("heard", {}).items():
             readings = tuple(
-                Reading(tuple(shown), _frozen(tiers)) for shown, tiers in row["readings"]
+                OrderReading(tuple(shown), _frozen(tiers)) for shown, tiers in row["readings"]
             )
             order = Order(_frozen(row["tiers"]), agreed=row["agreed"], readings=readings)
             self.keep(Case(questions[name], tuple(row["texts"])), tuple(row["places"]), order)
@@ -86,7 +89,7 @@ class Panel:
     texts has no judge.
     """
 
-    def __init__(self, seats: Sequence[Seat], *, min_share: float = 0.5) -> None:
+    def __init__(self, seats: Sequence[PanelMember], *, min_share: float = 0.5) -> None:
         self.seats = tuple(seats)
         self._min_share = min_share
 
@@ -143,7 +146,7 @@ class Panel:
             yield first if len(self.seats) == 1 and first else self._merge(case, said)
 
     def _listen(
-        self, seat: Seat, cases: Iterable[Case]
+        self, seat: PanelMember, cases: Iterable[Case]
     ) -> Iterator[tuple[Order | NoOrder | None, tuple[int, ...]]]:
         """Yield a judge's verdict on the texts that it may see, and their places.
 
@@ -161,7 +164,7 @@ class Panel:
             seat.keep(part, places, verdict)
             yield verdict, places
 
-    def _places(self, case: Case, seat: Seat) -> tuple[int, ...]:
+    def _places(self, case: Case, seat: PanelMember) -> tuple[int, ...]:
         """Return the texts of a case that a judge may see."""
         alone = len(self.seats) == 1 or not seat.family
         return tuple(
@@ -258,10 +261,12 @@ def _tiers(means: Sequence[float]) -> tuple[tuple[int, ...], ...]:
 
 def as_panel(judge: Judge) -> Panel:
     """Return a panel as it is, another judge as a panel of one."""
-    return judge if isinstance(judge, Panel) else Panel([Seat(judge)])
+    return judge if isinstance(judge, Panel) else Panel([PanelMember(judge)])
 
 
-def contestant_ranks(seat: Seat, question_id: str, texts: Mapping[str, str]) -> dict[str, float]:
+def contestant_ranks(
+    seat: PanelMember, question_id: str, texts: Mapping[str, str]
+) -> dict[str, float]:
     """Return a judge's mid-ranks of contestants, by their texts; those that it was shown."""
     found = seat.heard.get(question_id)
     if found is None:

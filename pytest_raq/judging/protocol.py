@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from pytest_raq.records import Exchange, JudgeIdentity, Question, Reading
+    from pytest_raq.records import JudgeExchange, JudgeIdentity, OrderReading, Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,9 @@ class Order:
     """
 
     tiers: tuple[tuple[int, ...], ...]
-    exchanges: tuple[Exchange, ...] = field(default=(), compare=False)
+    exchanges: tuple[JudgeExchange, ...] = field(default=(), compare=False)
     agreed: bool | None = field(default=None, compare=False)
-    readings: tuple[Reading, ...] = field(default=(), compare=False)
+    readings: tuple[OrderReading, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class NoOrder:
     """Why the judge gave no order for one case, and what was said to it."""
 
     reason: str
-    exchanges: tuple[Exchange, ...] = field(default=(), compare=False)
+    exchanges: tuple[JudgeExchange, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,23 @@
-"""From the verdicts of a judge to mid-ranks of contestants."""
+"""From the verdicts of a judge to rankings of contestants."""
 
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass
 from itertools import chain, tee
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import JudgeError
 from pytest_raq.judging.protocol import Case, NoOrder, Order
 from pytest_raq.records import Ranking
+from pytest_raq.stats.mid_ranks import mid_ranks, tier_ranks
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Generator, Iterable, Iterator, Mapping
 
     from pytest_raq.judging.protocol import Judge
-    from pytest_raq.records import Question
+    from pytest_raq.records import OrderReading, Question
 
 
 def rank_contestants(
@@ -107,29 +110,47 @@ def find_fault(case: Case, order: Order) -> str:
     return f"the judge's order names text {unknown[0] + 1} of {size}" if unknown else ""
 
 
-def mid_ranks(tiers: Mapping[str, float]) -> dict[str, float]:
-    """Return mid-ranks by contestant, 1 for the lowest tier; k of them sum to k(k+1)/2.
+@dataclass(frozen=True, slots=True)
+class JudgedCase:
+    """A case with the order that a judge gave it."""
 
-    Contestants of a tier share the mean of the places that they fill.
+    case: Case
+    order: Order
+
+    @property
+    def ranks(self) -> list[float]:
+        """Mid-ranks of the texts."""
+        return tier_ranks(self.order.tiers, len(self.case.texts))
+
+    @property
+    def readings(self) -> list[OrderReading]:
+        """What the order was made of, as far as it is complete."""
+        texts = list(range(len(self.case.texts)))
+        return [
+            reading
+            for reading in self.order.readings
+            if sorted(reading.shown) == texts and not find_fault(self.case, Order(reading.tiers))
+        ]
+
+
+def verdicts(judge: Judge, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
+    """Yield one verdict a case, whatever the judge does: its error is why there are no more.
+
+    An order that is not complete is none.
     """
-    sizes = Counter(tiers.values())
-    rank_of, before = {}, 0
-    for tier in sorted(sizes):
-        rank_of[tier] = before + (sizes[tier] + 1) / 2
-        before += sizes[tier]
-    return {contestant: rank_of[tier] for contestant, tier in tiers.items()}
+    mine, theirs = tee(cases)
+    with closing(_said(judge, theirs)) as said:
+        for case in mine:
+            verdict = next(said)
+            fault = find_fault(case, verdict) if isinstance(verdict, Order) else ""
+            yield NoOrder(fault, verdict.exchanges) if fault else verdict
 
 
-def restrict(ranking: Ranking, contestants: Collection[str]) -> Ranking:
-    """Return the mid-ranks of some contestants among themselves.
-
-    Contestants that were not ranked are left out; a missing ranking stays
-    missing, and so does one of which nobody is left.
-    """
-    if ranking.missing:
-        return ranking
-    wanted = frozenset(contestants)
-    chosen = {name: rank for name, rank in ranking.ranks.items() if name in wanted}
-    if not chosen:
-        return Ranking(ranking.question_id, missing="there are no answers to rank")
-    return Ranking(ranking.question_id, mid_ranks(chosen), orders_agreed=ranking.orders_agreed)
+def _said(judge: Judge, cases: Iterable[Case]) -> Generator[Order | NoOrder]:
+    reason = f"judge {judge.identity.name!r} gave no verdict"
+    try:
+        yield from judge.order(cases)
+    except JudgeError as exc:
+        reason = str(exc) or reason
+    while True:
+        yield NoOrder(reason)

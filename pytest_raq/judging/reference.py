@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.errors import ConfigError
 from pytest_raq.judging.protocol import Case, NoOrder, Order, Spending
 from pytest_raq.records import JudgeIdentity
-from pytest_raq.stats.squad import score_answer
+from pytest_raq.stats.model_summary import score_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

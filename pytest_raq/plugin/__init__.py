@@ -60,7 +60,7 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: object) -> None:
     """Tell a worker of pytest-xdist where the workers of this run share their work."""
-    from pytest_raq.plugin.workers import tell_exchange
+    from pytest_raq.plugin.options import tell_exchange
 
     tell_exchange(node)
 
@@ -92,7 +92,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if state := _used(config):
         state.close()
     if getattr(config.option, "numprocesses", None):
-        from pytest_raq.plugin.workers import remove_exchange
+        from pytest_raq.plugin.options import remove_exchange
 
         remove_exchange(config)
 

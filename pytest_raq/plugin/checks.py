@@ -1,7 +1,9 @@
-"""What a test of a suite holds: each check pulls its result and fails with one line."""
+"""What each test of a suite checks, and what it leaves in JUnit XML."""
 
 from __future__ import annotations
 
+import math
+import re
 import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -9,16 +11,81 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from pytest_raq.errors import InconclusiveWarning, RaqError
-from pytest_raq.pipeline.confirming import confirm_speed
-from pytest_raq.plugin.properties import describe_answer, describe_verdict, record_properties
-from pytest_raq.records import Decision, Failure
+from pytest_raq.records import Answer, Decision, Failure
 from pytest_raq.report import verdict_lines
+from pytest_raq.speed.rounds import confirm_speed
+from pytest_raq.stats.model_summary import score
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pytest_raq.pipeline import SuiteRun
-    from pytest_raq.records import Answer, Ranking, Verdict
+    from pytest_raq.records import Outcome, Question, Ranking, Verdict
+    from pytest_raq.running import SuiteRun
+
+
+LIMIT = 1_000
+"""Letters of one property: a report of ten thousand tests must stay readable."""
+
+# Char of XML 1.0, without the controls that are allowed and discouraged.
+_FORBIDDEN = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]"
+)
+_INVISIBLE = re.compile("[\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+
+Properties = dict[str, object]
+
+
+def property_text(value: object) -> str | None:
+    """Return a value as text that XML 1.0 may hold and that turns no other text around.
+
+    Long text is cut. None for what is not known.
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return None
+    text = f"{value:.6g}" if isinstance(value, float) else str(value)
+    text = text if len(text) <= LIMIT else text[: LIMIT - 1] + "…"
+    return _INVISIBLE.sub("\ufffd", _FORBIDDEN.sub("\ufffd", text))
+
+
+def record_properties(node: pytest.Item, properties: Mapping[str, object]) -> None:
+    """Give a test its properties; those that are not known are left out."""
+    for name, value in properties.items():
+        if (text := property_text(value)) is not None:
+            node.user_properties.append((f"raq_{name}", text))
+
+
+def describe_answer(outcome: Outcome, question: Question) -> Properties:
+    """Return what a model said, with exact match, F1 and speed, or why it said nothing."""
+    if not isinstance(outcome, Answer):
+        return {"failure": outcome.reason}
+    scored = score(outcome.text, question.references)
+    return {
+        "answer": outcome.text,
+        "exact_match": scored.exact_match,
+        "f1": scored.f1,
+        "words_per_second": outcome.words_per_second,
+        "decode_tokens_per_second": outcome.timing.decode_tokens_per_second,
+    }
+
+
+def describe_verdict(verdict: Verdict) -> Properties:
+    """Return a verdict with its evidence."""
+    told: Properties = {
+        "model": verdict.model,
+        "verdict": verdict.decision.value,
+        "reasons": "; ".join(verdict.reasons),
+    }
+    if (quality := verdict.quality) is not None:
+        told |= {
+            "net_preference": quality.net_preference,
+            "net_preference_low": quality.interval.low,
+            "net_preference_high": quality.interval.high,
+            "p_value": quality.adjusted_p,
+            "worse": quality.worse,
+            "better": quality.better,
+            "questions": quality.questions,
+        }
+    return told
 
 
 class Benchmark(Protocol):

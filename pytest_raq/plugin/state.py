@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING, cast
 
 import pytest
 
+from pytest_raq.answering import memory_share
 from pytest_raq.errors import RaqError, UsageError
-from pytest_raq.generation import Exchange, Sharing, memory_share
 from pytest_raq.plugin.checks import AnswerCheck, GateCheck, RankingCheck, SpeedCheck
-from pytest_raq.plugin.display import ProgressDisplay
-from pytest_raq.plugin.workers import EXCHANGE
+from pytest_raq.plugin.options import EXCHANGE
+from pytest_raq.plugin.progress import ProgressDisplay
 from pytest_raq.report import Line, Style, suite_lines
-from pytest_raq.report.text import fold
-from pytest_raq.session import (
+from pytest_raq.running import (
     Session,
     SessionOptions,
     parse_shard,
@@ -25,12 +24,14 @@ from pytest_raq.session import (
     publish_to_github,
     split_names,
 )
+from pytest_raq.running.workers import SharedWork, WorkerExchange
+from pytest_raq.text import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_raq.pipeline import SuiteRun
     from pytest_raq.records import SuiteResult
+    from pytest_raq.running import SuiteRun
 
 _MARKUP: dict[Style, dict[str, bool]] = {
     Style.PLAIN: {},
@@ -62,13 +63,13 @@ class PluginState:
         return hasattr(self._config, "workerinput")
 
     @cached_property
-    def _sharing(self) -> Sharing | None:
+    def _sharing(self) -> SharedWork | None:
         """How this worker of pytest-xdist shares its work with the others; None in a run alone."""
         if not self._is_worker:
             return None
         folder = Path(self._config.workerinput[EXCHANGE])  # type: ignore[attr-defined]
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return Sharing(Exchange(folder), memory_share())
+        return SharedWork(WorkerExchange(folder), memory_share())
 
     def session(self, folder: Path) -> Session:
         """Return the session of a folder of suites."""

@@ -18,6 +18,7 @@ from pytest_raq.records.answers import (
     count_words,
     count_words_and_numbers,
 )
+from pytest_raq.records.history import RunFigures, RunRecord, RunState
 from pytest_raq.records.judges import (
     Agreement,
     HumanAgreement,
@@ -29,20 +30,16 @@ from pytest_raq.records.judges import (
     Proportion,
     Trend,
 )
-from pytest_raq.records.questions import (
-    UNANSWERABLE,
-    Question,
-    QuestionSet,
-)
+from pytest_raq.records.questions import UNANSWERABLE, Question, QuestionSet
 from pytest_raq.records.rankings import (
-    Exchange,
     Interval,
+    JudgeExchange,
     JudgeVerdict,
     OmnibusTest,
+    OrderReading,
     PairwiseP,
     Ranking,
     RankTests,
-    Reading,
     Score,
     StandingChange,
 )
@@ -57,13 +54,7 @@ from pytest_raq.records.results import (
     SpeedSamples,
     SuiteResult,
 )
-from pytest_raq.records.runs import RunFigures, RunRecord, RunState
-from pytest_raq.records.verdicts import (
-    Decision,
-    QualityEvidence,
-    SpeedEvidence,
-    Verdict,
-)
+from pytest_raq.records.verdicts import Decision, QualityEvidence, SpeedEvidence, Verdict
 
 __all__ = [
     "UNANSWERABLE",
@@ -73,12 +64,12 @@ __all__ = [
     "BaselineQuestion",
     "Decision",
     "EngineInfo",
-    "Exchange",
     "Failure",
     "FinishReason",
     "HumanAgreement",
     "Interval",
     "JudgeCheck",
+    "JudgeExchange",
     "JudgeHabits",
     "JudgeIdentity",
     "JudgeReport",
@@ -88,6 +79,7 @@ __all__ = [
     "ModelProvenance",
     "ModelSummary",
     "OmnibusTest",
+    "OrderReading",
     "Outcome",
     "PairOfJudges",
     "PairwiseP",
@@ -100,7 +92,6 @@ __all__ = [
     "QuestionSet",
     "RankTests",
     "Ranking",
-    "Reading",
     "RenderedPrompt",
     "RunFigures",
     "RunRecord",

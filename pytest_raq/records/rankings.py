@@ -5,6 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping  # noqa: TC003 - read at run time when a baseline is parsed
 from dataclasses import dataclass, field
 
+PairwiseP = dict[str, dict[str, float]]
+"""p-values, model name → model name → p; 1 on the diagonal; NaN when undefined."""
+
+CANDIDATE, ACCEPTED = "now:", "then:"
+"""Contestants of a joint ranking: a model's answer of today, its accepted answer."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
@@ -22,7 +28,7 @@ class Ranking:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class JudgeExchange:
     """What a judge was asked in words, what it replied, and what that took.
 
     ``usage`` counts whatever the judge can tell, e.g. ``prompt_tokens``,
@@ -35,7 +41,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class OrderReading:
     """One time that a judge was shown the texts of a case, and how it ranked them then.
 
     ``shown`` names the texts in the order in which the judge saw them,
@@ -59,9 +65,9 @@ class JudgeVerdict:
 
     tiers: tuple[tuple[int, ...], ...]
     reason: str = ""
-    exchanges: tuple[Exchange, ...] = ()
+    exchanges: tuple[JudgeExchange, ...] = ()
     agreed: bool | None = None
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[OrderReading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +84,6 @@ class Interval:
 
     low: float
     high: float
-
-
-PairwiseP = dict[str, dict[str, float]]
-"""p-values, model name → model name → p; 1 on the diagonal; NaN when undefined."""
 
 
 @dataclass(frozen=True, slots=True)

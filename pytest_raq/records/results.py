@@ -7,11 +7,7 @@ from dataclasses import dataclass, field
 
 from pytest_raq.records.judges import JudgeReport  # noqa: TC001 - read at run time
 from pytest_raq.records.questions import Question  # noqa: TC001 - read at run time
-from pytest_raq.records.rankings import (  # noqa: TC001 - read at run time
-    Interval,
-    RankTests,
-    StandingChange,
-)
+from pytest_raq.records.rankings import Interval, RankTests, StandingChange  # noqa: TC001 - read at run time
 from pytest_raq.records.verdicts import Verdict  # noqa: TC001 - read at run time
 
 SpeedSamples = dict[str, tuple[float, ...]]

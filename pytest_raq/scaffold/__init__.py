@@ -1,10 +1,16 @@
 """A project to start from: what ``raq init`` writes, and how."""
 
-from pytest_raq.scaffold.choices import CI_SYSTEMS, Choices, check_suite_name, guess_ci
-from pytest_raq.scaffold.contestants import Contestant, find_contestant, find_judge, local_models
-from pytest_raq.scaffold.plan import Plan, plan_project
-from pytest_raq.scaffold.questions import Questions, find_questions, starter_questions
-from pytest_raq.scaffold.writing import write_files
+from pytest_raq.scaffold.choices import (
+    CI_SYSTEMS,
+    Choices,
+    Questions,
+    check_suite_name,
+    find_questions,
+    guess_ci,
+    starter_questions,
+)
+from pytest_raq.scaffold.models import Contestant, find_contestant, find_judge, local_models
+from pytest_raq.scaffold.plan import Plan, plan_project, write_files
 
 __all__ = [
     "CI_SYSTEMS",

@@ -1,18 +1,21 @@
-"""What the user chose of a new project."""
+"""What ``raq init`` has to know, from flags or from answers to a few questions."""
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.errors import ConfigError
+from pytest_raq.config import DatasetSettings
+from pytest_raq.datasets import load_questions
+from pytest_raq.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pytest_raq.scaffold.models import Contestant
 
-    from pytest_raq.scaffold.contestants import Contestant
-    from pytest_raq.scaffold.questions import Questions
 
 CI_SYSTEMS = ("github", "gitlab", "jenkins", "none")
 """Continuous integration that a workflow can be written for."""
@@ -20,6 +23,11 @@ CI_SYSTEMS = ("github", "gitlab", "jenkins", "none")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _SIGNS = {"gitlab": ".gitlab-ci.yml", "jenkins": "Jenkinsfile"}
 """Files that tell which continuous integration a folder uses."""
+
+_MOST_COPIED = 50_000_000
+"""Bytes of a file of questions that is copied into the project."""
+
+_ALL_UP_TO, _SAMPLE = 500, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +66,71 @@ def guess_ci(folder: Path) -> str:
     except OSError:
         remotes = ""
     return "gitlab" if "gitlab" in remotes and "github.com" not in remotes else "github"
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """Where questions are, how many, and how long the longest prompt is.
+
+    ``source`` is what the suite says, relative to its folder. ``content`` is
+    what to write there, or None where the file stays. ``longest`` counts the
+    UTF-8 bytes of the longest passage with its question; ``passages`` is 0 for
+    questions that are asked without.
+    """
+
+    source: str
+    count: int
+    passages: int
+    longest: int
+    content: bytes | None = None
+    own: bool = True
+
+    @property
+    def sample(self) -> int | None:
+        """How many to ask; None for all."""
+        return _SAMPLE if self.count > _ALL_UP_TO else None
+
+
+def find_questions(text: str, folder: Path) -> Questions:
+    """Read a file of questions; one that lies outside ``folder`` will be copied.
+
+    DatasetError when there is none or it cannot be read.
+    """
+    try:
+        path = Path(os.path.normpath(Path(text).expanduser().absolute()))
+        str(path).encode()  # a suite is UTF-8, and names it
+        found = path.exists()
+    except (RuntimeError, ValueError, OSError) as exc:
+        raise DatasetError(f"--questions {text!r}: is not a path: {exc}") from exc
+    if not text.strip() or not found:
+        raise DatasetError(
+            f"--questions {text}: does not exist; give a JSON, JSONL, CSV or Parquet file"
+        )
+    count, passages, longest = _measure(path)
+    if path.is_relative_to(folder):
+        source = Path(os.path.relpath(path, folder / "suites")).as_posix()
+        return Questions(source, count, passages, longest)
+    if path.is_dir() or path.stat().st_size > _MOST_COPIED:
+        raise DatasetError(f"--questions {text}: move it into {folder} first: a suite says where")
+    return Questions(path.name, count, passages, longest, path.read_bytes())
+
+
+def starter_questions(suite: str, folder: Path) -> Questions:
+    """Return the questions to start from; the file of an earlier start is kept as it is."""
+    path = folder / "suites" / f"{suite}.json"
+    if path.is_file():
+        return find_questions(str(path), folder)
+    content = resources.files("pytest_raq.scaffold").joinpath("templates/starter.json").read_bytes()
+    with resources.as_file(
+        resources.files("pytest_raq.scaffold").joinpath("templates/starter.json")
+    ) as template:
+        count, passages, longest = _measure(template)
+    return Questions(path.name, count, passages, longest, content, own=False)
+
+
+def _measure(path: Path) -> tuple[int, int, int]:
+    """Return the number of questions and passages, and the longest prompt in bytes."""
+    items = load_questions(DatasetSettings(source=str(path)), path.parent).questions
+    longest = max(len(f"{item.passage}{item.question}".encode()) for item in items)
+    passages = {item.passage for item in items if item.passage}
+    return len(items), len(passages), longest

@@ -12,7 +12,7 @@ from pytest_raq import __version__
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_raq.scaffold.contestants import Contestant
+    from pytest_raq.scaffold.models import Contestant
 
 PLACES: Mapping[str, tuple[str, str]] = {
     "github": (".github/workflows/raq.yml", "github.yml"),

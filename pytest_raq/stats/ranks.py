@@ -1,4 +1,4 @@
-"""Aggregated ranks of one run and the tests between its models."""
+"""Tests over the ranks of models, and pairs whose standing changed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_raq.records import Interval, OmnibusTest, PairwiseP, RankTests
+from pytest_raq.records import Interval, OmnibusTest, PairwiseP, RankTests, StandingChange
 from pytest_raq.stats.resampling import (
     PassageSums,
     holm,
@@ -27,12 +27,16 @@ if TYPE_CHECKING:
 
     from pytest_raq.records import Ranking
 
-    Floats = NDArray[np.float64]
 
 LEVEL = 0.95
 """Level of the intervals of mean ranks."""
 
 NAN = math.nan
+
+Pair = tuple[str, str]
+
+if TYPE_CHECKING:
+    Floats = NDArray[np.float64]
 
 
 def rank_tests(
@@ -277,3 +281,60 @@ def _chi_square(statistic: float, degrees: int) -> OmnibusTest:
     from scipy import stats
 
     return OmnibusTest(statistic, float(stats.chi2.sf(statistic, degrees)))
+
+
+def standing_changes(now: RankTests, before: RankTests, alpha: float) -> tuple[StandingChange, ...]:
+    """Return each pair whose standing moved, once for each test that saw it.
+
+    A pair stands apart where p ≤ ``alpha``, the one of the lower mean rank
+    being better, and is not separable else (``better_…`` is empty), also
+    where p is NaN. Pairs that one of the runs does not know are left out.
+    """
+    models = [model for model in now.models if model in before.models]
+    views = list(zip(_views(now, alpha), _views(before, alpha), strict=True))
+    return tuple(
+        _change(today, then, pair)
+        for pair in combinations(models, 2)
+        for today, then in views
+        if today.better(pair) != then.better(pair)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """A run as one test sees it."""
+
+    test: str
+    p_values: PairwiseP
+    mean_ranks: Mapping[str, float]
+    alpha: float
+
+    def p_value(self, pair: Pair) -> float:
+        return self.p_values[pair[0]][pair[1]]
+
+    def better(self, pair: Pair) -> str:
+        if not self.p_value(pair) <= self.alpha:
+            return ""
+        return min(pair, key=lambda model: self.mean_ranks[model])
+
+
+def _views(tests: RankTests, alpha: float) -> Iterator[_View]:
+    for name, p_values in (
+        ("Dunn–Holm", tests.dunn_holm),
+        ("Conover–Holm", tests.conover_holm),
+        ("permutation–Holm", tests.permutation_holm),
+    ):
+        yield _View(name, p_values, tests.mean_ranks, alpha)
+
+
+def _change(now: _View, before: _View, pair: Pair) -> StandingChange:
+    first, second = pair
+    return StandingChange(
+        better_before=before.better(pair),
+        first=first,
+        second=second,
+        better_now=now.better(pair),
+        test=now.test,
+        p_before=before.p_value(pair),
+        p_now=now.p_value(pair),
+    )

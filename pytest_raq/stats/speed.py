@@ -1,8 +1,9 @@
-"""Speed of today against the accepted one."""
+"""What is made of speed samples: medians, ratios, and their intervals."""
 
 from __future__ import annotations
 
 import math
+from statistics import median
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,12 +16,27 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Floats = NDArray[np.float64]
+    from pytest_raq.records import SpeedSamples
+
 
 LEVEL = 0.95
 
 FEWEST_ROUNDS = 3
 """Rounds a side below which a median has no interval worth the name."""
+
+MACHINE = "machine_per_second"
+"""The name of the measure beside those of a model: how often a second the work is done."""
+
+MEASURES = {
+    "decode_tokens_per_second": True,
+    "prefill_tokens_per_second": True,
+    "time_to_first_token": False,
+    "words_per_second": True,
+}
+"""What is measured, and whether more is better."""
+
+if TYPE_CHECKING:
+    Floats = NDArray[np.float64]
 
 
 def speed_evidence(
@@ -75,3 +91,32 @@ def _interval(above: Floats, below: Floats, seed: int, resamples: int) -> Interv
 def _medians(values: Floats, rng: np.random.Generator, resamples: int) -> Floats:
     drawn = rng.integers(0, values.size, size=(resamples, values.size))
     return np.median(values[drawn], axis=1)
+
+
+def medians(samples: SpeedSamples) -> dict[str, float]:
+    """Return the median of each measure of a model."""
+    return {measure: median(values) for measure, values in samples.items() if measure in MEASURES}
+
+
+def compare_speed(
+    now: SpeedSamples, before: SpeedSamples, *, seed: int = 0
+) -> tuple[SpeedEvidence, ...]:
+    """Return each measure that both have, as a ratio with an interval."""
+    return tuple(
+        speed_evidence(
+            measure,
+            now[measure],
+            before[measure],
+            higher_is_better=higher_is_better,
+            seed=seed,
+        )
+        for measure, higher_is_better in MEASURES.items()
+        if now.get(measure) and before.get(measure)
+    )
+
+
+def compare_machine(now: SpeedSamples, before: SpeedSamples, *, seed: int) -> SpeedEvidence | None:
+    """Return how fast the machine itself was, now against then; None where it is not known."""
+    if not (now.get(MACHINE) and before.get(MACHINE)):
+        return None
+    return speed_evidence(MACHINE, now[MACHINE], before[MACHINE], higher_is_better=True, seed=seed)

@@ -1,16 +1,22 @@
-"""Keys of what is kept: a hash of everything that could have made it different."""
+"""What stands for an answer, a verdict or a file in the store."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     from pytest_raq.records import JudgeIdentity, Prompt, Question
+
+
+RACY_SECONDS = 2.0
+"""A file may change once more without another time: clocks of file systems tick that slowly."""
 
 
 def hash_parts(**parts: object) -> str:
@@ -59,3 +65,21 @@ def verdict_key(judge: JudgeIdentity, question: Question, texts: Sequence[str]) 
     asked = asdict(question)
     del asked["group"]  # no judge sees it
     return hash_parts(judge=who, question=asked, texts=sorted(set(texts)))
+
+
+def signature(found: os.stat_result) -> str:
+    """Return what changes when a file does: device, inode, size and both times.
+
+    The time of the last change of the inode is among them: it cannot be set
+    back, as a copy that keeps times does with the time of modification.
+    """
+    times = f"{found.st_mtime_ns} {found.st_ctime_ns}"
+    return f"{found.st_dev} {found.st_ino} {found.st_size} {times}"
+
+
+def is_racy(found: os.stat_result) -> bool:
+    """Whether a file changed so lately that its next change might not show.
+
+    As git does with its index; a time in the future is never trusted.
+    """
+    return time.time() - max(found.st_mtime, found.st_ctime) < RACY_SECONDS

@@ -25,9 +25,9 @@ from typing import TYPE_CHECKING
 import llama_cpp
 from random_model import QUESTIONS_EACH, prompts, write_random_model
 
+from pytest_raq.answering.prompts import blocks_of
 from pytest_raq.config import ModelDefinition
 from pytest_raq.engines import open_engine
-from pytest_raq.generation.blocks import blocks_of
 from pytest_raq.records import Answer, Prompt, Question
 
 if TYPE_CHECKING:

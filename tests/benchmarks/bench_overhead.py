@@ -15,8 +15,8 @@ import llama_cpp
 
 from pytest_raq.config import DatasetSettings, load_model
 from pytest_raq.datasets import load_questions
-from pytest_raq.engines.llamacpp.worker_block import Block
-from pytest_raq.engines.llamacpp.worker_model import Model
+from pytest_raq.engines.llamacpp.worker.block import Block
+from pytest_raq.engines.llamacpp.worker.model import Model
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

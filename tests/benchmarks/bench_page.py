@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from browsers import Watched, find_chromium, open_browser
 from made_results import make_answers, make_questions, make_result
 
-from pytest_raq.report.page import PageSuite, page_html
+from pytest_raq.report.page.suite import PageSuite, page_html
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -31,7 +31,7 @@ ROUNDS = 3
 CONFTEST = """
 import pytest
 from pytest_raq.engines import ScriptedEngine
-from pytest_raq.generation import pool
+from pytest_raq.answering import engine_pool as pool
 
 
 def scripted(model, **_given):

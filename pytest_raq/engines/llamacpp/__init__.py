@@ -2,4 +2,6 @@
 
 from pytest_raq.engines.llamacpp.engine import LlamaCppEngine
 
-__all__ = ["LlamaCppEngine"]
+__all__ = [
+    "LlamaCppEngine",
+]

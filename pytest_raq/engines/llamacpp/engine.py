@@ -8,17 +8,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from pytest_raq.engines.llamacpp.conversation import Conversation
 from pytest_raq.engines.llamacpp.model_file import verify_model_file
 from pytest_raq.engines.llamacpp.recovery import is_fault, recovery_note, tell_deaths
-from pytest_raq.engines.text import one_line
-from pytest_raq.errors import (
-    EngineCrashError,
-    EngineDiedError,
-    EngineError,
-    EngineStartError,
-)
+from pytest_raq.engines.llamacpp.worker_client import WorkerClient
+from pytest_raq.errors import EngineCrashError, EngineDiedError, EngineError, EngineStartError
 from pytest_raq.records import Failure
+from pytest_raq.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_raq.config import ModelDefinition
     from pytest_raq.records import EngineInfo, Outcome, Prompt
 
-_WORKER = Path(__file__).with_name("worker.py")
+_WORKER = Path(__file__).with_name("worker") / "main.py"
 
 DEFAULT_PARALLEL = 16
 """Sequences: batches of fewer tokens cost llama.cpp nearly as much time."""
@@ -67,7 +62,7 @@ class LlamaCppEngine:
         self._extra_buffers = True
         self._worker, self.info = self._start()
 
-    def _start(self) -> tuple[Conversation, EngineInfo]:
+    def _start(self) -> tuple[WorkerClient, EngineInfo]:
         """Load the model: if that kills the worker, once more with the simplest kernels."""
         try:
             worker = self._converse()
@@ -85,8 +80,8 @@ class LlamaCppEngine:
         note, recurs = recovery_note(first, python), is_fault(first)
         return worker, replace(worker.info, note=note, will_recur=recurs)
 
-    def _converse(self) -> Conversation:
-        return Conversation(
+    def _converse(self) -> WorkerClient:
+        return WorkerClient(
             self._command,
             self._definition,
             self._parallel,

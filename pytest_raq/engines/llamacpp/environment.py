@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pytest_raq.engines.llamacpp.process import foreign_variables
-from pytest_raq.engines.text import one_line
+from pytest_raq.engines.llamacpp.worker_process import foreign_variables
 from pytest_raq.errors import ConfigError
+from pytest_raq.text import one_line
 
 OLDEST_LLAMA = (0, 3, 30)
 """The first llama-cpp-python whose low-level functions are those that the worker calls."""

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.engines.llamacpp.engine_build import cmake_arguments, processor_flags
-from pytest_raq.engines.llamacpp.process import foreign_variables, signal_name
-from pytest_raq.engines.text import one_line
+from pytest_raq.engines.llamacpp.worker_process import foreign_variables, signal_name
+from pytest_raq.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

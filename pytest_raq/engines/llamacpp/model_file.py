@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import ConfigError, EngineStartError
+from pytest_raq.files import hash_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from pytest_raq.config import ModelDefinition
+
 
 _MAGIC = b"GGUF"
 _LFS_POINTER = b"version https://git-lfs"
@@ -35,7 +36,7 @@ def verify_model_file(
     try:
         with path.open("rb") as file:
             _require_gguf(path, file.read(len(_LFS_POINTER) + _SHOWN_BYTES))
-        found = (digest or _hash_file)(path)
+        found = (digest or hash_file)(path)
     except OSError as exc:
         raise EngineStartError(
             f"{path}: cannot be read: {exc.strerror or exc}: check its permissions and its disk"
@@ -57,11 +58,6 @@ def require_model_file(path: Path) -> None:
             _require_gguf(path, file.read(len(_LFS_POINTER) + _SHOWN_BYTES))
     except OSError as exc:
         raise EngineStartError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
-
-
-def _hash_file(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _require_file(path: Path, definition: ModelDefinition) -> None:

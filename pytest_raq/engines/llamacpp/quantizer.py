@@ -12,21 +12,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.engines.llamacpp.model_file import require_model_file
-from pytest_raq.engines.llamacpp.process import WorkerProcess
 from pytest_raq.engines.llamacpp.recovery import advise
-from pytest_raq.engines.text import one_line
+from pytest_raq.engines.llamacpp.worker_process import WorkerProcess
 from pytest_raq.errors import ConfigError, EngineCrashError, EngineError, EngineStartError
+from pytest_raq.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
     from typing import Self
 
-    from pytest_raq.engines.llamacpp.process import Reply
+    from pytest_raq.engines.llamacpp.worker_process import Reply
 
     Steps = Callable[[int, int], None]
 
-_WORKER = Path(__file__).with_name("quantize_worker.py")
+_WORKER = Path(__file__).with_name("worker") / "quantize.py"
 
 _SILENCE = 900.0
 """Seconds: one tensor of a large model takes a while on a slow machine."""

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.engines.llamacpp.model_file import verify_model_file
-from pytest_raq.engines.llamacpp.process import WorkerProcess
 from pytest_raq.engines.llamacpp.recovery import advise
-from pytest_raq.engines.text import one_line
+from pytest_raq.engines.llamacpp.worker_process import WorkerProcess
 from pytest_raq.errors import EngineCrashError, EngineError, EngineStartError
 from pytest_raq.records import RenderedPrompt, Token
+from pytest_raq.text import one_line
 
 if TYPE_CHECKING:
     from pytest_raq.config import ModelDefinition
-    from pytest_raq.engines.llamacpp.process import Reply
+    from pytest_raq.engines.llamacpp.worker_process import Reply
     from pytest_raq.records import Prompt
 
-_WORKER = Path(__file__).with_name("worker.py")
+_WORKER = Path(__file__).with_name("worker") / "main.py"
 _SILENCE = 120.0
 """Seconds that reading a vocabulary from a cold disk may take."""
 

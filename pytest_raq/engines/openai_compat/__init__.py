@@ -3,7 +3,7 @@
 from pytest_raq.engines.openai_compat.completions import Completion
 from pytest_raq.engines.openai_compat.connection import Connection, Request
 from pytest_raq.engines.openai_compat.engine import OpenAIEngine
-from pytest_raq.engines.openai_compat.problems import Problem
+from pytest_raq.engines.openai_compat.failures import Problem
 from pytest_raq.engines.openai_compat.server import Server, find_server
 
 __all__ = [

@@ -17,14 +17,9 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_raq.engines.openai_compat.completions import Collector, Completion
-from pytest_raq.engines.openai_compat.problems import (
-    Problem,
-    cut,
-    no_completion,
-    tell_exception,
-)
-from pytest_raq.engines.text import one_line
+from pytest_raq.engines.openai_compat.failures import Problem, cut, no_completion, tell_exception
 from pytest_raq.errors import EngineStartError
+from pytest_raq.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Mapping
@@ -33,6 +28,7 @@ if TYPE_CHECKING:
     import openai
 
     from pytest_raq.engines.openai_compat.server import Server
+
 
 Result = Completion | Problem
 
@@ -306,3 +302,36 @@ def _collect(
         except openai.APIConnectionError as exc:
             if not collector.finish_reason:
                 raise _CutError from exc
+
+
+class Parameters:
+    """Writes requests in the way that a server takes them, learnt from what it refuses.
+
+    Only what changes nothing is given up: the newer name of the token limit,
+    the seed of a greedy reply, the wish for token counts in a stream.
+    """
+
+    def __init__(self, *, greedy: bool) -> None:
+        self._greedy = greedy
+        self._left_out: set[str] = set()
+        self._renamed: dict[str, str] = {}
+
+    def write(self, body: Mapping[str, object]) -> dict[str, object]:
+        """Return the body as this server takes it."""
+        return {
+            self._renamed.get(name, name): value
+            for name, value in body.items()
+            if name not in self._left_out
+        }
+
+    def learn(self, problem: Problem, sent: Mapping[str, object]) -> bool:
+        """Whether a request that was refused should be written anew and sent again."""
+        if "max_tokens" in sent and problem.refuses("max_completion_tokens"):
+            self._renamed["max_tokens"] = "max_completion_tokens"
+            return True
+        for name in ("stream_options", "seed"):
+            may_go = name != "seed" or self._greedy
+            if name in sent and may_go and problem.refuses(name):
+                self._left_out.add(name)
+                return True
+        return False

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Self
 
-from pytest_raq.engines.openai_compat.connection import Connection, Request
-from pytest_raq.engines.openai_compat.parameters import Parameters
-from pytest_raq.engines.openai_compat.problems import Problem
+from pytest_raq.engines.openai_compat.connection import Connection, Parameters, Request
+from pytest_raq.engines.openai_compat.failures import Problem
 from pytest_raq.engines.openai_compat.server import find_server
-from pytest_raq.engines.text import one_line
 from pytest_raq.errors import EngineStartError
 from pytest_raq.records import Answer, EngineInfo, Failure, FinishReason, Timing
+from pytest_raq.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

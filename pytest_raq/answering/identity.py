@@ -1,0 +1,176 @@
+"""What can change a model's answers, and the keys under which they are kept."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_raq.engines.llamacpp.environment import find_environment
+from pytest_raq.files import hash_file
+from pytest_raq.machine import describe_machine
+from pytest_raq.store import AnswerKeys, hash_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pytest_raq.config import ModelDefinition
+    from pytest_raq.engines.llamacpp.environment import Environment
+    from pytest_raq.records import Prompt
+
+Options = dict[str, str | int | float | list[str]]
+
+_LIBRARIES = ("*.so*", "*.dylib", "*.dll")
+_WHERE = ("processor", "architecture", "system")
+
+
+def model_options(model: ModelDefinition) -> Options:
+    """Return the settings of a definition that can change its answers or their timings."""
+    if model.openai is not None and model.engine == "openai":
+        return {
+            "model": model.openai.model,
+            "max_tokens": model.max_tokens,
+            "temperature": model.temperature,
+            "seed": model.seed,
+            "stop": list(model.stop),
+        }
+    options: Options = {
+        "context_length": model.context_length,
+        "max_tokens": model.max_tokens,
+        "temperature": model.temperature,
+        "seed": model.seed,
+        "stop": list(model.stop),
+        "threads": model.threads or 0,
+    }
+    if model.parallel is not None:
+        options["parallel"] = model.parallel
+    return options
+
+
+class AnswerIdentity:
+    """The keys of one model's answers: of file, engine build, options and prompt.
+
+    The build of llama.cpp is the version of llama-cpp-python, the content of
+    its shared libraries (two builds of one version may round differently), and
+    the processor, for which llama.cpp picks its kernels and on which the
+    timings were taken. With ``extra_buffers`` False llama.cpp runs without its
+    extra buffer types, whose kernels add in another order. Of a server its
+    address and the name of the model are all that can be known.
+    """
+
+    def __init__(
+        self,
+        model: ModelDefinition,
+        file_sha256: str,
+        digest: Callable[[Path], str] = hash_file,
+        *,
+        extra_buffers: bool = True,
+    ) -> None:
+        self._model, self._file_sha256 = model, file_sha256
+        self.extra_buffers = extra_buffers
+        self._other = _other_environment(model)
+        identity = self._identify(digest)
+        self.engine_key = hash_parts(model=identity)
+        self._keys = AnswerKeys(model=identity, options=model_options(model))
+
+    def key(self, prompt: Prompt) -> str:
+        """Return the key of the answer to a prompt."""
+        return self._keys.key(prompt)
+
+    def _identify(self, digest: Callable[[Path], str]) -> list[str]:
+        model = self._model
+        if model.openai is not None and model.engine == "openai":
+            return [model.engine, model.openai.base_url, model.openai.model]
+        machine = describe_machine()
+        where = [machine[name] for name in _WHERE]
+        libraries = _hash_libraries(self._library_files(), digest)
+        kernels = [] if self.extra_buffers else ["extra buffer types off"]
+        return [model.engine, self.engine_version, libraries, *where, self._file_sha256, *kernels]
+
+    @property
+    def engine_version(self) -> str:
+        """The version of llama-cpp-python that runs the model."""
+        return self._other.version if self._other else engine_version()
+
+    def _library_files(self) -> list[Path]:
+        return _libraries_in(self._other.libraries) if self._other else library_files()
+
+    @property
+    def former_engine_key(self) -> str:
+        """The key of the engine in a store of format 1; empty where it cannot be there."""
+        if self._other or not self.extra_buffers:
+            return ""
+        return hash_parts(model=self._former_identity)
+
+    def former_key(self, prompt: Prompt) -> str:
+        """Return the key of the answer in a store of format 1; empty where it cannot be there.
+
+        Format 1 knew no batches: what it holds was asked one at a time. Nor did
+        it know chats of several messages.
+        """
+        options = model_options(self._model)
+        asked_alone = options.pop("parallel", 1) == 1
+        if prompt.messages or self._other or not (asked_alone and self.extra_buffers):
+            return ""
+        return hash_parts(
+            model=self._former_identity, options=options, text=prompt.text, chat=prompt.chat
+        )
+
+    @property
+    def _former_identity(self) -> list[str]:
+        return [self._model.engine, engine_version(), self._file_sha256]
+
+
+def same_engine(
+    first: ModelDefinition, second: ModelDefinition, digest: Callable[[Path], str] = hash_file
+) -> bool:
+    """Whether two definitions are run by the same build of an engine."""
+    keys = {AnswerIdentity(model, "", digest).engine_key for model in (first, second)}
+    return len(keys) == 1
+
+
+@cache
+def engine_version() -> str:
+    """Return the version of llama-cpp-python without loading it."""
+    try:
+        return version("llama-cpp-python")
+    except PackageNotFoundError:
+        return ""
+
+
+def library_files() -> list[Path]:
+    """Return the shared libraries that llama-cpp-python loads; it is not imported for that."""
+    override = os.environ.get("LLAMA_CPP_LIB_PATH")
+    if override is not None:
+        folder = Path(override)
+    else:
+        spec = find_spec("llama_cpp")
+        if spec is None or spec.origin is None:
+            return []
+        folder = Path(spec.origin).parent / "lib"
+    return _libraries_in(folder)
+
+
+def _libraries_in(folder: Path) -> list[Path]:
+    return sorted({path for pattern in _LIBRARIES for path in folder.glob(pattern)})
+
+
+def _other_environment(model: ModelDefinition) -> Environment | None:
+    """Return the environment that the definition names; ConfigError when it is of no use."""
+    if model.engine != "llama-cpp" or model.python_path is None:
+        return None
+    return find_environment(model.python_path)
+
+
+def _hash_libraries(files: Iterable[Path], digest: Callable[[Path], str]) -> str:
+    whole = hashlib.sha256()
+    for path in files:
+        try:
+            whole.update(f"{path.name} {digest(path)}\n".encode())
+        except OSError:  # the engine will say so when it cannot be loaded
+            continue
+    return whole.hexdigest()

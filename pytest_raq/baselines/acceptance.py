@@ -1,0 +1,102 @@
+"""From a finished run to a baseline, and what is said of it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pytest_raq.errors import MeasurementError
+from pytest_raq.records import Answer, Baseline, BaselineQuestion
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from pytest_raq.records import ModelSummary, Outcome, Question, Ranking, SuiteResult
+
+
+def refuse_unmeasured(
+    path: str,
+    outcomes: Mapping[str, Mapping[str, Outcome]],
+    questions: Sequence[Question],
+    rank: Callable[[str], Ranking],
+) -> None:
+    """MeasurementError unless each model answered each question, and a judge ranked them all.
+
+    ``outcomes`` are those in hand, by model and question id.
+    ``rank`` returns the ranking of a question id; it is not asked before all is answered.
+    """
+    for model, known in outcomes.items():
+        answered = sum(isinstance(outcome, Answer) for outcome in known.values())
+        if answered < len(questions):
+            raise MeasurementError(
+                f"{path} is not updated: {model} answered {answered} of"
+                f" {len(questions)} questions; a baseline needs them all"
+            )
+    missing = [question.id for question in questions if rank(question.id).missing]
+    if missing:
+        raise MeasurementError(
+            f"{path} is not updated: {len(missing)} questions have no ranking,"
+            f" the first is {missing[0]}"
+        )
+
+
+def make_baseline(result: SuiteResult, reason: str) -> Baseline:
+    """Return a run as the accepted state of its suite."""
+    return Baseline(
+        suite=result.suite,
+        accepted_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        reason=reason,
+        provenance=result.provenance,
+        models=result.models,
+        tests=result.tests,
+        speeds=result.speeds,
+        questions={
+            item.question.id: BaselineQuestion(item.answers, item.ranks)
+            for item in result.questions
+        },
+    )
+
+
+def tell_accepted(path: str, new: Baseline, old: Baseline | None) -> list[str]:
+    """Return what is accepted, and what that changes, a line a model."""
+    because = f", because {new.reason}" if new.reason else ""
+    models, questions = len(new.models), len(new.questions)
+    counts = f"{models} model{'s' * (models != 1)}, {questions} question{'s' * (questions != 1)}"
+    lines = [f"  {line}" for line in _model_lines(new, old)]
+    return [f"accepted as {path}{because}: {counts}", *lines]
+
+
+def _model_lines(new: Baseline, old: Baseline | None) -> Iterator[str]:
+    for name, model in new.models.items():
+        known = new.provenance.models.get(name)
+        file = f"{known.file} ({known.quantization})" if known else ""
+        before = old.models.get(name) if old else None
+        changed = _changed(name, new, old)
+        yield f"{name}: {file}, {_figures(model, before)}, {changed}"
+    for name in sorted(old.models.keys() - new.models.keys()) if old else ():
+        yield f"{name}: no longer in the suite"
+
+
+def _figures(model: ModelSummary, before: ModelSummary | None) -> str:
+    figures = [("EM", "exact_match"), ("F1", "f1"), ("mean rank", "mean_rank")]
+    return ", ".join(
+        f"{label} {_change(getattr(before, field, None), getattr(model, field))}"
+        for label, field in figures
+    )
+
+
+def _change(before: float | None, now: float | None) -> str:
+    shown = "–" if now is None else f"{now:.2f}"
+    return shown if before is None else f"{before:.2f} → {shown}"
+
+
+def _changed(model: str, new: Baseline, old: Baseline | None) -> str:
+    if old is None or model not in old.models:
+        return "accepted for the first time"
+    changed = sum(
+        item.answers.get(model) != old.questions[question_id].answers.get(model)
+        for question_id, item in new.questions.items()
+        if question_id in old.questions
+    )
+    others = len(new.questions.keys() - old.questions.keys())
+    return f"{changed} answers changed" + (f", {others} other questions" if others else "")

@@ -1,0 +1,249 @@
+"""``baselines/SUITE.json``: an accepted state as a file, here or in a revision of git."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import TYPE_CHECKING
+
+from pydantic import TypeAdapter, ValidationError
+
+from pytest_raq.baselines.validation import (
+    find_faults,
+    find_no_number,
+    find_repeated_key,
+    find_unknown,
+    line_of,
+    path_at,
+)
+from pytest_raq.errors import BaselineError
+from pytest_raq.files import show_path, write_atomically
+from pytest_raq.git import show_revision
+from pytest_raq.records import Baseline
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+FORMAT = 1
+"""The layout of a baseline file; raised when an older one cannot be read as it is."""
+
+_DECIMALS = 6
+_REMEDY = "restore it from git or accept anew with --raq-update"
+_CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
+_ADAPTER = TypeAdapter(Baseline)
+
+
+def baseline_path(folder: Path, suite: str) -> Path:
+    """Return where the baseline of a suite is kept."""
+    return folder / f"{suite}.json"
+
+
+def save_baseline(folder: Path, baseline: Baseline) -> Path:
+    """Write a baseline in one step and return its path.
+
+    Keys are sorted, one value a line, floats rounded, so that a change of one
+    answer is a change of one line. StoreError when it cannot be written.
+    """
+    table = _ADAPTER.dump_python(baseline, mode="python")
+    path = baseline_path(folder, baseline.suite)
+    text = json.dumps(
+        _to_json({"format": FORMAT, **table}), indent=1, sort_keys=True, ensure_ascii=False
+    )
+    write_atomically(path, text + "\n")
+    return path
+
+
+def load_baseline(folder: Path, suite: str) -> Baseline | None:
+    """Read the baseline of a suite; None when there is none yet.
+
+    BaselineError names the file, the line and the field of what is wrong.
+    """
+    path = baseline_path(folder, suite)
+    try:
+        text = _read(path)
+    except FileNotFoundError:
+        return None
+    where = show_path(path)
+    baseline = parse_baseline(where, text)
+    if baseline.suite != suite:
+        raise BaselineError(
+            f"{where}:{line_of(text, ('suite',))}: suite is {baseline.suite!r}, not {suite!r}:"
+            " the file belongs to another suite"
+        )
+    return baseline
+
+
+def read_baseline(path: Path) -> Baseline:
+    """Read a baseline file of any name; BaselineError also when there is none."""
+    try:
+        return parse_baseline(show_path(path), _read(path))
+    except FileNotFoundError as exc:
+        raise BaselineError(f"{show_path(path)}: does not exist") from exc
+
+
+def _read(path: Path) -> str:
+    try:
+        return decode_baseline(show_path(path), path.read_bytes())
+    except FileNotFoundError:
+        raise
+    except OSError as exc:
+        raise BaselineError(f"{show_path(path)}: cannot be read: {exc.strerror or exc}") from exc
+
+
+def decode_baseline(where: str, raw: bytes) -> str:
+    """Return the text of a baseline file; BaselineError names the line that is not UTF-8."""
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as exc:
+        line = raw.count(b"\n", 0, exc.start) + 1
+        raise BaselineError(f"{where}:{line}: is not UTF-8; {_REMEDY}") from exc
+
+
+def parse_baseline(where: str, text: str) -> Baseline:
+    """Return the baseline that a text holds; ``where`` names the text in messages.
+
+    BaselineError for what is no JSON, of another format, not of the right
+    types, or contradicts itself: with the line and the field.
+    """
+    table = _parse_json(where, text)
+    _refuse_format(where, text, table.pop("format", None))
+    try:
+        # As JSON, where strict types still let a list be a tuple.
+        baseline = _ADAPTER.validate_json(json.dumps(_from_json(table)), strict=True)
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        message = first["msg"][0].lower() + first["msg"][1:]
+        raise _fault(where, text, _existing(table, first["loc"]), message) from exc
+    known = _ADAPTER.dump_python(baseline, mode="python")
+    fault = find_unknown(table, known) or next(find_faults(baseline), None)
+    if fault:
+        raise _fault(where, text, *fault)
+    return baseline
+
+
+def _fault(where: str, text: str, path: tuple[int | str, ...], message: str) -> BaselineError:
+    return BaselineError(f"{where}:{line_of(text, path)}: {_dotted(path)}{message}; {_REMEDY}")
+
+
+def _dotted(path: tuple[int | str, ...]) -> str:
+    return f"{'.'.join(str(part) for part in path)}: " if path else ""
+
+
+def _existing(table: object, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Return a place of pydantic's without the names of types that it puts behind."""
+    path: list[int | str] = []
+    for part in loc:
+        if not isinstance(table, dict | list):
+            break
+        path.append(part)
+        try:
+            table = table[part]  # type: ignore[index]
+        except (KeyError, IndexError):
+            break
+    return tuple(path)
+
+
+def _parse_json(where: str, text: str) -> dict[str, object]:
+    if not text.strip():
+        raise BaselineError(f"{where}:1: is empty; {_REMEDY}")
+    try:
+        table = json.loads(text)
+    except json.JSONDecodeError as exc:
+        raise _broken(where, text, exc) from exc
+    except (ValueError, RecursionError) as exc:  # thousands of digits, thousands of brackets
+        raise BaselineError(f"{where}: cannot be read as JSON: {exc}; {_REMEDY}") from exc
+    if not isinstance(table, dict):
+        raise BaselineError(f"{where}:1: is no baseline: expected an object; {_REMEDY}")
+    if (path := find_no_number(text)) is not None:
+        raise _fault(where, text, path, "is NaN or infinite, which is written null")
+    if (path := find_repeated_key(text)) is not None:
+        raise _fault(where, text, path, "stands twice")
+    return table
+
+
+def _broken(where: str, text: str, exc: json.JSONDecodeError) -> BaselineError:
+    """Say where a text stops being JSON: after a merge, a hand edit, or half a copy."""
+    conflict = _CONFLICT.search(text)
+    if conflict:
+        line = text.count("\n", 0, conflict.start()) + 1
+        return BaselineError(
+            f"{where}:{line}: a merge left its conflict marks here; choose one side, or {_REMEDY}"
+        )
+    path = path_at(text, exc.pos)
+    near = f" near {'.'.join(str(part) for part in path)}" if path else ""
+    if exc.pos >= len(text.rstrip()) or exc.msg.startswith("Unterminated"):
+        return BaselineError(
+            f"{where}:{exc.lineno}: is not JSON: it ends in the middle,{near or ' at the start'};"
+            f" {_REMEDY}"
+        )
+    return BaselineError(
+        f"{where}:{exc.lineno}: is not JSON{near}: {exc.msg} (column {exc.colno}); {_REMEDY}"
+    )
+
+
+def _refuse_format(where: str, text: str, found: object) -> None:
+    if isinstance(found, int) and not isinstance(found, bool) and found == FORMAT:
+        return
+    place = f"{where}:{line_of(text, ('format',))}: format"
+    if found is None:
+        raise BaselineError(f"{place}: is missing; expected {FORMAT}; {_REMEDY}")
+    if isinstance(found, int) and not isinstance(found, bool):
+        if found > FORMAT:
+            raise BaselineError(
+                f"{place}: is {found}, newer than {FORMAT}, which this version reads;"
+                " update pytest-raq"
+            )
+        raise BaselineError(
+            f"{place}: is {found}, older than {FORMAT}, which this version reads;"
+            " accept anew with --raq-update"
+        )
+    shown = json.dumps(found)[:40]
+    raise BaselineError(f"{place}: is {shown}; expected {FORMAT}; {_REMEDY}")
+
+
+def _to_json(value: object) -> object:
+    """Round floats and write NaN as null, which JSON has."""
+    if isinstance(value, float):
+        return round(value, _DECIMALS) if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_to_json(item) for item in value]
+    return value
+
+
+def _from_json(table: dict[str, object]) -> dict[str, object]:
+    """Read null as NaN where a float must stand."""
+    result = dict(table)
+    if isinstance(tests := result.get("tests"), dict):
+        result["tests"] = _null_to_nan(tests)
+    if isinstance(models := result.get("models"), dict):
+        result["models"] = {
+            name: {
+                key: _null_to_nan(item) if key == "interval" and item is not None else item
+                for key, item in model.items()
+            }
+            if isinstance(model, dict)
+            else model
+            for name, model in models.items()
+        }
+    return result
+
+
+def _null_to_nan(value: object) -> object:
+    if value is None:
+        return math.nan
+    if isinstance(value, dict):
+        return {key: _null_to_nan(item) for key, item in value.items()}
+    return value
+
+
+def read_revision(spec: str) -> Baseline:
+    """Return the baseline that ``REV:PATH`` names, as ``git show`` finds it.
+
+    ``PATH`` starts at the top of the repository, or at the working folder when
+    it begins with ``./``. BaselineError when git does not know it.
+    """
+    return parse_baseline(spec, decode_baseline(spec, show_revision(spec)))

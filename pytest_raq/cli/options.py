@@ -1,0 +1,99 @@
+"""Options that several commands have: settings of the gate, and what a session needs to know."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_raq.cli.output import add_json_option, add_store_option
+from pytest_raq.errors import ConfigError
+
+if TYPE_CHECKING:
+    from pytest_raq.config import GateSettings
+    from pytest_raq.running import SessionOptions
+
+
+def add_trial_options(parser: argparse.ArgumentParser) -> None:
+    """Add what a session needs to know."""
+    parser.add_argument("--suite", required=True, metavar="NAME", help="ask this suite's questions")
+    parser.add_argument("--dataset", default="", metavar="SPEC", help="ask other questions")
+    parser.add_argument("--sample", type=_count, metavar="N", help="ask N questions")
+    parser.add_argument("--seed", type=int, metavar="S", help="the seed that draws the questions")
+    parser.add_argument("--judge", default="", metavar="NAME", help="let another judge rank")
+    parser.add_argument("--fresh", action="store_true", help="do not reuse stored answers")
+    for name, folder in (("suites", "suites"), ("models", "models")):
+        parser.add_argument(
+            f"--{name}-folder",
+            type=Path,
+            default=Path(folder),
+            metavar="FOLDER",
+            help=f"folder of the {name} (default: {folder})",
+        )
+    add_store_option(parser)
+    add_json_option(parser)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
+    return int(text)
+
+
+def session_options(options: argparse.Namespace, **more: object) -> SessionOptions:
+    """Return the typed options as those of a session; ``more`` are further ones."""
+    from pytest_raq.running import SessionOptions, place_dataset
+
+    here = Path.cwd()
+    fields: dict[str, object] = {
+        "suites_folder": here / options.suites_folder,
+        "models_folder": here / options.models_folder,
+        "baselines_folder": here / "baselines",
+        "store_path": here / options.store,
+        "suites": (options.suite,),
+        "dataset": place_dataset(options.dataset, here),
+        "sample": options.sample,
+        "seed": options.seed,
+        "judge": options.judge,
+        "fresh": options.fresh,
+        "start": here,
+    }
+    return SessionOptions(**{**fields, **more})  # type: ignore[arg-type]
+
+
+def add_gate_options(parser: argparse.ArgumentParser, names: tuple[str, ...]) -> None:
+    """Add the named settings of a suite's ``[gate]`` as options."""
+    group = parser.add_argument_group("gate", "as in the [gate] table of a suite")
+    for name in names:
+        option = "--" + name.replace("_", "-")
+        if name == "inconclusive":
+            group.add_argument(option, choices=("pass", "fail"), help="(default: pass)")
+        else:
+            default = _default_settings().model_dump()[name]
+            group.add_argument(option, type=float, metavar="X", help=f"(default: {default:g})")
+
+
+def _default_settings() -> GateSettings:
+    from pytest_raq.config import GateSettings
+
+    return GateSettings()
+
+
+def gate_settings(
+    options: argparse.Namespace, names: tuple[str, ...], start: GateSettings | None = None
+) -> GateSettings:
+    """Return ``start`` with the settings that were typed; ConfigError names a wrong one."""
+    from pydantic import ValidationError
+
+    from pytest_raq.config import GateSettings
+
+    typed = {name: getattr(options, name) for name in names}
+    given = {name: value for name, value in typed.items() if value is not None}
+    known = {} if start is None else start.model_dump()
+    try:
+        return GateSettings.model_validate({**known, **given})
+    except ValidationError as exc:
+        first = exc.errors(include_url=False)[0]
+        option = str(first["loc"][0]).replace("_", "-")
+        message = first["msg"].replace("Input should", "should")
+        raise ConfigError(f"--{option} {first['input']}: {message}") from exc

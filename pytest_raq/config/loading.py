@@ -1,0 +1,159 @@
+"""Read TOML files into definitions; every error of a file is told at once."""
+
+from __future__ import annotations
+
+import codecs
+import tomllib
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+
+from pytest_raq.config.diagnostics import nearest, tell_errors
+from pytest_raq.config.models import ModelDefinition
+from pytest_raq.config.prompts import PromptSettings, load_messages, load_template
+from pytest_raq.config.suites import DatasetSettings, SuiteDefinition
+from pytest_raq.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+S = TypeVar("S", SuiteDefinition, ModelDefinition)
+
+_MOST_BYTES = 1_000_000
+"""A definition is a page; whatever is larger was named by mistake."""
+
+
+def suite_names(folder: Path) -> list[str]:
+    """Return the names of all suites of a folder, sorted."""
+    return sorted(path.stem for path in folder.glob("*.toml") if not path.name.startswith("."))
+
+
+def load_suite(folder: Path, name: str) -> SuiteDefinition:
+    """Read ``folder/NAME.toml``; ConfigError names the file and every wrong key."""
+    suite = _load(SuiteDefinition, folder, name, "suite")
+    if suite.prompt is None:
+        return suite
+    return suite.model_copy(update={"prompt": _load_prompt(suite.path, suite.prompt)})
+
+
+def _load_prompt(path: Path, prompt: PromptSettings) -> PromptSettings:
+    """Return the prompt of a suite with its files read."""
+    if prompt.messages:
+        return PromptSettings(messages=load_messages(path, "prompt.messages", prompt.messages))
+    if prompt.file is not None:
+        return PromptSettings(template=load_template(path, "prompt.file", prompt.file))
+    return prompt
+
+
+def choose_dataset(
+    source: str, changes: Mapping[str, object], otherwise: Mapping[str, object] | None = None
+) -> DatasetSettings:
+    """Return where questions come from by a source that was typed.
+
+    The TOML file of a suite stands for its questions, whose path is made
+    absolute. ``changes`` are settings that were typed beside, ``otherwise``
+    those of a source that is no suite.
+    """
+    path = Path(source).expanduser()
+    if path.suffix != ".toml":
+        return DatasetSettings.model_validate({**(otherwise or {}), "source": source, **changes})
+    dataset = load_suite(path.parent, path.stem).dataset
+    place = path.parent / Path(dataset.source).expanduser()
+    known = {"source": str(place.absolute())} if place.exists() else {}
+    return dataset.model_copy(update={**known, **changes})
+
+
+def load_model(folder: Path, name: str) -> ModelDefinition:
+    """Read ``folder/NAME.toml``; ConfigError names the file and every wrong key."""
+    model = _load(ModelDefinition, folder, name, "model")
+    if model.prompt_file is not None:
+        template = load_template(model.path, "prompt_file", model.prompt_file)
+        return model.model_copy(update={"prompt": template})
+    if model.messages:
+        return model.with_messages(load_messages(model.path, "messages", model.messages))
+    return model
+
+
+def _load(kind: type[S], folder: Path, name: str, noun: str) -> S:
+    known = suite_names(folder)
+    if not name.isprintable() or not name or {"/", "\\"} & set(name):
+        raise ConfigError(
+            f"no {noun} {name!r}: a name is that of a file NAME.toml in {folder}"
+            f"{_hint(name, known)}"
+        )
+    path = folder / f"{name}.toml"
+    table = read_toml(path, noun, known)
+    for key in ("name", "path"):
+        if key in table:
+            raise ConfigError(f"{path}: {key} is not a key: the file's name and place say it")
+    own = {"name": name, "path": path}
+    try:
+        return kind.model_validate({**table, **own})
+    except ValidationError as exc:
+        told = tell_errors(exc.errors(include_url=False), kind)
+        told += _told_late(kind, table, own, exc)
+        raise ConfigError(f"{path}: {'; '.join(told)}") from exc
+
+
+def _told_late(
+    kind: type[S], table: Mapping[str, Any], own: Mapping[str, Any], first: ValidationError
+) -> list[str]:
+    """Return what is wrong with the file as a whole, which pydantic checks only among right keys.
+
+    The keys that are wrong are left out for that; what is told of one of them
+    then follows from its absence and is left out too.
+    """
+    wrong = {str(error["loc"][0]) for error in first.errors() if error["loc"]}
+    try:
+        kind.model_validate({**{k: v for k, v in table.items() if k not in wrong}, **own})
+    except ValidationError as exc:
+        found = [error for error in exc.errors(include_url=False) if not error["loc"]]
+        told = tell_errors(found, kind)
+        return [text for text in told if wrong and not any(key in text for key in wrong)]
+    return []
+
+
+def read_toml(path: Path, noun: str, known: list[str]) -> dict[str, Any]:
+    """Parse a TOML file; ConfigError when it is absent, unreadable or not TOML."""
+    text = _read_text(path, noun, known)
+    try:
+        return tomllib.loads(text)
+    except RecursionError as exc:
+        raise ConfigError(f"{path}: is not TOML of a {noun}: it is nested too deeply") from exc
+    except tomllib.TOMLDecodeError as exc:
+        told = str(exc).replace("Cannot overwrite a value", "a key stands there twice")
+        raise ConfigError(f"{path}: is not TOML: {told}") from exc
+    except ValueError as exc:  # a number of thousands of digits, a date that never was
+        raise ConfigError(f"{path}: is not TOML: {str(exc).split(';')[0]}") from exc
+
+
+def _read_text(path: Path, noun: str, known: list[str]) -> str:
+    try:
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ConfigError(f"{path}: is not a regular file; a {noun} is a file NAME.toml")
+        with path.open("rb") as file:
+            raw = file.read(_MOST_BYTES + 1)
+    except FileNotFoundError as exc:
+        raise ConfigError(
+            f"no {noun} {path.stem!r}: {path} does not exist{_hint(path.stem, known)}"
+        ) from exc
+    except IsADirectoryError as exc:
+        raise ConfigError(f"{path}: is a folder; a {noun} is a file NAME.toml") from exc
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
+    if len(raw) > _MOST_BYTES:
+        raise ConfigError(f"{path}: is larger than 1 MB, which no definition of a {noun} is")
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise ConfigError(f"{path}: is UTF-16; save it as UTF-8")
+    raw = raw.removeprefix(codecs.BOM_UTF8)
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        line = raw.count(b"\n", 0, exc.start) + 1
+        raise ConfigError(f"{path}: is not UTF-8 in line {line}; save it as UTF-8") from exc
+
+
+def _hint(wrong: str, known: list[str]) -> str:
+    """Return the nearest name; who wrote a file or a path meant its stem."""
+    return nearest(PurePath(wrong.replace("\\", "/")).name.removesuffix(".toml"), known)

@@ -1,0 +1,183 @@
+"""Rows of JSON, JSON Lines, CSV and TSV files."""
+
+from __future__ import annotations
+
+import csv
+import json
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pytest_raq.datasets.items import read_bytes, read_text, without_mark
+from pytest_raq.datasets.tables import Table, look_up, nested, refuse_repeated
+from pytest_raq.datasets.values import tell
+from pytest_raq.errors import DatasetError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from pytest_raq.datasets.tables import Row
+
+
+_DELIMITERS = ",;\t|"
+_LONGEST_CELL = 2**31 - 1
+Record = tuple[int, list[str]]
+
+Placed = tuple[str, "Mapping[str, object]"]
+
+
+def csv_table(path: Path, delimiter: str | None) -> Table:
+    """Return the rows of a file whose first line names the columns.
+
+    DatasetError names the file and the line of what cannot be read.
+    """
+    text = read_text(path, "a line that names the columns, then one question a line")
+    # A passage of several lines is the same whatever system the file was saved on.
+    text = text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")
+    found = delimiter or ("\t" if path.suffix.lower() == ".tsv" else _find_delimiter(text))
+    header = _header(path, text, found)
+    return Table(str(path), tuple(filter(None, header)), lambda cs: _rows(path, text, found, cs))
+
+
+def _find_delimiter(text: str) -> str:
+    """Return what stands most often between the names of the columns, outside of quotes."""
+    line = text.lstrip().partition("\n")[0]
+    bare = "".join(line.split('"')[::2])
+    return max(_DELIMITERS, key=bare.count)
+
+
+def _header(path: Path, text: str, delimiter: str) -> list[str]:
+    _, cells = next(_records(path, text, delimiter))
+    header = [cell.strip() for cell in cells]
+    refuse_repeated(str(path), [name for name in header if name])
+    return header
+
+
+def _rows(path: Path, text: str, delimiter: str, wanted: Sequence[str]) -> Iterator[Row]:
+    records = _records(path, text, delimiter)
+    header = [cell.strip() for cell in next(records)[1]]
+    places = [header.index(column) for column in wanted]
+    for line, cells in records:
+        if len(cells) < len(header) or any(cells[len(header) :]):
+            raise DatasetError(
+                f"{path}: line {line}: expected {len(header)} cells as in the first line, found"
+                f" {len(cells)}; a text that holds {delimiter!r} or a quote stands in quotes"
+            )
+        yield f"line {line}", tuple(cells[place] for place in places)
+
+
+def _records(path: Path, text: str, delimiter: str) -> Iterator[Record]:
+    """Yield records with the line where each starts; lines that hold nothing are passed over."""
+    # Strict: a quote that is never closed would take in the rest of the file.
+    reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
+    start = 1
+    with _long_cells():
+        while True:
+            try:
+                cells = next(reader)
+            except StopIteration:
+                return
+            except csv.Error as exc:
+                raise DatasetError(f"{path}: line {start}: {_reason(exc)}") from exc
+            if any(cell.strip() for cell in cells):
+                yield start, cells
+            start = reader.line_num + 1
+
+
+def _lines(text: str) -> Iterator[str]:
+    """Yield lines with their ends; a StringIO would take four bytes a character."""
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start) + 1 or len(text)
+        yield text[start:end]
+        start = end
+
+
+def _reason(exc: csv.Error) -> str:
+    if "unexpected end of data" in str(exc):
+        return "a quote is opened here and never closed"
+    if "expected after" in str(exc):
+        return 'a quote stands within a text in quotes; write it twice: ""'
+    return f"is no CSV: {exc}"
+
+
+@contextmanager
+def _long_cells() -> Iterator[None]:
+    """Let a cell be longer than the module's limit, which holds for the whole process."""
+    before = csv.field_size_limit(_LONGEST_CELL)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(before)
+
+
+def read_lines(path: Path, raw: bytes) -> Iterator[tuple[int, dict[str, object]]]:
+    """Yield the number and the object of each line that is not blank.
+
+    DatasetError names the file and the line of what is no JSON object.
+    """
+    # Only a line feed ends a line of JSON Lines: U+2028 may stand in an answer.
+    for number, part in enumerate(without_mark(raw).split(b"\n"), start=1):
+        if part.strip():
+            yield number, _parse(f"{path}:{number}", part)
+
+
+def _parse(place: str, raw: bytes) -> dict[str, object]:
+    try:
+        value = json.loads(raw.decode("utf-8"), object_pairs_hook=_once)
+    except UnicodeDecodeError as exc:
+        raise DatasetError(f"{place}: is not UTF-8 (byte {exc.start + 1} of the line)") from exc
+    except json.JSONDecodeError as exc:
+        raise DatasetError(
+            f"{place}: is not JSON: {exc.msg} (column {exc.colno}); expected one object a line"
+        ) from exc
+    except _RepeatedKeyError as exc:
+        raise DatasetError(f"{place}: {exc}: stands twice in the line; keep one") from exc
+    except (ValueError, RecursionError) as exc:  # thousands of digits, thousands of brackets
+        raise DatasetError(f"{place}: cannot be read as JSON: {exc}") from exc
+    if not isinstance(value, dict):
+        raise DatasetError(f"{place}: expected a JSON object, found {tell(value)}")
+    return value
+
+
+class _RepeatedKeyError(ValueError):
+    """A key that stands twice in an object."""
+
+
+def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    table = dict(pairs)
+    if len(table) < len(pairs):
+        keys = [key for key, _ in pairs]
+        raise _RepeatedKeyError(next(key for key in keys if keys.count(key) > 1))
+    return table
+
+
+def json_lines_table(path: Path) -> Table:
+    """Return the rows of a file with one object a line; DatasetError names a wrong line."""
+    raw = read_bytes(path)
+    if not without_mark(raw).strip():
+        raise DatasetError(f"{path}: is empty; expected one JSON object a line")
+    return _table(path, [(f"line {number}", row) for number, row in read_lines(path, raw)])
+
+
+def json_list_table(path: Path, document: list[object]) -> Table:
+    """Return the objects of a list as rows; DatasetError names one that is no object."""
+    rows: list[Placed] = []
+    for index, row in enumerate(document):
+        if not isinstance(row, dict):
+            raise DatasetError(f"{path}: [{index}]: expected an object, found {tell(row)}")
+        rows.append((f"[{index}]", row))
+    if not rows:
+        raise DatasetError(f"{path}: holds no questions: the list is empty")
+    return _table(path, rows)
+
+
+def _table(path: Path, placed: list[Placed]) -> Table:
+    """Return rows of which some may lack columns that others have."""
+    columns = dict.fromkeys(name for _, row in placed for name in nested(row))
+
+    def rows(wanted: Sequence[str]) -> Iterator[Row]:
+        for place, row in placed:
+            yield place, tuple(look_up(row, column) for column in wanted)
+
+    return Table(str(path), tuple(columns), rows)

@@ -1,0 +1,258 @@
+"""Part of the worker: the questions of a block, answered together.
+
+Continuous batching over one cache: what prompts share is evaluated once and
+lent to the sequences that go on from it, all sequences decode in one batch, the
+room that is left in it takes the tokens of the next prompts, and a sequence
+that ends makes room for the next question. A block starts from an empty cache
+and its schedule depends on its own questions alone, so that its answers are the
+same in every run, whatever was asked before.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING or __package__:
+    from pytest_raq.engines.llamacpp.worker.prefix import Piece, share_prefixes
+    from pytest_raq.engines.llamacpp.worker.questions import StoppedText
+else:  # beside the worker, in an environment that may not have this package
+    from prefix import Piece, share_prefixes
+    from questions import StoppedText
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_raq.engines.llamacpp.worker.model import Model
+    from pytest_raq.engines.llamacpp.worker.questions import Question
+
+NO_NUMBERS = "the model computes values that are no numbers: check its file"
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Work:
+    """A piece on its way through the cache.
+
+    ``holders`` counts the question itself and the pieces that go on from here:
+    while there are any, the cells stay. ``prefilled`` tokens of prompt took
+    ``seconds``: each step's time is shared among its tokens.
+    """
+
+    piece: Piece
+    parent: Work | None
+    cells: int
+    holders: int
+    sequence: int = -1
+    evaluated: int = 0
+    prefilled: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Reading(Work):
+    """A question's own piece: read to its end, then decoded token by token."""
+
+    question: Question
+    text: StoppedText
+    sampler: Any = None
+    token: int = -1
+    generated: int = 0
+    reason: str = ""
+    started: float = 0.0
+    first_token: float = 0.0
+    decode_seconds: float = 0.0
+
+
+class Block:
+    """Questions being answered together by a model."""
+
+    def __init__(self, model: Model, questions: Sequence[Question], parallel: int) -> None:
+        self._model = model
+        self._parallel = parallel
+        self._free = list(range(model.sequences - 1, -1, -1))
+        self._cells = model.cells
+        self._waiting: deque[Work] = deque(_works(questions))
+        self._reading: deque[Work] = deque()
+        self._decoding: list[Reading] = []
+        self._asked = 0
+
+        model.clear()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every question has its reply."""
+        return not (self._waiting or self._reading or self._decoding)
+
+    def step(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        """Evaluate one batch; yield the request and the reply of each question that ended.
+
+        A token of each decoding sequence, then prompts as they fit.
+        QuestionError when llama.cpp cannot go on; the rest of the block is lost.
+        """
+        started = time.perf_counter()
+        self._admit(started)
+        batch, model = self._model.batch, self._model
+        batch.clear()
+        for reading in self._decoding:
+            position = len(reading.question.tokens) + reading.generated - 1
+            batch.add(reading.token, position, reading.sequence)
+        read = self._read_prompts()
+        model.evaluate()
+        ended = list(self._sample(read))
+        now = time.perf_counter()
+        self._book(read, now, (now - started) / batch.size)
+        for reading in ended:
+            yield reading.question.request, _reply(reading)
+            self._release(reading)
+
+    def _admit(self, now: float) -> None:
+        """Start what is next, in order, while there is a sequence and room for it."""
+        while self._waiting and self._fits(self._waiting[0]):
+            work = self._waiting.popleft()
+            work.sequence = self._free.pop()
+            self._cells -= work.cells
+            if isinstance(work, Reading):
+                self._asked += 1
+                work.started = now
+                work.sampler = work.question.make_sampler()
+            if work.parent is not None:
+                self._borrow(work, work.parent)
+            self._reading.append(work)
+
+    def _fits(self, work: Work) -> bool:
+        parent = work.parent
+        if parent is not None and parent.evaluated < len(parent.piece.tokens):
+            return False
+        if isinstance(work, Reading) and self._asked == self._parallel:
+            return False
+        return bool(self._free) and work.cells <= self._cells
+
+    def _borrow(self, work: Work, parent: Work) -> None:
+        """Go on from what the parent evaluated; the last to do so frees its sequence."""
+        self._model.lend(parent.sequence, work.sequence)
+        parent.piece.children -= 1
+        # What was evaluated for several is told as evaluated for the first of them.
+        work.prefilled, parent.prefilled = parent.prefilled, 0
+        work.seconds, parent.seconds = parent.seconds, 0.0
+        if parent.piece.children == 0:
+            self._model.drop(parent.sequence)
+            self._free.append(parent.sequence)
+
+    def _read_prompts(self) -> list[tuple[Work, int, int]]:
+        """Fill the batch with prompts; return what of each, and where its logits will be."""
+        batch, read = self._model.batch, []
+        for work in self._reading:
+            tokens, at = work.piece.tokens, work.evaluated
+            part = tokens[at : at + batch.room]
+            if not part:
+                break
+            batch.extend(part, work.piece.start + at, work.sequence)
+            work.evaluated += len(part)
+            place = -1
+            if isinstance(work, Reading) and work.evaluated == len(tokens):
+                place = batch.want_logits()
+            read.append((work, len(part), place))
+        return read
+
+    def _sample(self, read: list[tuple[Work, int, int]]) -> Iterator[Reading]:
+        """Choose the next token of every sequence; yield those that ended."""
+        for place, reading in enumerate(self._decoding):
+            if self._choose(reading, place):
+                yield reading
+        for work, _, place in read:
+            if place >= 0:
+                assert isinstance(work, Reading)
+                if self._choose(work, place):
+                    yield work
+
+    def _choose(self, reading: Reading, place: int) -> bool:
+        """Sample a token; whether it ends the answer."""
+        model, vocabulary = self._model, self._model.vocabulary
+        reading.token = token = model.sample(reading.sampler, place)
+        reading.generated += 1
+        if math.isnan(model.logit(place, token)):
+            reading.reason = NO_NUMBERS
+        elif vocabulary.ends(token) or reading.text.add(vocabulary.to_bytes(token)):
+            reading.reason = "stop"
+        elif reading.generated == reading.question.room:
+            reading.reason = "length"
+        return bool(reading.reason)
+
+    def _book(self, read: list[tuple[Work, int, int]], now: float, seconds: float) -> None:
+        """Share the time of a step among its tokens, and move on who has read its prompt."""
+        for reading in self._decoding:
+            reading.decode_seconds += seconds
+        self._decoding = [reading for reading in self._decoding if not reading.reason]
+        for work, count, place in read:
+            work.seconds += seconds * count
+            work.prefilled += count
+            if work.evaluated == len(work.piece.tokens):
+                self._reading.popleft()
+            if place >= 0:
+                assert isinstance(work, Reading)
+                work.first_token = now - work.started
+                if not work.reason:
+                    self._decoding.append(work)
+
+    def _release(self, reading: Reading) -> None:
+        """Give back the sequence of an answer, and the cells that nobody holds any more."""
+        self._model.free_sampler(reading.sampler)
+        reading.sampler = None
+        self._model.drop(reading.sequence)
+        self._free.append(reading.sequence)
+        self._asked -= 1
+        work: Work | None = reading
+        while work is not None:
+            work.holders -= 1
+            if work.holders:
+                break
+            self._cells += work.cells
+            work = work.parent
+
+    def close(self) -> None:
+        """Free what the questions that are left hold."""
+        for work in [*self._reading, *self._decoding]:
+            if isinstance(work, Reading) and work.sampler is not None:
+                self._model.free_sampler(work.sampler)
+                work.sampler = None
+
+
+def _works(questions: Sequence[Question]) -> Iterator[Work]:
+    """Yield what is to be evaluated for questions, parents first."""
+    works: dict[Piece, Work] = {}
+    for piece in share_prefixes([question.tokens for question in questions]):
+        parent = works[piece.parent] if piece.parent is not None else None
+        size = len(piece.tokens)
+        if piece.prompt is None:
+            works[piece] = work = Work(piece=piece, parent=parent, cells=size, holders=0)
+        else:
+            question = questions[piece.prompt]
+            text = StoppedText(question.stop)
+            cells = size + question.room
+            work = Reading(
+                piece=piece, parent=parent, cells=cells, holders=1, question=question, text=text
+            )
+        if parent is not None:
+            parent.holders += 1
+        yield work
+
+
+def _reply(reading: Reading) -> dict[str, Any]:
+    """Return the fields of a reply; QuestionError when what was computed is no answer."""
+    if reading.reason == NO_NUMBERS:
+        return {"type": "error", "reason": NO_NUMBERS}
+    question = reading.question
+    timing = {
+        "prompt_tokens": len(question.tokens),
+        "prefilled_tokens": reading.prefilled,
+        "generated_tokens": reading.generated,
+        "time_to_first_token": question.seconds + reading.first_token,
+        "prefill_seconds": reading.seconds,
+        "decode_seconds": reading.decode_seconds,
+        "total_seconds": question.seconds + reading.seconds + reading.decode_seconds,
+    }
+    text = reading.text.text()
+    return {"type": "answer", "text": text, "finish_reason": reading.reason, "timing": timing}

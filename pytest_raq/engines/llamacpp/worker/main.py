@@ -1,0 +1,254 @@
+"""The worker process: one GGUF file under llama.cpp, JSON lines in and out.
+
+Run as a script, maybe under another environment's Python: it needs nothing but
+the standard library, llama_cpp and its parts beside it. Requests come on stdin,
+replies leave on what was stdout; whatever else is printed goes to stderr. The
+end of stdin is the end of the worker, also in the middle of a question.
+
+    ← load     file, context_length, threads, parallel, extra_buffers, chat, roles,
+               sign_seconds, dies_with_parent
+    → loaded   build, quantization, parameters, chat_template_sha256
+    → failed   kind, reason
+    ← block    epoch, parallel, questions: each request, text, chat, messages, schema,
+               max_tokens, temperature, seed, stop
+    → answer   request, text, finish_reason, timing
+    → too long request, prompt_tokens
+    → error    request, reason
+    → lost     epoch, reason: what was not answered of a block will not be
+    → alive    at most every sign_seconds, while a model loads or answers
+    ← epoch    epoch: blocks of earlier epochs are not wanted any more
+
+Instead of load, when a prompt is only to be looked at:
+
+    ← tokens   file, text, chat, messages, roles, sign_seconds, dies_with_parent
+    → tokens   text, tokens: each id, kind, text
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING or __package__:
+    from pytest_raq.engines.llamacpp.worker.block import Block
+    from pytest_raq.engines.llamacpp.worker.chat_template import TemplateError
+    from pytest_raq.engines.llamacpp.worker.model import Model
+    from pytest_raq.engines.llamacpp.worker.prompt_tokens import read_prompt
+    from pytest_raq.engines.llamacpp.worker.questions import LoadError, QuestionError, TooLongError
+else:  # a script: its folder is on the path for these imports only
+    _beside = str(Path(__file__).parent)
+    sys.path.insert(0, _beside)
+    from block import Block
+    from chat_template import TemplateError
+    from model import Model
+    from prompt_tokens import read_prompt
+    from questions import LoadError, QuestionError, TooLongError
+
+    sys.path[:] = [folder for folder in sys.path if folder != _beside]
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import ModuleType
+
+    from pytest_raq.engines.llamacpp.worker.questions import Question
+
+_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+_DIES_FIRST = "800"  # of 1,000: the kernel spares who has less
+_WARNING, _ERROR, _CONTINUED = 3, 4, 5  # enum ggml_log_level of ggml.h
+
+
+class Channel:
+    """The two pipes to the parent, out of reach of native prints."""
+
+    def __init__(self) -> None:
+        self._replies = os.dup(1)
+        requests = os.fdopen(os.dup(0), "rb")
+        os.dup2(2, 1)
+        with Path(os.devnull).open("rb") as nothing:
+            os.dup2(nothing.fileno(), 0)
+        self._queue: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._last_sign = 0.0
+        self._epoch = 0
+        self.sign_seconds = 1.0
+        threading.Thread(target=self._read, args=(requests,), daemon=True).start()
+
+    def _read(self, requests: Iterable[bytes]) -> None:
+        for line in requests:
+            order = json.loads(line)
+            if order["type"] == "epoch":
+                self._epoch = order["epoch"]  # also in the middle of a block
+            else:
+                self._queue.put(order)
+        os._exit(0)  # the parent is gone: nobody waits for what llama.cpp is doing
+
+    def receive(self) -> dict[str, Any]:
+        """Return the next request."""
+        return self._queue.get()
+
+    def is_over(self, epoch: int) -> bool:
+        """Whether nobody waits for the replies of an epoch any more."""
+        return epoch < self._epoch
+
+    def send(self, message: str, **fields: object) -> None:
+        """Write one reply."""
+        line = json.dumps({"type": message, **fields}).encode("ascii") + b"\n"
+        self._last_sign = time.monotonic()
+        while line:
+            line = line[os.write(self._replies, line) :]
+
+    def alive(self) -> None:
+        """Tell the parent, now and then, that work goes on."""
+        if time.monotonic() - self._last_sign >= self.sign_seconds:
+            self.send("alive")
+
+
+def describe_build(llama: ModuleType) -> str:
+    """Return the version of llama-cpp-python, of llama.cpp, and what it was built to use."""
+    version = getattr(llama, "llama_version", lambda: b"")()
+    system = llama.llama_print_system_info().decode("ascii", "replace")
+    used = [part.replace(" = 1", "").strip() for part in system.split("|") if " = 1" in part]
+    inner = f"llama.cpp {version.decode()}; " if version else ""
+    return f"{llama.__version__} ({inner}{' '.join(used)})"
+
+
+def usable_cores() -> int:
+    """Return the cores that this process may use: by affinity and by cgroup quota."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:
+        cores = os.cpu_count() or 1
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        cores = min(cores, max(1, round(int(quota) / int(period))))
+    return cores
+
+
+def protect_process() -> None:
+    """Leave Ctrl-C to the parent, no core file behind, and die first when memory is short."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_DIES_FIRST, encoding="ascii")
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def die_with_parent() -> None:
+    """Ask the kernel to kill this process with its parent, where it can."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_DEATH_SIGNAL, signal.SIGKILL)
+
+
+def import_llama() -> ModuleType:
+    """Return the module llama_cpp; LoadError when this Python does not have it."""
+    try:
+        import llama_cpp
+    except (ImportError, OSError, RuntimeError) as exc:
+        raise LoadError("not installed", f"{sys.executable}: {exc}") from exc
+    llama_cpp.llama_backend_init()
+    module: ModuleType = llama_cpp
+    return module
+
+
+def log_warnings(llama: ModuleType) -> object:
+    """Send warnings and errors of llama.cpp to stderr; the result must be kept alive."""
+    levels = [0]
+
+    def log(level: int, text: bytes, _data: object) -> None:
+        levels[0] = levels[0] if level == _CONTINUED else level
+        if levels[0] in (_WARNING, _ERROR):
+            os.write(2, text)
+
+    callback = llama.llama_log_callback(log)
+    llama.llama_log_set(callback, ctypes.c_void_p(0))
+    return callback
+
+
+def load_model(llama: ModuleType, order: dict[str, Any], channel: Channel) -> Model:
+    """Load what the first request asks for, and tell what it is."""
+    order["threads"] = order["threads"] or usable_cores()
+    model = Model(llama, order, channel.alive)
+    channel.send("loaded", build=describe_build(llama), **model.describe())
+    return model
+
+
+def read_questions(
+    model: Model, orders: Iterable[dict[str, Any]], channel: Channel
+) -> Iterator[Question]:
+    """Yield questions that can be asked; reply to the others why not."""
+    for order in orders:
+        request = order["request"]
+        try:
+            yield model.question(order)
+        except TooLongError as exc:
+            channel.send("too long", request=request, prompt_tokens=exc.prompt_tokens)
+        except (QuestionError, TemplateError) as exc:
+            channel.send("error", request=request, reason=str(exc))
+
+
+def answer_block(model: Model, order: dict[str, Any], channel: Channel) -> None:
+    """Reply to the questions of a block as they are answered, until nobody wants them."""
+    epoch = order["epoch"]
+    if channel.is_over(epoch):
+        return
+    questions = list(read_questions(model, order["questions"], channel))
+    block = Block(model, questions, order["parallel"])
+    try:
+        while not (block.is_done or channel.is_over(epoch)):
+            for request, reply in block.step():
+                channel.send(reply.pop("type"), request=request, **reply)
+    finally:
+        block.close()
+
+
+def work(model: Model, channel: Channel) -> None:
+    """Answer blocks until stdin ends."""
+    while True:
+        order = channel.receive()
+        try:
+            answer_block(model, order, channel)
+        except QuestionError as exc:
+            channel.send("lost", epoch=order["epoch"], reason=str(exc))
+        except Exception as exc:  # noqa: BLE001 - a fault here must not cost the other questions
+            reason = f"{type(exc).__name__} in the worker: {exc}"
+            channel.send("lost", epoch=order["epoch"], reason=reason)
+
+
+def main() -> None:
+    """Load one model, then answer until stdin ends."""
+    protect_process()
+    channel = Channel()
+    order = channel.receive()
+    channel.sign_seconds = order["sign_seconds"]
+    if order["dies_with_parent"]:
+        die_with_parent()
+    try:
+        llama = import_llama()
+        log = log_warnings(llama)
+        if order["type"] == "tokens":
+            channel.send("tokens", **read_prompt(llama, order))
+            return
+        model = load_model(llama, order, channel)
+    except LoadError as exc:
+        channel.send("failed", kind=exc.kind, reason=str(exc))
+    except TemplateError as exc:
+        channel.send("failed", kind="template", reason=str(exc))
+    except QuestionError as exc:
+        channel.send("failed", kind="question", reason=str(exc))
+    else:
+        work(model, channel)
+        del log
+
+
+if __name__ == "__main__":
+    main()

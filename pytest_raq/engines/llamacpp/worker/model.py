@@ -1,0 +1,281 @@
+"""Part of the worker: one GGUF file under llama.cpp's low-level API.
+
+``llama`` is the module llama_cpp, which only the worker itself imports.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import hashlib
+import os
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING or __package__:
+    from pytest_raq.engines.llamacpp.worker.batch import Batch
+    from pytest_raq.engines.llamacpp.worker.prefix import MOST_LENDERS
+    from pytest_raq.engines.llamacpp.worker.questions import (
+        LoadError,
+        Question,
+        QuestionError,
+        TooLongError,
+    )
+    from pytest_raq.engines.llamacpp.worker.vocabulary import Vocabulary
+else:  # beside the worker, in an environment that may not have this package
+    from batch import Batch
+    from prefix import MOST_LENDERS
+    from questions import LoadError, Question, QuestionError, TooLongError
+    from vocabulary import Vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import ModuleType
+
+_ALL_LAYERS = 0x7FFFFFFF
+_BATCH = 512
+_PROMPT = 64
+"""Tokens; kernels for many columns take over at 32 columns or fewer."""
+_LONGEST_REHEARSAL = 1.0
+"""Seconds that a whole batch may take while a model is loaded."""
+_LONGEST_CONTEXT = 2**31 - 1
+_USUAL_CELLS = 8192
+"""Tokens; what sequences of usual length fill together."""
+_CACHE_SHARE = 8
+"""The cache may take so small a part of the memory, unless one sequence needs more."""
+
+
+class Model:
+    """A loaded model with a cache of ``cells`` tokens for ``sequences`` at once.
+
+    LoadError or TemplateError when it cannot be used; ``alive`` is called
+    whenever a step of something long is done.
+    """
+
+    def __init__(self, llama: ModuleType, order: dict[str, Any], alive: Callable[[], None]) -> None:
+        self._llama = llama
+        self._alive = alive
+        self._limit = int(order["context_length"])
+        self._model = self._load(order["file"], extra_buffers=order.get("extra_buffers", True))
+        self._require_generator()
+        self.sequences = int(order["parallel"]) + MOST_LENDERS
+        self._context = self._make_context(order["threads"], self._wanted_cells(order["parallel"]))
+        self._memory = llama.llama_get_memory(self._context)
+        self.cells = int(llama.llama_n_ctx(self._context))
+        self.batch = Batch(llama, min(_BATCH, self.cells))
+        self.vocabulary = Vocabulary(
+            llama, self._model, chat=order["chat"], roles=order.get("roles") or ("user",)
+        )
+        self._warm_up()
+
+    def _load(self, file: str, *, extra_buffers: bool) -> Any:  # noqa: ANN401 - a pointer
+        def loading(_share: float, _data: object) -> bool:
+            self._alive()
+            return True
+
+        params = self._llama.llama_model_default_params()
+        params.n_gpu_layers = _ALL_LAYERS if self._llama.llama_supports_gpu_offload() else 0
+        params.use_extra_bufts = extra_buffers
+        params.progress_callback = self._llama.llama_progress_callback(loading)
+        model = self._llama.llama_model_load_from_file(os.fsencode(file), params)
+        if not model:
+            raise LoadError("file", "llama.cpp cannot load the model")
+        return model
+
+    def _require_generator(self) -> None:
+        vocabulary = self._llama.llama_model_get_vocab(self._model)
+        if self._llama.llama_vocab_type(vocabulary) == self._llama.LLAMA_VOCAB_TYPE_NONE:
+            raise LoadError("file", "the model has no tokenizer")
+        encodes = self._llama.llama_model_has_encoder(self._model)
+        if encodes or not self._llama.llama_model_has_decoder(self._model):
+            raise LoadError("file", "the model is not one that continues a text")
+
+    def _wanted_cells(self, parallel: int) -> int:
+        """Return how many tokens the cache should hold: for one sequence at least."""
+        llama, model = self._llama, self._model
+        heads = max(1, llama.llama_model_n_head(model))
+        row = llama.llama_model_n_embd(model) // heads * llama.llama_model_n_head_kv(model)
+        bytes_of_a_cell = 4 * max(1, row) * llama.llama_model_n_layer(model)  # keys, values: F16
+        affordable = memory_bytes() // _CACHE_SHARE // bytes_of_a_cell
+        most = min(parallel * self._limit, _USUAL_CELLS, affordable)
+        if trained := self._rope_switches_at():
+            most = min(most, trained)
+        return int(max(self._limit, most))
+
+    def _rope_switches_at(self) -> int:
+        """Return above what size of cache a model takes other rotary factors; 0: it never does."""
+        arch = self._metadata("general.architecture")
+        said = self._metadata(f"{arch}.rope.scaling.original_context_length")
+        return int(said) if said.isdecimal() else 0
+
+    def _metadata(self, key: str) -> str:
+        value = ctypes.create_string_buffer(64)
+        size = self._llama.llama_model_meta_val_str(self._model, key.encode(), value, len(value))
+        return "" if size < 0 else value.value.decode("utf-8", "replace")
+
+    def _make_context(self, threads: int, cells: int) -> Any:  # noqa: ANN401 - an opaque pointer
+        if self._limit > _LONGEST_CONTEXT:
+            raise LoadError("context", "llama.cpp cannot make room")
+        params = self._llama.llama_context_default_params()
+        params.n_ctx = cells
+        params.n_batch = params.n_ubatch = min(_BATCH, cells)
+        params.n_seq_max = self.sequences
+        params.kv_unified = True  # sequences share cells
+        params.n_threads = params.n_threads_batch = threads
+        context = self._llama.llama_init_from_model(self._model, params)
+        if context:
+            return context
+        if cells > self._limit:  # memory is short: one sequence must fit
+            return self._make_context(threads, self._limit)
+        raise LoadError("context", "llama.cpp cannot make room")
+
+    def _warm_up(self) -> None:
+        """Touch all weights once, and do once what answering does.
+
+        So the first question is timed like the others, and kernels that this
+        processor cannot run end the process here, not at a question.
+        """
+        self._llama.llama_set_warmup(self._context, True)
+        self._rehearse(1)
+        self._llama.llama_set_warmup(self._context, False)
+        started = time.perf_counter()
+        self._rehearse(_PROMPT)  # a prompt: matrices times matrices
+        whole = (time.perf_counter() - started) * _BATCH / _PROMPT
+        if whole < _LONGEST_REHEARSAL:  # a large model would take long for the same kernels
+            self._rehearse(_BATCH)
+        self._rehearse(1, sequences=self.sequences)  # a token each, decoded together
+        self._rehearse(1)
+
+    def _rehearse(self, tokens: int, sequences: int = 1) -> None:
+        """Evaluate a batch of so many tokens in each of so many sequences, and forget it."""
+        self.clear()
+        self.batch.clear()
+        for sequence in range(min(sequences, self.cells, self.batch.room)):
+            count = min(tokens, self._limit, self.batch.room)
+            self.batch.extend([self.vocabulary.first] * count, 0, sequence)
+            self.batch.want_logits()
+        try:
+            self.evaluate()
+        except QuestionError as exc:
+            raise LoadError("file", str(exc)) from exc
+        self._llama.llama_synchronize(self._context)
+        self.clear()
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the parent records of a loaded model."""
+        template = self.vocabulary.template_source()
+        return {
+            "quantization": self._quantization(),
+            "parameters": self._llama.llama_model_n_params(self._model),
+            "chat_template_sha256": hashlib.sha256(template).hexdigest() if template else "",
+        }
+
+    def _quantization(self) -> str:
+        """Return e.g. Q4_K_M, by the file type that the GGUF itself states."""
+        said = self._metadata("general.file_type")
+        if not said:
+            return ""
+        for name in dir(self._llama):
+            if name.startswith("LLAMA_FTYPE_") and str(getattr(self._llama, name)) == said:
+                return name.replace("LLAMA_FTYPE_MOSTLY_", "").replace("LLAMA_FTYPE_ALL_", "")
+        return f"file type {said}"
+
+    def question(self, order: dict[str, Any]) -> Question:
+        """Return a question as tokens.
+
+        QuestionError, TemplateError or TooLongError when it cannot be asked.
+        """
+        started = time.perf_counter()
+        tokens = self.vocabulary.prompt_tokens(
+            order["text"], chat=order["chat"], messages=order.get("messages", ())
+        )
+        room = min(int(order["max_tokens"]), self._limit - len(tokens))
+        if room < 1:
+            raise TooLongError(len(tokens))
+        return Question(
+            request=order["request"],
+            tokens=tokens,
+            room=room,
+            stop=order["stop"],
+            make_sampler=lambda: self._make_sampler(order),
+            seconds=time.perf_counter() - started,
+        )
+
+    def clear(self) -> None:
+        """Empty the cache."""
+        self._llama.llama_memory_clear(self._memory, True)
+
+    def lend(self, lender: int, borrower: int) -> None:
+        """Let a sequence go on from what another has in the cache; nothing is copied."""
+        self._llama.llama_memory_seq_cp(self._memory, lender, borrower, -1, -1)
+
+    def drop(self, sequence: int) -> None:
+        """Forget a sequence; cells that no other has are free."""
+        self._llama.llama_memory_seq_rm(self._memory, sequence, -1, -1)
+
+    def evaluate(self) -> None:
+        """Evaluate the batch; QuestionError when llama.cpp cannot."""
+        self.batch.raw.n_tokens = self.batch.size
+        code = self._llama.llama_decode(self._context, self.batch.raw)
+        if code:
+            raise QuestionError(f"llama.cpp could not evaluate a batch (code {code})")
+        self._alive()
+
+    def sample(self, sampler: Any, place: int) -> int:  # noqa: ANN401 - an opaque pointer
+        """Choose the successor of the token at a place of the batch."""
+        token: int = self._llama.llama_sampler_sample(sampler, self._context, place)
+        return token
+
+    def logit(self, place: int, token: int) -> float:
+        """Return the logit of a successor of the token at a place of the batch."""
+        value: float = self._llama.llama_get_logits_ith(self._context, place)[token]
+        return value
+
+    def _make_sampler(self, order: dict[str, Any]) -> object:
+        llama = self._llama
+        chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
+        if order["temperature"] == 0:
+            links = [*self._grammar(order), llama.llama_sampler_init_greedy()]
+        else:
+            links = [
+                *self._grammar(order),
+                llama.llama_sampler_init_temp(order["temperature"]),
+                llama.llama_sampler_init_dist(answer_seed(order["seed"], order["text"])),
+            ]
+        for link in links:
+            llama.llama_sampler_chain_add(chain, link)
+        return chain
+
+    def _grammar(self, order: dict[str, Any]) -> list[object]:
+        """Return what keeps an answer to its JSON schema; nothing where it has none."""
+        if not order.get("schema"):
+            return []
+        llama = self._llama
+        try:
+            grammar = llama.llama_grammar.json_schema_to_gbnf(order["schema"])
+        except Exception as exc:  # a converter of any version: whatever it does not know
+            raise QuestionError(f"the schema cannot be made a grammar: {exc}") from exc
+        link = llama.llama_sampler_init_grammar(self.vocabulary.raw, grammar.encode(), b"root")
+        if not link:
+            raise QuestionError("llama.cpp cannot read the grammar of the schema")
+        return [link]
+
+    def free_sampler(self, sampler: object) -> None:
+        """Free what `Question.make_sampler` made."""
+        self._llama.llama_sampler_free(sampler)
+
+
+def answer_seed(seed: int, prompt: str) -> int:
+    """Return the seed of one answer: of the model's seed and the prompt, nothing before it."""
+    digest = hashlib.sha256(f"{seed}\0{prompt}".encode("utf-8", "replace")).digest()
+    return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF  # 0xFFFFFFFF is a random seed
+
+
+def memory_bytes() -> int:
+    """Return the memory of this machine, or of the container that this process is in."""
+    pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    with contextlib.suppress(OSError, ValueError):
+        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")
+        return min(pages * size, int(limit))
+    return pages * size

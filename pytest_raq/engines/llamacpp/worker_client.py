@@ -1,0 +1,275 @@
+"""What is said to one worker process, from its start to its end."""
+
+from __future__ import annotations
+
+import hashlib
+import signal
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_raq.engines.llamacpp.worker_process import WorkerProcess
+from pytest_raq.errors import EngineCrashError, EngineDiedError, EngineError, EngineStartError
+from pytest_raq.records import Answer, EngineInfo, Failure, FinishReason, Timing
+from pytest_raq.text import one_line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_raq.config import ModelDefinition
+    from pytest_raq.engines.llamacpp.worker_process import Reply
+    from pytest_raq.records import Outcome, Prompt
+
+_START_SILENCE = 120.0
+"""Seconds: importing llama.cpp from a cold disk says nothing for long."""
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A block that was sent: what is still unanswered, and what nobody took yet."""
+
+    requests: dict[int, Prompt]
+    outcomes: deque[Outcome] = field(default_factory=deque)
+
+
+class WorkerClient:
+    """A worker that has loaded a model; EngineStartError, on one line, when it cannot.
+
+    EngineDiedError when a signal ended it: that may be the fault of the kernels
+    for which llama.cpp rearranges weights, which ``extra_buffers`` allows.
+    Blocks that are sent belong to an epoch; those of an earlier one are
+    dropped by the worker, and late replies to them here.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        definition: ModelDefinition,
+        parallel: int,
+        file_sha256: str,
+        *,
+        extra_buffers: bool = True,
+    ) -> None:
+        self._definition = definition
+        self._extra_buffers = extra_buffers
+        self._parallel = parallel
+        self._requests = 0
+        self._in_flight: dict[tuple[Prompt, ...], _Flight] = {}
+        self.epoch = 0
+        self.is_closed = False
+        self.end = self.last_words = ""
+        self._process = WorkerProcess(command)
+        try:
+            self.info = self._load(file_sha256)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def pid(self) -> int:
+        """The process id of the worker."""
+        return self._process.pid
+
+    def _load(self, file_sha256: str) -> EngineInfo:
+        definition = self._definition
+        order = {
+            "type": "load",
+            "file": str(definition.file_path),
+            "context_length": definition.context_length,
+            "threads": definition.threads,
+            "parallel": self._parallel,
+            "extra_buffers": self._extra_buffers,
+            "chat": definition.uses_chat,
+            "roles": [message.role for message in definition.messages],
+            "sign_seconds": min(1.0, definition.timeout / 4),
+            # The kernel ends the worker with the *thread* that started it.
+            "dies_with_parent": threading.current_thread() is threading.main_thread(),
+        }
+        silence = max(_START_SILENCE, definition.timeout)
+        try:
+            self._process.send(order, silence)
+            return self._read_info(self._process.receive(silence), file_sha256)
+        except EngineCrashError as exc:
+            if isinstance(exc, EngineDiedError) and exc.signal:
+                # What was logged last has nothing to do with an illegal instruction.
+                line = "" if exc.signal == signal.SIGILL else self._log_line()
+                raise EngineDiedError(f"{exc}{line}", exc.signal) from exc
+            raise EngineStartError(
+                f"{definition.file_path}: the llama.cpp worker {exc} while it loaded the "
+                f"model{self._log_line()}: check the file and the free memory"
+            ) from exc
+
+    def _read_info(self, reply: Reply, file_sha256: str) -> EngineInfo:
+        definition = self._definition
+        if reply["type"] == "failed":
+            raise EngineStartError(self._tell_failed_load(reply))
+        plain_sha256 = hashlib.sha256(definition.prompt.encode()).hexdigest()
+        try:
+            return EngineInfo(
+                engine="llama-cpp",
+                build=_describe_build(str(reply["build"]), extra_buffers=self._extra_buffers),
+                quantization=str(reply["quantization"]),
+                file_sha256=file_sha256,
+                template_sha256=str(reply["chat_template_sha256"])
+                if definition.uses_chat
+                else plain_sha256,
+                parameters=int(reply["parameters"]),
+                extra_buffers=self._extra_buffers,
+            )
+        except (KeyError, TypeError, ValueError) as exc:
+            raise EngineCrashError(_tell_unreadable(reply)) from exc
+
+    def _tell_failed_load(self, reply: Reply) -> str:
+        path, said = self._definition.file_path, one_line(str(reply.get("reason", "")))
+        if reply.get("kind") == "not installed":
+            return f"llama.cpp cannot be imported ({said}): pip install 'pytest-raq[llama]'"
+        if reply.get("kind") == "template":
+            return f"{path}: {said}: set prompt = in {self._definition.path}"
+        if reply.get("kind") == "context":
+            return (
+                f"{path}: {said} for context_length {self._definition.context_length}"
+                f"{self._log_line()}: lower it in {self._definition.path}"
+            )
+        return (
+            f"{path}: {said}{self._log_line()}: it is damaged, or newer than this llama-cpp-python"
+        )
+
+    def _log_line(self) -> str:
+        line = self._process.last_log_line()
+        return f" ({line})" if line else ""
+
+    def begin(self) -> int:
+        """Start an epoch and return its number: what is in flight is not wanted any more."""
+        self.epoch += 1
+        if self._in_flight and not self.is_closed:
+            self._in_flight.clear()
+            try:
+                self._send({"type": "epoch", "epoch": self.epoch})
+            except EngineCrashError:
+                self.close()
+        return self.epoch
+
+    def ask(
+        self, block: tuple[Prompt, ...], following: Sequence[tuple[Prompt, ...]] = ()
+    ) -> Iterator[Outcome]:
+        """Yield the outcomes of a block as they come; send what follows it ahead.
+
+        EngineError when the block cannot be finished; EngineCrashError, after
+        which the conversation is closed, when that is the end of the worker.
+        """
+        try:
+            while True:
+                for each in (block, *following):
+                    self._send_block(each)
+                flight = self._in_flight[block]
+                while flight.outcomes:
+                    yield flight.outcomes.popleft()
+                if self._in_flight.get(block) is not flight:
+                    continue  # another epoch began while the caller was busy: ask again
+                if not flight.requests:
+                    break
+                self._read(self._process.receive(self._definition.timeout))
+            del self._in_flight[block]
+        except EngineCrashError as exc:
+            line = self._process.last_log_line()
+            self.last_words = f"it logged last: {line}" if line else "it logged nothing"
+            self.end = f"the llama.cpp worker {exc}"
+            self.close()
+            raise type(exc)(self.end) from exc
+
+    def _send_block(self, block: tuple[Prompt, ...]) -> None:
+        if block in self._in_flight:
+            return
+        if not self._in_flight:
+            self._process.clear_log()
+        first = self._requests + 1
+        self._requests += len(block)
+        self._in_flight[block] = _Flight(dict(enumerate(block, first)))
+        questions = [self._question(n, prompt) for n, prompt in enumerate(block, first)]
+        order = {"type": "block", "epoch": self.epoch, "parallel": self._parallel}
+        self._send({**order, "questions": questions})
+
+    def _send(self, order: dict[str, object]) -> None:
+        self._process.send(order, self._definition.timeout)
+
+    def _question(self, request: int, prompt: Prompt) -> dict[str, object]:
+        definition = self._definition
+        return {
+            "request": request,
+            "text": prompt.text,
+            "chat": prompt.chat,
+            "messages": [(message.role, message.content) for message in prompt.messages],
+            "schema": prompt.schema,
+            "max_tokens": prompt.max_tokens or definition.max_tokens,
+            "temperature": definition.temperature,
+            "seed": definition.seed,
+            "stop": definition.stop,
+        }
+
+    def _read(self, reply: Reply) -> None:
+        """Give an outcome to its block; drop what belongs to an earlier epoch."""
+        if reply["type"] == "lost":
+            if reply.get("epoch") == self.epoch:
+                self._in_flight.clear()
+                raise EngineError(one_line(str(reply.get("reason"))))
+            return
+        request = reply.get("request")
+        if not isinstance(request, int):
+            raise EngineCrashError(_tell_unreadable(reply))
+        for flight in self._in_flight.values():
+            if request in flight.requests:
+                prompt = flight.requests.pop(request)
+                flight.outcomes.append(self._read_outcome(reply, prompt))
+
+    def _read_outcome(self, reply: Reply, prompt: Prompt) -> Outcome:
+        model = self._definition.name
+        try:
+            if reply["type"] == "too long":
+                reason = self._tell_too_long(int(reply["prompt_tokens"]))
+                return Failure(prompt.question_id, model, reason)
+            if reply["type"] == "error":
+                return Failure(prompt.question_id, model, one_line(str(reply["reason"]), 2_000))
+            return Answer(
+                prompt.question_id,
+                model,
+                str(reply["text"]),
+                FinishReason(reply["finish_reason"]),
+                _read_timing(reply["timing"]),
+            )
+        except (KeyError, TypeError, ValueError) as exc:
+            raise EngineCrashError(_tell_unreadable(reply)) from exc
+
+    def _tell_too_long(self, prompt_tokens: int) -> str:
+        definition = self._definition
+        return (
+            f"the prompt has {prompt_tokens} tokens, which with an answer (max_tokens "
+            f"{definition.max_tokens}) do not fit context_length {definition.context_length}: "
+            f"raise context_length in {definition.path}"
+        )
+
+    def close(self) -> None:
+        """End the worker, within seconds; safe to call twice."""
+        self.is_closed = True
+        self._process.close()
+
+
+def _describe_build(build: str, *, extra_buffers: bool) -> str:
+    """Return a build that says when its kernels are others: they add in another order."""
+    return build if extra_buffers else f"{build}, extra buffer types off"
+
+
+def _read_timing(fields: dict[str, float]) -> Timing:
+    return Timing(
+        prompt_tokens=int(fields["prompt_tokens"]),
+        prefilled_tokens=int(fields["prefilled_tokens"]),
+        generated_tokens=int(fields["generated_tokens"]),
+        time_to_first_token=float(fields["time_to_first_token"]),
+        prefill_seconds=float(fields["prefill_seconds"]),
+        decode_seconds=float(fields["decode_seconds"]),
+        total_seconds=float(fields["total_seconds"]),
+    )
+
+
+def _tell_unreadable(reply: Reply) -> str:
+    return f"wrote an incomplete reply ({one_line(str(reply))})"

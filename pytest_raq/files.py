@@ -1,0 +1,115 @@
+"""Files: written in one step, locked, hashed, and shown as a reader would type them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_raq.errors import ConfigError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+_PAUSE = 0.02
+
+
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Replace ``path`` by ``content`` in one step, making its folder if needed.
+
+    Text is written as UTF-8, with its line ends as they are.
+
+    StoreError when the place cannot be written; the old file is then untouched.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        if isinstance(content, str):
+            # Half of a surrogate pair, which a server may answer, is written as JSON escapes it.
+            content = content.encode(errors="backslashreplace")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files that only their owner reads; a result is for everyone.
+        Path(temporary).chmod(0o666 & ~_umask())
+        Path(temporary).replace(path)
+    except OSError as exc:
+        if temporary is not None:
+            Path(temporary).unlink(missing_ok=True)
+        raise StoreError(f"{path}: cannot be written: {exc.strerror or exc}") from exc
+
+
+def show_path(path: Path) -> str:
+    """Return a path as a reader would type it: from the working folder where it lies below."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except (ValueError, OSError):
+        return str(path)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@contextmanager
+def folder_lock(folder: Path, seconds: float) -> Iterator[None]:
+    """Hold the lock of a folder; go on without where it cannot be had in that time.
+
+    The folder itself is locked, so that no file is left behind and a folder
+    that cannot be written can be locked all the same. The kernel releases the
+    lock of a process that dies.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except OSError:
+        yield
+        return
+    try:
+        _wait_for(handle, seconds)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _wait_for(handle: int, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not try_lock(handle) and time.monotonic() < end:
+        time.sleep(_PAUSE)
+
+
+def try_lock(handle: int) -> bool:
+    """Take the lock of an open file or folder, if it is free; true where there are no locks."""
+    try:
+        import fcntl
+    except ImportError:  # no such locks on this system: each process works for itself
+        return True
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return True
+    return True
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file; ConfigError when it cannot be read."""
+    try:
+        return hash_file(path)
+    except OSError as exc:
+        raise ConfigError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file, 64 hexadecimal digits; OSError when it cannot be read."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,175 @@
+"""Evidence in words: one line each, figures with a true minus sign."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from pytest_raq.records import Decision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_raq.config import GateSettings
+    from pytest_raq.records import Interval, QualityEvidence, SpeedEvidence
+
+
+def quality(evidence: QualityEvidence, models: int) -> str:
+    """Return the evidence of the quality test."""
+    return (
+        f"{_changes(evidence)}; net preference {_number(evidence.net_preference)},"
+        f" {_interval(evidence.interval)}, {_p_value(evidence, models)}"
+    )
+
+
+def _changes(evidence: QualityEvidence) -> str:
+    worse, better, questions = evidence.worse, evidence.better, evidence.questions
+    of = f"of {_count(questions, 'question')}"
+    if worse:
+        return f"answers worse than the accepted ones on {worse} {of}, better on {better}"
+    if better:
+        return f"answers better than the accepted ones on {better} {of}, worse on none"
+    return f"answers level with the accepted ones on all of {_count(questions, 'question')}"
+
+
+def _p_value(evidence: QualityEvidence, models: int) -> str:
+    value = evidence.adjusted_p
+    adjusted = f" (Holm, {models} models)" if models > 1 else ""
+    if math.isnan(value):
+        return "p undefined"
+    return f"p {'< 0.001' if value < 0.001 else f'= {value:.3f}'}{adjusted}"
+
+
+def undecided(evidence: QualityEvidence, settings: GateSettings) -> Iterator[str]:
+    """Yield why a run cannot decide, and what would help."""
+    if math.isnan(evidence.interval.low):
+        yield (
+            f"{_count(evidence.passages, 'passage')} cannot tell change from chance:"
+            " ask questions about more passages"
+        )
+        return
+    if evidence.adjusted_p <= settings.alpha and evidence.worse > evidence.better:
+        yield (
+            f"the loss is significant but below min_effect ({settings.min_effect:g}),"
+            f" and a loss of {settings.margin:g} (margin) cannot be ruled out"
+        )
+    else:
+        yield f"a loss of {settings.margin:g} (margin) cannot be ruled out"
+    if math.isnan(evidence.detectable):
+        yield (
+            f"with {_count(evidence.passages, 'passage')} no loss can be significant:"
+            " ask questions about more passages"
+        )
+    else:
+        yield (
+            f"a run like this finds a loss of {evidence.detectable:.2f} in 80 % of cases;"
+            " more questions find smaller ones"
+        )
+
+
+def missing(expected: int, answered: int, ranked: int, settings: GateSettings) -> Iterator[str]:
+    """Yield what is missing beyond ``max_missing``, or that everything is."""
+    if expected < 1:
+        yield "there is no question"
+    elif answered < 1:
+        yield f"none of {_count(expected, 'question')} has an answer"
+    elif _exceeds(expected - answered, expected, settings):
+        yield _share("no answer", expected - answered, expected, settings)
+    elif ranked < 1:
+        yield f"none of {_count(expected, 'question')} has a ranking"
+    elif _exceeds(expected - ranked, expected, settings):
+        yield _share("no answer or no ranking", expected - ranked, expected, settings)
+
+
+def uncompared(expected: int, compared: int, settings: GateSettings) -> Iterator[str]:
+    """Yield that too few questions could be compared with the baseline."""
+    if _exceeds(expected - compared, expected, settings):
+        yield _share(
+            "no ranking beside an accepted answer", expected - compared, expected, settings
+        )
+
+
+def _exceeds(number: int, expected: int, settings: GateSettings) -> bool:
+    return number > settings.max_missing * expected + 1e-9
+
+
+def _share(what: str, number: int, expected: int, settings: GateSettings) -> str:
+    verb = "has" if number == 1 else "have"
+    tolerated = f"max_missing tolerates {_percent(settings.max_missing)}"
+    return f"{number} of {_count(expected, 'question')} {verb} {what}; {tolerated}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:g} %"
+
+
+def told(problem: str) -> Iterator[str]:
+    """Yield a problem, if there is one."""
+    if problem:
+        yield problem
+
+
+def f1_drop(before: float, now: float, settings: GateSettings) -> str:
+    """Return the loss of F1 beyond the guard rail."""
+    return (
+        f"F1 fell from {before:.3f} to {now:.3f}, by {before - now:.3f}:"
+        f" more than max_f1_drop ({settings.max_f1_drop:g})"
+    )
+
+
+def other_machine(*, known: bool) -> str:
+    """Return why speed is not compared."""
+    if known:
+        return "speed is inconclusive: the baseline was measured on another machine"
+    return "speed is inconclusive: the machine of the baseline is not known"
+
+
+def slower_machine(machine: SpeedEvidence, evidence: SpeedEvidence, settings: GateSettings) -> str:
+    """Return why a model that is slower is not called so."""
+    told = speed(evidence, Decision.INCONCLUSIVE, settings).rpartition("; ")[0]
+    return (
+        f"{told}; the machine itself runs at ×{machine.ratio:.2f} of its speed when the baseline"
+        " was measured: measure on a machine that is not busy"
+    )
+
+
+def speed(evidence: SpeedEvidence, decision: Decision, settings: GateSettings) -> str:
+    """Return the evidence of one speed figure that is slower, or may be."""
+    name = evidence.measure.replace("_", " ")
+    limit = f"{_percent(settings.max_slowdown)} (max_slowdown)"
+    told = (
+        f"{name} {evidence.before:.4g} → {evidence.now:.4g}, speed ×{evidence.ratio:.2f},"
+        f" {_interval(evidence.interval)}"
+    )
+    if decision is Decision.REGRESSION:
+        return f"slower by more than {limit}: {told}"
+    if math.isnan(evidence.interval.low):
+        return f"speed is inconclusive: {told}; measure at least 3 rounds a side"
+    return f"speed is inconclusive: {told}; a loss of {limit} cannot be ruled out"
+
+
+def speed_kept(evidence: Sequence[SpeedEvidence]) -> str:
+    """Return the evidence of speed figures that are all kept."""
+    told = (
+        f"{item.measure.replace('_', ' ')} ×{item.ratio:.2f}"
+        f" ({_number(item.interval.low)} to {_number(item.interval.high)})"
+        for item in evidence
+    )
+    return f"speed kept: {', '.join(told)}"
+
+
+def _interval(interval: Interval) -> str:
+    if math.isnan(interval.low) or math.isnan(interval.high):
+        return "interval undefined"
+    return f"interval {_number(interval.low)} to {_number(interval.high)}"
+
+
+def _number(value: float) -> str:
+    if math.isnan(value):
+        return "undefined"
+    text = f"{value:.2f}"
+    return "0.00" if text == "-0.00" else text.replace("-", "−")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number != 1)}"

@@ -1,0 +1,53 @@
+"""What git knows: baselines of another revision, the commit of a run."""
+
+from __future__ import annotations
+
+import subprocess
+from typing import TYPE_CHECKING
+
+from pytest_raq.errors import BaselineError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+_SECONDS = 60.0
+
+
+def show_revision(spec: str) -> bytes:
+    """Return the content of ``REV:PATH``; BaselineError when git does not know it."""
+    # The colon keeps git from taking the text for an option or showing a commit.
+    revision, _, path = spec.partition(":")
+    if not path or revision.startswith("-"):
+        raise BaselineError(f"{spec}: is neither a file, a suite nor REVISION:PATH")
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell, and the spec is no option
+            ["git", "show", "--no-textconv", spec],  # noqa: S607 - the user's git
+            capture_output=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired) as exc:
+        raise BaselineError(f"{spec}: git cannot be run to read it: {exc}") from exc
+    if done.returncode:
+        said = done.stderr.decode("utf-8", errors="replace").strip().splitlines()
+        raise BaselineError(f"{spec}: git does not find it: {said[0] if said else 'no reason'}")
+    return done.stdout
+
+
+def describe_commit(folder: Path) -> str:
+    """Return the commit of a folder's git repository, 40 digits; empty where there is none.
+
+    ``-dirty`` stands behind it where tracked files differ from the commit.
+    """
+    command = ["git", "--no-optional-locks", "-C", str(folder), "describe", "--always"]
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell
+            [*command, "--dirty", "--abbrev=40", "--exclude=*"],
+            capture_output=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return "" if done.returncode else done.stdout.decode("ascii", "replace").strip()

@@ -1,0 +1,1 @@
+"""Runs that were kept: trends, marks, and the database that many jobs share."""

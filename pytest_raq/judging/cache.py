@@ -1,0 +1,108 @@
+"""A judge that is asked nothing twice: its verdicts are kept in the store."""
+
+from __future__ import annotations
+
+from itertools import tee
+from typing import TYPE_CHECKING
+
+from pytest_raq.errors import JudgeError
+from pytest_raq.judging.protocol import NoOrder, Order
+from pytest_raq.judging.ranking import find_fault
+from pytest_raq.records import JudgeVerdict
+from pytest_raq.store import verdict_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from pytest_raq.judging.protocol import Case, Judge, Spending
+    from pytest_raq.records import JudgeIdentity
+    from pytest_raq.store import ForgivingStore, Store
+
+
+def remember(judge: Judge, store: Store | ForgivingStore, *, fresh: bool = False) -> Judge:
+    """Return a judge that keeps its verdicts, unless it is cheaper to ask it again.
+
+    With ``fresh`` what was kept is not read, only replaced.
+    """
+    return judge if judge.is_free else CachedJudge(judge, store, fresh=fresh)
+
+
+class CachedJudge:
+    """Passes on to another judge the cases on which no verdict of it is kept.
+
+    A verdict is kept the moment it exists, with its exchanges. A case that the
+    judge could not decide, or ordered wrongly, is kept too, for whoever looks
+    into it, and asked again in the next run. When the judge can go on no further, the cases that
+    are kept still have their verdicts.
+    """
+
+    is_free = False
+
+    def __init__(self, judge: Judge, store: Store | ForgivingStore, *, fresh: bool) -> None:
+        self._judge, self._store, self._fresh = judge, store, fresh
+
+    @property
+    def identity(self) -> JudgeIdentity:
+        """That of the other judge."""
+        return self._judge.identity
+
+    @property
+    def spending(self) -> Spending:
+        """That of the other judge: what is kept costs nothing."""
+        return self._judge.spending
+
+    @property
+    def note(self) -> str:
+        """That of the other judge."""
+        return self._judge.note
+
+    def prepare(self) -> None:
+        """Prepare the other judge."""
+        self._judge.prepare()
+
+    def close(self) -> None:
+        """Close the other judge."""
+        self._judge.close()
+
+    def order(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
+        """Yield one verdict a case, in the order of the cases."""
+        identity = self.identity
+        looked_up = ((case, key, self._recall(case, key)) for case, key in _keyed(cases, identity))
+        mine, others = tee(looked_up)
+        asked = self._ask(case for case, _, known in others if known is None)
+        for _, key, known in mine:
+            if known is None:
+                verdict, is_new = next(asked)
+                if is_new:
+                    self._store.put_verdict(key, identity.name, _to_record(verdict))
+                yield verdict
+            else:
+                yield known
+
+    def _recall(self, case: Case, key: str) -> Order | None:
+        kept = None if self._fresh else self._store.get_verdict(key)
+        if kept is None:
+            return None
+        order = Order(kept.tiers, kept.exchanges, kept.agreed, kept.readings)
+        return None if find_fault(case, order) else order
+
+    def _ask(self, cases: Iterable[Case]) -> Iterator[tuple[Order | NoOrder, bool]]:
+        """Yield the judge's verdicts, then, without end, why there are no more."""
+        reason = f"judge {self.identity.name!r} gave no verdict"
+        try:
+            for verdict in self._judge.order(cases):
+                yield verdict, True
+        except JudgeError as exc:
+            reason = str(exc) or reason
+        while True:
+            yield NoOrder(reason), False
+
+
+def _keyed(cases: Iterable[Case], identity: JudgeIdentity) -> Iterator[tuple[Case, str]]:
+    return ((case, verdict_key(identity, case.question, case.texts)) for case in cases)
+
+
+def _to_record(verdict: Order | NoOrder) -> JudgeVerdict:
+    if isinstance(verdict, NoOrder):
+        return JudgeVerdict((), verdict.reason, verdict.exchanges)
+    return JudgeVerdict(verdict.tiers, "", verdict.exchanges, verdict.agreed, verdict.readings)

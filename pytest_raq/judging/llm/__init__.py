@@ -1,0 +1,1 @@
+"""A language model as judge: asked, budgeted, and read strictly."""

@@ -1,0 +1,182 @@
+"""Asks an LLM behind a server, in the strictest form of reply that it knows."""
+
+from __future__ import annotations
+
+import json
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from pytest_raq.engines.openai_compat import Completion, Connection, Problem, Request, find_server
+from pytest_raq.engines.openai_compat.connection import Parameters
+from pytest_raq.errors import EngineError, JudgeError
+from pytest_raq.judging.llm.backend import JudgeReply
+from pytest_raq.judging.llm.prompt import label
+from pytest_raq.judging.llm.replies import read_reply
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pytest_raq.config import ModelDefinition
+    from pytest_raq.engines.openai_compat.connection import Result
+    from pytest_raq.judging.llm.backend import JudgeRequest
+
+
+_TOOL = "rank"
+
+_PATH = "/chat/completions"
+
+
+class Form(Enum):
+    """Ways to ask; each server knows some of them. In the order in which they are tried."""
+
+    JSON_SCHEMA = "a JSON schema as response format"
+    JSON_OBJECT = "a JSON object with a schema as response format"
+    TOOL = "a tool call"
+    PLAIN = "plain JSON"
+
+    def constrain(self, schema: str) -> dict[str, object]:
+        """Return what a request needs beside the prompt."""
+        table = json.loads(schema)
+        if self is Form.JSON_SCHEMA:
+            named = {"name": _TOOL, "schema": table, "strict": True}
+            return {"response_format": {"type": "json_schema", "json_schema": named}}
+        if self is Form.JSON_OBJECT:
+            return {"response_format": {"type": "json_object", "schema": table}}
+        if self is Form.TOOL:
+            function = {"name": _TOOL, "parameters": table, "description": "Rank the answers."}
+            return {
+                "tools": [{"type": "function", "function": function}],
+                "tool_choice": {"type": "function", "function": {"name": _TOOL}},
+            }
+        return {}
+
+    def text(self, completion: Completion) -> str:
+        """Return the part of a completion that holds the JSON."""
+        return (self is Form.TOOL and completion.arguments) or completion.text
+
+
+class ServerBackend:
+    """Sends each ask as one chat message, in the strictest form that the server knows."""
+
+    note = ""
+
+    def __init__(self, definition: ModelDefinition) -> None:
+        self._definition = definition
+        self._parameters = Parameters(greedy=definition.temperature == 0)
+        self._form = Form.PLAIN
+        self._opened: Connection | None = None
+
+    def _connection(self) -> Connection:
+        if self._opened is None:
+            try:
+                server = find_server(self._definition)
+                self._opened = Connection(server, self._definition.judge.concurrency)
+            except EngineError as exc:
+                raise JudgeError(str(exc)) from exc
+        return self._opened
+
+    def prepare(self, trial: JudgeRequest) -> list[JudgeReply]:
+        """Find the form; JudgeError when the server cannot be asked at all.
+
+        A form is taken when the reply to the trial can be read, else the first
+        one that the server accepted: whether a model obeys is another question.
+        """
+        replies: list[JudgeReply] = []
+        accepted: Form | None = None
+        for form in Form:
+            self._form = form
+            replies += self._try(trial)
+            if replies[-1].problem:
+                continue
+            accepted = accepted or form
+            if _can_be_read(replies[-1].text):
+                return replies
+        if accepted is None:
+            raise JudgeError(replies[-1].problem)
+        if all(reply.is_cut or reply.problem for reply in replies):
+            raise JudgeError(
+                f"its reply was cut after {trial.max_tokens} tokens: raise max_tokens in"
+                f" {self._definition.path}, for a model that reasons to some thousands"
+            )
+        self._form = accepted
+        return replies
+
+    def _try(self, trial: JudgeRequest) -> Iterator[JudgeReply]:
+        """Yield what comes of the trial in a form; JudgeError when the form is not at fault.
+
+        Some servers fail where they do not know a form: it is not long insisted on.
+        """
+        retries: int | None = 0
+        while True:
+            body = self._body(trial)
+            self._connection().start(0, Request(_PATH, body, retries=retries))
+            _, result = self._connection().take()
+            yield self._reply(result)
+            if not isinstance(result, Problem):
+                return
+            if self._parameters.learn(result, body):
+                continue
+            if not _is_hopeless(result):
+                return
+            if result.is_final or result.is_timeout or retries is None:
+                raise JudgeError(result.reason)
+            retries = None
+
+    def _body(self, ask: JudgeRequest) -> dict[str, object]:
+        return self._parameters.write(
+            {
+                "messages": [{"role": "user", "content": ask.prompt}],
+                "temperature": self._definition.temperature,
+                "seed": ask.seed,
+                "max_tokens": ask.max_tokens,
+                **self._form.constrain(ask.schema),
+            }
+        )
+
+    def _reply(self, result: Result) -> JudgeReply:
+        if isinstance(result, Problem):
+            return JudgeReply(problem=result.reason, is_final=result.is_final)
+        return JudgeReply(
+            self._form.text(result), _usage(result), is_cut=result.finish_reason == "length"
+        )
+
+    def start(self, ticket: int, ask: JudgeRequest) -> None:
+        """Send an ask."""
+        self._connection().start(ticket, Request(_PATH, self._body(ask)))
+
+    def take(self) -> tuple[int, JudgeReply]:
+        """Return the next reply."""
+        ticket, result = self._connection().take()
+        assert isinstance(ticket, int)
+        return ticket, self._reply(result)
+
+    def cancel(self) -> None:
+        """Give up what is in flight."""
+        self._connection().cancel()
+
+    def close(self) -> None:
+        """Close the connections."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+
+def _is_hopeless(problem: Problem) -> bool:
+    """Whether a problem has nothing to do with the form: too busy, gone, or not allowed."""
+    return problem.is_final or problem.status in {0, 429}
+
+
+def _can_be_read(text: str) -> bool:
+    try:
+        read_reply(text, [label(0), label(1)])
+    except JudgeError:
+        return False
+    return True
+
+
+def _usage(completion: Completion) -> dict[str, float]:
+    counts = {
+        "prompt_tokens": completion.prompt_tokens,
+        "completion_tokens": completion.completion_tokens,
+    }
+    return {name: count for name, count in counts.items() if count}

@@ -1,0 +1,88 @@
+"""One place binds the name of a judge to what it is."""
+
+from __future__ import annotations
+
+import difflib
+from typing import TYPE_CHECKING
+
+from pytest_raq.config import load_model, suite_names
+from pytest_raq.errors import ConfigError
+from pytest_raq.files import hash_file
+from pytest_raq.judging.llm.judge import LlmJudge
+from pytest_raq.judging.panel import Panel, PanelMember
+from pytest_raq.judging.reference import NAME, ReferenceJudge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from pytest_raq.config import ModelDefinition
+    from pytest_raq.judging.protocol import Judge
+
+UNREADABLE = "unreadable"
+"""Stands for the SHA-256 of a file that cannot be read."""
+
+
+def open_judge(name: str, models_folder: Path, digest: Callable[[Path], str] = hash_file) -> Judge:
+    """Return a judge by name: ``reference``, or one of the definitions of a folder.
+
+    Nothing is contacted or loaded before `prepare`. ``digest`` returns the
+    SHA-256 of a file. ConfigError when there is no judge of that name, or its
+    definition is wrong.
+    """
+    if name == NAME:
+        return ReferenceJudge()
+    known = suite_names(models_folder)
+    if name in known:
+        return make_judge(load_model(models_folder, name), digest)
+    near = difflib.get_close_matches(name, [NAME, *known], n=1) or difflib.get_close_matches(
+        name.lower(), [NAME], n=1
+    )
+    hint = f"did you mean {near[0]!r}?" if near else f"use judge = {NAME!r}, or the name of"
+    hint += "" if near else f" a definition in {models_folder}"
+    raise ConfigError(f"no judge {name!r}: {hint}")
+
+
+def make_judge(definition: ModelDefinition, digest: Callable[[Path], str] = hash_file) -> LlmJudge:
+    """Return the judge that a model definition makes."""
+    if definition.engine == "openai":
+        from pytest_raq.judging.llm.server import ServerBackend
+
+        assert definition.openai is not None
+        return LlmJudge(definition, ServerBackend(definition), {"model": definition.openai.model})
+    from pytest_raq.judging.llm.local import LocalBackend
+
+    options = {
+        "file_sha256": _digest(definition.file_path, digest),
+        "context_length": str(definition.context_length),
+    }
+    return LlmJudge(definition, LocalBackend(definition, digest), options)
+
+
+def _digest(path: Path, digest: Callable[[Path], str]) -> str:
+    try:
+        return digest(path)
+    except OSError:
+        return UNREADABLE
+
+
+def family_of_judge(name: str, models_folder: Path) -> str:
+    """Return the model family of a judge; empty where it has none, or does not say."""
+    if name == NAME or not (models_folder / f"{name}.toml").is_file():
+        return ""
+    return load_model(models_folder, name).family.strip().casefold()
+
+
+def open_panel(
+    names: Iterable[str],
+    models_folder: Path,
+    open_one: Callable[[str], Judge],
+    *,
+    min_share: float,
+) -> Panel:
+    """Return judges by name as a panel, each with the family of its model.
+
+    ``open_one`` returns a judge by name, as `open_judge` does; ConfigError is its.
+    """
+    seats = [PanelMember(open_one(name), family_of_judge(name, models_folder)) for name in names]
+    return Panel(seats, min_share=min_share)

@@ -1,0 +1,1 @@
+"""Whether a judge may be believed: sentinels of known order, people, other judges."""

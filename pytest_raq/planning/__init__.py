@@ -1,0 +1,1 @@
+"""How many questions find which loss."""

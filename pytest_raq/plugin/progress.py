@@ -1,0 +1,143 @@
+"""Progress while models answer: one live line on a terminal, plain lines in a log."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_raq.report import ProgressText, format_seconds
+from pytest_raq.text import width
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+LOG_SECONDS = 30.0
+"""Least time between two lines about one model where there is no terminal."""
+
+_LIVE_SECONDS = 0.1
+
+
+class ProgressDisplay:
+    """Writes where pytest writes, around its capture.
+
+    On a terminal the text stands right of pytest's own dots, is wiped before
+    pytest writes and drawn again after; elsewhere a model that takes longer
+    gets a line every half minute, and one at its end.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        quiet = config.get_verbosity() < -1
+        self._reporter: pytest.TerminalReporter | None = None if quiet else reporter
+        self._live = bool(reporter and reporter.isatty and reporter.hasmarkup)
+        self._text = ""
+        self._started = self._last = 0.0
+        config.pluginmanager.register(self)
+
+    def loading(self, model: str) -> None:
+        """Say that a model is being loaded."""
+        if self._live:
+            self._show(f"{model}: loading")
+
+    def answered(self, model: str, done: int, total: int) -> None:
+        """Say how far a model is."""
+        self._advance(model, done, total, "")
+
+    def judged(self, judge: str, done: int, total: int, spent: str) -> None:
+        """Say how far a judge is, and what that cost."""
+        self._advance(f"judge {judge}", done, total, spent)
+
+    def _advance(self, model: str, done: int, total: int, spent: str) -> None:
+        now = time.monotonic()
+        if done == 0:
+            self._started, self._last = now, now
+        text = str(ProgressText(model, done, total, now - self._started, spent))
+        if self._live:
+            if done < total and (done == 0 or now - self._last >= _LIVE_SECONDS):
+                self._last = now
+                self._show(text)
+        elif done < total and now - self._last >= LOG_SECONDS:
+            self._last = now
+            self._line(text)
+
+    def finished(self, model: str, done: int, seconds: float) -> None:
+        """Say how long a model took."""
+        self.clear()
+        if not self._live and seconds >= LOG_SECONDS:
+            self._line(f"{model}: {done} question{'s' * (done != 1)} in {format_seconds(seconds)}")
+
+    def all_judged(self, judge: str, done: int, seconds: float, spent: str) -> None:
+        """Say how long a judge took, and what that cost."""
+        self.finished(f"judge {judge}", done, seconds)
+        if spent and not self._live and seconds >= LOG_SECONDS:
+            self._line(f"judge {judge}: {spent}")
+
+    def clear(self) -> None:
+        """Wipe the live text for good."""
+        self._wipe()
+        self._text = ""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_logstart(self) -> Generator[None, object, object]:
+        """Make room while pytest names a test."""
+        return (yield from self._make_room())
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_logreport(self) -> Generator[None, object, object]:
+        """Make room while pytest tells how a test ended."""
+        return (yield from self._make_room())
+
+    def _make_room(self) -> Generator[None, object, object]:
+        self._wipe()
+        result = yield
+        self._draw()
+        return result
+
+    def _show(self, text: str) -> None:
+        self._text = text
+        self._draw()
+
+    def _draw(self) -> None:
+        if self._text:
+            self._uncaptured(self._draw_on)
+
+    def _draw_on(self, reporter: pytest.TerminalReporter) -> None:
+        # While output is captured the width of the terminal is not known.
+        terminal = reporter._tw  # noqa: SLF001 - the column is known nowhere else
+        room = terminal.fullwidth - terminal.width_of_current_line - 3
+        # Where the whole does not fit, its end says most: question i of n, time left.
+        text = self._text if room >= width(self._text) else self._text.rpartition(": ")[2]
+        if room >= width(text):
+            # Save the cursor, wipe, write, go back: pytest's line is untouched.
+            _write_raw(reporter, f"\x1b7\x1b[K  {text}\x1b8")
+
+    def _wipe(self) -> None:
+        if self._text:
+            self._uncaptured(lambda reporter: _write_raw(reporter, "\x1b[K"))
+
+    def _line(self, text: str) -> None:
+        def write(reporter: pytest.TerminalReporter) -> None:
+            reporter.ensure_newline()
+            reporter.write_line(f"raq {text}")
+
+        self._uncaptured(write)
+
+    def _uncaptured(self, write: Callable[[pytest.TerminalReporter], None]) -> None:
+        if self._reporter is None:
+            return
+        capture = self._config.pluginmanager.get_plugin("capturemanager")
+        if capture is None:
+            write(self._reporter)
+            return
+        with capture.global_and_fixture_disabled():
+            write(self._reporter)
+
+
+def _write_raw(reporter: pytest.TerminalReporter, text: str) -> None:
+    """Write past pytest's writer, which would count the text into its line."""
+    file = reporter._tw._file  # noqa: SLF001
+    file.write(text)
+    file.flush()

@@ -1,0 +1,238 @@
+"""What commands find out: plans, differences, ladders, trials, what is wrong here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping  # noqa: TC003 - read at run time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from pytest_raq.records.results import ModelSummary, Provenance, SpeedSamples, SuiteResult  # noqa: TC001 - read at run time
+from pytest_raq.records.verdicts import SpeedEvidence, Verdict  # noqa: TC001 - read at run time
+
+if TYPE_CHECKING:
+    from pytest_raq.records.rankings import StandingChange
+
+
+@dataclass(frozen=True, slots=True)
+class Rung:
+    """One file of a ladder; the top has no verdict, for it is what the others are held against.
+
+    ``bytes`` is 0 and ``problem`` says why where the file could not be made.
+    ``speed`` compares with the top, measured in turns with it.
+    """
+
+    kind: str
+    file: str
+    bytes: int
+    summary: ModelSummary | None = None
+    verdict: Verdict | None = None
+    samples: SpeedSamples = field(default_factory=dict)
+    speed: tuple[SpeedEvidence, ...] = ()
+    notes: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ladder:
+    """One model in files of falling size.
+
+    ``smallest`` is the kind of the smallest file whose verdict is a pass,
+    empty where there is none.
+    """
+
+    suite: str
+    model: str
+    questions: int
+    passages: int
+    margin: float
+    top: Rung
+    rungs: tuple[Rung, ...]
+    smallest: str
+    provenance: Provenance
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TrialAnswerChange:
+    """A question that two engines answer differently."""
+
+    question_id: str
+    before: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineTrial:
+    """A suite under another engine, held against today's.
+
+    ``result`` is that of the engine that is tried; ``before`` and ``now`` name
+    the two builds by model, ``changes`` are the answers that differ.
+    """
+
+    result: SuiteResult
+    before: Mapping[str, str]
+    now: Mapping[str, str]
+    changes: Mapping[str, tuple[TrialAnswerChange, ...]]
+    notes: tuple[str, ...] = ()
+
+
+class Health(StrEnum):
+    """How one thing is."""
+
+    OK = "ok"
+    WARNING = "warning"
+    FAILURE = "failure"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report.
+
+    ``section`` groups lines, ``name`` says what was looked at, ``text`` what was
+    found, and ``next_step`` what to do about a warning or a failure: a command,
+    where there is one.
+    """
+
+    section: str
+    name: str
+    health: Health
+    text: str
+    next_step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """All findings, in the order in which things were looked at."""
+
+    findings: tuple[Finding, ...]
+
+    def count(self, health: Health) -> int:
+        """Return how many findings are of one kind."""
+        return sum(finding.health is health for finding in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two: where it was read, and what it says of itself."""
+
+    name: str
+    suite: str
+    accepted_at: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One figure before and now; None where it is not known."""
+
+    before: float | None
+    now: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineAnswerChange:
+    """An answer that is another one now, with its mid-ranks; None where there is none."""
+
+    question_id: str
+    before: str
+    now: str
+    rank: Change
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChange:
+    """What changed for one model that both sides hold.
+
+    ``compared`` counts the questions that both sides hold, ``reranked`` those
+    of them whose rank is another one now, answer changed or not.
+    """
+
+    compared: int
+    answers: tuple[BaselineAnswerChange, ...]
+    reranked: int
+    figures: Mapping[str, Change]
+
+
+@dataclass(frozen=True, slots=True)
+class PairChange:
+    """The p-values of a pair of models, one a test."""
+
+    first: str
+    second: str
+    p_values: Mapping[str, Change]
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """A field of the provenance by its path, with both values as text; empty where absent."""
+
+    field: str
+    before: str
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineDiff:
+    """All that differs between two baselines.
+
+    ``unfair`` says why their figures do not compare, naming the field.
+    """
+
+    old: Side
+    new: Side
+    unfair: str
+    models: Mapping[str, ModelChange]
+    models_added: tuple[str, ...]
+    models_removed: tuple[str, ...]
+    questions_added: tuple[str, ...]
+    questions_removed: tuple[str, ...]
+    pairs: tuple[PairChange, ...]
+    standing: tuple[StandingChange, ...]
+    speeds: Mapping[str, tuple[SpeedEvidence, ...]]
+    same_machine: bool
+    provenance: tuple[FieldChange, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SpreadPlan:
+    """What a run finds at one spread: that of a model, or one stated for all (no ``model``).
+
+    ``changed`` and ``correlation`` are shares; ``detectable`` is the smallest
+    net preference lost that is found, NaN where none is; ``needed`` the
+    questions and passages that find the wanted effect.
+    """
+
+    model: str
+    changed: float
+    correlation: float
+    detectable: float
+    needed: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PowerPlan:
+    """A run to come, what it is told to find, and where the spread is from."""
+
+    name: str
+    questions: int
+    passages: int
+    models: int
+    alpha: float
+    power: float
+    min_effect: float
+    source: str
+    spreads: tuple[SpreadPlan, ...]
+    effect: float | None = None
+
+    @property
+    def detectable(self) -> float:
+        """The smallest loss that is found whichever model suffers it; NaN where none is."""
+        found = [item.detectable for item in self.spreads]
+        return math.nan if any(map(math.isnan, found)) else max(found)
+
+    @property
+    def needed(self) -> tuple[int, int] | None:
+        """The questions and passages that find the wanted effect in every model."""
+        return max((item.needed for item in self.spreads if item.needed), default=None)

@@ -1,0 +1,210 @@
+"""Runs as history keeps them, and how their figures went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 - read at run time when a run is parsed
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from pytest_raq.records.results import Provenance  # noqa: TC001 - read at run time
+
+
+class MarkKind(StrEnum):
+    """What may be different in a run, beside what it measured."""
+
+    ACCEPTED = "accepted"
+    MACHINE = "machine"
+    BUILD = "engine build"
+    FILE = "model file"
+    PROMPT = "prompt"
+    JUDGE = "judge"
+    QUESTIONS = "questions"
+    SWAP = "swap"
+
+
+@dataclass(frozen=True, slots=True)
+class RunMark:
+    """Something that makes a run different from the one before it, in words."""
+
+    kind: MarkKind
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A figure that is followed over runs.
+
+    ``name`` is a field of `RunFigures`, ``said`` what a sentence calls it.
+    ``smallest`` is the least change of a median that is worth a word: a share
+    of it where ``relative``, else in the figure's own unit.
+    """
+
+    name: str
+    label: str
+    said: str
+    unit: str
+    decimals: int
+    higher_is_better: bool
+    smallest: float
+    relative: bool = False
+    is_speed: bool = False
+
+
+MEASURES = (
+    Measure("mean_rank", "mean rank", "mean rank", "", 2, higher_is_better=False, smallest=0.05),
+    Measure(
+        "net_preference", "net preference", "net preference", "", 2,
+        higher_is_better=True, smallest=0.05,
+    ),
+    Measure("f1", "F1", "F1", "", 3, higher_is_better=True, smallest=0.01),
+    Measure(
+        "words_per_second", "words/s", "words per second", "words/s", 1,
+        higher_is_better=True, smallest=0.03, relative=True, is_speed=True,
+    ),
+    Measure(
+        "decode_tokens_per_second", "decode tok/s", "decode speed", "tok/s", 0,
+        higher_is_better=True, smallest=0.03, relative=True, is_speed=True,
+    ),
+    Measure(
+        "probe_decode_tokens_per_second", "probe decode tok/s", "decode speed of the probe",
+        "tok/s", 0, higher_is_better=True, smallest=0.03, relative=True, is_speed=True,
+    ),
+)  # fmt: skip
+"""The figures of a trend, in the order in which they are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrendPoint:
+    """The value of a measure in a run, which is given by its place in the history."""
+
+    run: int
+    value: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrendChange:
+    """A change of level: ``run`` is the first one after it, the values are medians.
+
+    ``p_value`` is that of the test that found it, at a level that is shared by
+    all series of the history; ``marks`` is what else changed in that run.
+    """
+
+    model: str
+    measure: Measure
+    run: int
+    before: float
+    after: float
+    p_value: float
+    marks: tuple[RunMark, ...] = ()
+
+    @property
+    def is_worse(self) -> bool:
+        """Whether it went the wrong way."""
+        return (self.after < self.before) == self.measure.higher_is_better
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """One measure of one model over runs, in series of runs that compare.
+
+    A series ends where runs do not compare any more: other questions or
+    another judge for quality, another machine for speed. The one that was
+    measured last comes last.
+    """
+
+    model: str
+    measure: Measure
+    series: tuple[tuple[TrendPoint, ...], ...]
+
+    @property
+    def current(self) -> tuple[TrendPoint, ...]:
+        """The series that the latest value belongs to."""
+        return self.series[-1] if self.series else ()
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteHistory:
+    """The runs of a suite, the oldest first, with what they say together.
+
+    ``marks`` is by the place of the run. ``place`` says where it was read.
+    """
+
+    suite: str
+    place: str
+    runs: tuple[RunRecord, ...]
+    marks: Mapping[int, tuple[RunMark, ...]]
+    trends: tuple[Trend, ...]
+    changes: tuple[TrendChange, ...]
+
+
+class RunState(StrEnum):
+    """How far a run came: everything measured, a part by choice or by failure, or stopped."""
+
+    COMPLETE = "complete"
+    PARTIAL = "partial"
+    INTERRUPTED = "interrupted"
+
+
+@dataclass(frozen=True, slots=True)
+class RunFigures:
+    """The figures of one model in one run; None where nothing was measured.
+
+    Those of a `ModelSummary`, the net preference with interval and adjusted
+    one-sided p, the medians of the speed probe (``probe_…``, measured cold and
+    alone; the others are over all answers), and what the next run can be
+    planned with: the share of answers ranked differently from the accepted
+    ones and the correlation of these changes within a passage.
+
+    The fields are columns of the store: another one is another format there.
+    """
+
+    model: str
+    verdict: str
+    answered: int | None = None
+    failed: int | None = None
+    mean_rank: float | None = None
+    mean_rank_low: float | None = None
+    mean_rank_high: float | None = None
+    net_preference: float | None = None
+    net_preference_low: float | None = None
+    net_preference_high: float | None = None
+    p_value: float | None = None
+    exact_match: float | None = None
+    f1: float | None = None
+    words: float | None = None
+    words_per_second: float | None = None
+    decode_tokens_per_second: float | None = None
+    prefill_tokens_per_second: float | None = None
+    time_to_first_token: float | None = None
+    probe_words_per_second: float | None = None
+    probe_decode_tokens_per_second: float | None = None
+    probe_prefill_tokens_per_second: float | None = None
+    probe_time_to_first_token: float | None = None
+    changed: float | None = None
+    correlation: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """One suite in one run.
+
+    ``id`` is shared by the suites of a run and sorts by time; ``time`` is its
+    end, UTC, as ``2026-01-02T03:04:05Z``. ``commit`` is that of the git
+    repository of the suites (40 digits, ``-dirty`` behind them where files
+    differ from it), empty where there is none. ``options`` are those that
+    were typed and change what is measured. ``accepted`` says whether the run
+    became the baseline.
+    """
+
+    id: str
+    suite: str
+    time: str
+    state: RunState
+    questions: int
+    passages: int
+    provenance: Provenance
+    models: Mapping[str, RunFigures]
+    commit: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+    accepted: bool = False
+    reason: str = ""

@@ -1,0 +1,39 @@
+"""Records as plain data, and outcomes back from it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, is_dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from pytest_raq.records.answers import Answer, Failure, FinishReason, Timing
+
+if TYPE_CHECKING:
+    from pytest_raq.records.answers import Outcome
+
+
+Json = dict[str, object]
+
+
+def plain(value: object) -> object:
+    """Return dataclasses, enums and tuples as JSON data; NaN and infinities as None."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    return value
+
+
+def outcome_from(row: dict[str, Any]) -> Outcome:
+    """Return what ``dataclasses.asdict`` made a table of."""
+    if "reason" in row:
+        return Failure(**row)
+    timing, reason = Timing(**row["timing"]), FinishReason(row["finish_reason"])
+    return Answer(**{**row, "timing": timing, "finish_reason": reason})

@@ -1,0 +1,1 @@
+"""Pictures: drawn as SVG, or as files for papers."""

@@ -1,0 +1,395 @@
+"""The shapes that all pictures are made of: a row a model, names above, figures beside.
+
+Colours are few and named, so that a page can replace them by its own; shapes
+tell apart what colours do: today is filled, the baseline is an outline.
+Matplotlib is imported where something is drawn.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_raq.text import distinct_names, number, safe_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+INK, MUTED, LINE, PAPER = "#1b1f24", "#59636e", "#d1d9e0", "#fefefe"
+NOW = "#0072b2"
+"""Blue of Okabe and Ito, which every kind of colour vision tells from grey."""
+ON_DARK, ON_LIGHT = "#ffffff", "#101418"
+
+WIDTH = 316.0
+"""Points; small enough to be read on a phone without turning it."""
+_TEXT = 10.0
+_SMALL = 8.8
+_POINTS = 72.0
+_WIDE = 460.0
+_LONGEST_NAME = 44
+_DARKEST, _LIGHTEST = (0x0B, 0x3C, 0x6F), (0xCF, 0xE3, 0xF3)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A value with its interval; NaN where there is none."""
+
+    value: float
+    low: float = math.nan
+    high: float = math.nan
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there is a value to show."""
+        return math.isfinite(self.value)
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether both bounds are known."""
+        return math.isfinite(self.low) and math.isfinite(self.high)
+
+    def text(self, *, sign: bool = False) -> str:
+        """Return the value with its interval as a reader writes it, or that there is none."""
+        if not self.is_known:
+            return "not measured"
+        value, low, high = (_signed(v, sign=sign) for v in (self.value, self.low, self.high))
+        return f"{value} [{low}, {high}]" if self.has_interval else value
+
+
+def _signed(value: float, *, sign: bool) -> str:
+    """Return a number with its sign; nothing has none."""
+    return number(value, sign=sign and abs(value) >= 0.005)
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Make the context in which pictures are made and written."""
+    import matplotlib as mpl
+
+    # A name in a script that the measuring font lacks is drawn by the reader's font.
+    with warnings.catch_warnings(), mpl.rc_context():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        mpl.rcdefaults()  # whatever the user's own settings are
+        mpl.rcParams.update(
+            {
+                "font.size": _TEXT,
+                "font.family": ["DejaVu Sans"],
+                "text.color": INK,
+                "text.parse_math": False,  # a model's name may hold dollars
+                "axes.edgecolor": MUTED,
+                "axes.labelcolor": MUTED,
+                "axes.facecolor": "none",
+                "axes.unicode_minus": True,
+                "figure.facecolor": "none",
+                "savefig.facecolor": "auto",
+                "xtick.color": MUTED,
+                "xtick.labelsize": _SMALL,
+                "axes.labelsize": _SMALL,
+                "svg.hashsalt": "pytest-raq",
+                "svg.fonttype": "none",
+            }
+        )
+        yield
+
+
+def name_text(model: str, longest: int = _LONGEST_NAME) -> str:
+    """Return the name of a model as it stands in a picture."""
+    return safe_text(model, longest)
+
+
+def canvas(height: float, *, foot: float = 0.0, width: float = WIDTH) -> tuple[Figure, Axes]:
+    """Return a figure whose y axis counts points from the top, without frame or ticks.
+
+    ``foot`` is the room for an x axis below.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width / _POINTS, (height + foot) / _POINTS))
+    axes = figure.add_axes((0.0, foot / (height + foot), 1.0, height / (height + foot)))
+    axes.set_ylim(height, 0)
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    if not foot:
+        axes.set_xticks([])
+    return figure, axes
+
+
+def draw_bars(
+    now: Mapping[str, float], before: Mapping[str, float], *, unit: str, decimals: int
+) -> Figure:
+    """Return a bar a model from zero on, that of the baseline as an outline below it."""
+    has_before = any(math.isfinite(before.get(model, math.nan)) for model in now)
+    pitch = 42.0 if has_before else 32.0
+    figure, axes = canvas(len(now) * pitch + (16 if has_before else 0))
+    shown = [value for values in (now, before) for value in values.values()]
+    top = max((value for value in shown if math.isfinite(value)), default=0.0) or 1.0
+    axes.set_xlim(0, top * WIDTH / (WIDTH - 76))
+    for index, (model, value) in enumerate(now.items()):
+        y = index * pitch
+        _name(axes, model, y)
+        _bar(axes, y + 13, value, f"{number(value, decimals)} {unit}", filled=True)
+        then = before.get(model, math.nan)
+        if math.isfinite(then):
+            _bar(axes, y + 26, then, f"{number(then, decimals)} {unit}", filled=False)
+    if has_before:
+        _legend(axes, len(now) * pitch + 7, "bar")
+    return figure
+
+
+def _name(axes: Axes, model: str, y: float, longest: int = _LONGEST_NAME) -> None:
+    axes.text(
+        0,
+        y + 6,
+        name_text(model, longest),
+        transform=axes.get_yaxis_transform(),
+        va="center",
+        color=INK,
+    )
+
+
+def _bar(axes: Axes, y: float, value: float, text: str, *, filled: bool) -> None:
+    from matplotlib.patches import Rectangle
+
+    height = 11.0 if filled else 7.0
+    if not math.isfinite(value):
+        axes.text(0, y + height / 2, "not measured", va="center", color=MUTED, size=_SMALL)
+        return
+    face, edge = (NOW, "none") if filled else ("none", MUTED)
+    axes.add_patch(Rectangle((0, y), value, height, facecolor=face, edgecolor=edge, linewidth=0.8))
+    _beside(axes, value, y + height / 2, text, strong=filled)
+
+
+def _beside(axes: Axes, x: float, y: float, text: str, *, strong: bool) -> None:
+    axes.annotate(
+        text,
+        (x, y),
+        (4, 0),
+        textcoords="offset points",
+        va="center",
+        color=INK if strong else MUTED,
+        size=_TEXT if strong else _SMALL,
+    )
+
+
+def _legend(axes: Axes, y: float, kind: str) -> None:
+    """Say which shape is today and which the baseline."""
+    transform = axes.get_yaxis_transform()
+    marker = "s" if kind == "bar" else "o"
+    for x, face, text in ((0.012, NOW, "today"), (0.16, "none", "baseline")):
+        edge = NOW if face == NOW else MUTED
+        axes.plot(
+            [x], [y], marker, transform=transform, ms=5, mfc=face, mec=edge, mew=0.9, clip_on=False
+        )
+        axes.text(x + 0.022, y, text, transform=transform, va="center", color=MUTED, size=_SMALL)
+
+
+def draw_marks(
+    now: Mapping[str, Mark],
+    before: Mapping[str, Mark],
+    *,
+    limits: tuple[float, float],
+    label: str,
+    zero: float | None = None,
+) -> Figure:
+    """Return a dot with its interval a model, that of the baseline as a ring below it.
+
+    With ``zero`` there is a line, and values have a sign.
+    """
+    has_before = any(model in before and before[model].is_known for model in now)
+    pitch = 40.0 if has_before else 30.0
+    height = len(now) * pitch + 2
+    figure, axes = canvas(height, foot=44.0 if has_before else 30.0)
+    axes.set_position((0.02, axes.get_position().y0, 0.96, axes.get_position().height))
+    axes.set_xlim(*limits)
+    _ground(axes, label)
+    if zero is not None:
+        axes.axvline(zero, color=MUTED, lw=0.9, zorder=1)
+    for index, (model, mark) in enumerate(now.items()):
+        y = index * pitch
+        _row_text(axes, y, model, mark, sign=zero is not None)
+        _mark(axes, y + 18, mark, filled=True)
+        if (then := before.get(model)) is not None:
+            _mark(axes, y + 29, then, filled=False)
+    if has_before:
+        _legend(axes, height + 38, "dot")
+    return figure
+
+
+def _ground(axes: Axes, label: str) -> None:
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
+    axes.grid(axis="x", color=LINE, lw=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(axis="x", length=0, pad=3)
+    axes.set_xlabel(label, labelpad=3)
+
+
+def _row_text(axes: Axes, y: float, model: str, mark: Mark, *, sign: bool) -> None:
+    _name(axes, model, y, _LONGEST_NAME - 10)
+    axes.text(
+        1,
+        y + 6,
+        mark.text(sign=sign),
+        transform=axes.get_yaxis_transform(),
+        va="center",
+        ha="right",
+        size=_SMALL,
+        color=INK if mark.is_known else MUTED,
+    )
+
+
+def _mark(axes: Axes, y: float, mark: Mark, *, filled: bool) -> None:
+    if not mark.is_known:
+        return
+    color = NOW if filled else MUTED
+    if mark.has_interval:
+        axes.plot(
+            [mark.low, mark.high], [y, y], color=color, lw=2.0 if filled else 1.2,
+            solid_capstyle="butt", clip_on=False,
+        )  # fmt: skip
+    axes.plot(
+        [mark.value], [y], "o", ms=6.5 if filled else 5.5, mfc=color if filled else PAPER,
+        mec=color, mew=1.1, clip_on=False,
+    )  # fmt: skip
+
+
+def draw_shares(counts: Mapping[str, Mapping[float, int]]) -> Figure:
+    """Return a bar a model, divided by the ranks that it got; 1, the best, is darkest."""
+    ranks = sorted({rank for row in counts.values() for rank in row})
+    colors = dict(zip(ranks, _shades(len(ranks)), strict=True))
+    pitch, foot = 36.0, 24.0
+    figure, axes = canvas(len(counts) * pitch + foot)
+    axes.set_xlim(0, 1)
+    for index, (model, row) in enumerate(counts.items()):
+        _name(axes, model, index * pitch)
+        _divided(axes, index * pitch + 13, row, colors)
+    _rank_legend(axes, len(counts) * pitch + 8, colors)
+    return figure
+
+
+def _shades(count: int) -> Iterator[str]:
+    """Yield colours of one hue from dark to light, so that they differ in grey too."""
+    for index in range(count):
+        part = index / max(count - 1, 1)
+        mixed = (
+            round(dark + (light - dark) * part)
+            for dark, light in zip(_DARKEST, _LIGHTEST, strict=True)
+        )
+        yield "#" + "".join(f"{channel:02x}" for channel in mixed)
+
+
+def _text_on(color: str) -> str:
+    """Return the colour of a text that can be read on a colour."""
+    red, green, blue = (int(color[place : place + 2], 16) / 255 for place in (1, 3, 5))
+    return ON_LIGHT if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else ON_DARK
+
+
+def _divided(axes: Axes, y: float, row: Mapping[float, int], colors: Mapping[float, str]) -> None:
+    from matplotlib.patches import Rectangle
+
+    total, start = sum(row.values()), 0.0
+    if not total:
+        axes.text(0, y + 8, "not ranked", va="center", color=MUTED, size=_SMALL)
+        return
+    for rank, color in colors.items():
+        share = row.get(rank, 0) / total
+        if not share:
+            continue
+        axes.add_patch(
+            Rectangle((start, y), share, 16, facecolor=color, edgecolor=PAPER, linewidth=0.8)
+        )
+        if share >= 0.085:
+            axes.text(
+                start + share / 2, y + 8.2, f"{share:.0%}".replace("%", " %"), ha="center",
+                va="center", color=_text_on(color), size=_SMALL,
+            )  # fmt: skip
+        start += share
+
+
+def _rank_legend(axes: Axes, y: float, colors: Mapping[float, str]) -> None:
+    from matplotlib.patches import Rectangle
+
+    axes.text(0, y + 5, "rank", va="center", color=MUTED, size=_SMALL)
+    step = min(0.1, 0.9 / max(len(colors), 1))
+    for index, (rank, color) in enumerate(colors.items()):
+        x = 0.1 + index * step
+        axes.add_patch(Rectangle((x, y), 0.03, 9.5, facecolor=color, edgecolor=MUTED, lw=0.4))
+        if len(colors) <= 9 or rank == int(rank):
+            axes.text(x + 0.036, y + 5, f"{rank:g}", va="center", color=MUTED, size=_SMALL)
+
+
+def draw_difference(
+    ranks: Mapping[str, float], p_values: Mapping[str, Mapping[str, float]], alpha: float
+) -> Figure:
+    """Return a critical difference diagram (Demšar, 2006): bars join what no test tells apart.
+
+    ``p_values`` are those of all pairs; an undefined one tells nothing apart.
+    """
+    from pandas import DataFrame
+    from scikit_posthocs import critical_difference_diagram
+
+    names = distinct_names({model: name_text(model, 26) for model in ranks})
+    models: Sequence[str] = list(ranks)
+    matrix = DataFrame(
+        [[_p(p_values, first, second) for second in models] for first in models],
+        index=[names[model] for model in models],
+        columns=[names[model] for model in models],
+    )
+    figure, axes = canvas(100, width=_WIDE)
+    axes.spines["top"].set_visible(True)
+    drawn = critical_difference_diagram(
+        {names[model]: rank for model, rank in ranks.items()},
+        matrix,
+        alpha=alpha,
+        ax=axes,
+        label_fmt_left="{label}\u2002{rank:.2f}\u00a0",
+        label_fmt_right="\u00a0{rank:.2f}\u2002{label}",
+        label_props={"size": _TEXT},
+        elbow_props={"color": MUTED, "lw": 0.9, "clip_on": False},
+        marker_props={"s": 22, "color": NOW, "clip_on": False, "marker": "o"},
+        crossbar_props={"color": INK, "linewidth": 3.2, "solid_capstyle": "butt", "clip_on": False},
+        text_h_margin=0.04 * max(len(models) - 1, 1),
+    )
+    for label in drawn["labels"]:
+        label.set_color(INK)
+    levels = _widen([bar[0] for bar in drawn["crossbars"]], 0.02 * max(len(models) - 1, 1))
+    _lay_out(figure, axes, len(models), levels + (len(models) + 1) // 2)
+    return figure
+
+
+def _widen(bars: Sequence[Line2D], by: float) -> int:
+    """Let bars reach beyond what they join, so that one between equal ranks is seen; count rows."""
+    import numpy as np
+
+    rows = set()
+    for bar in bars:
+        ranks, y = np.asarray(bar.get_xdata(), float), float(np.asarray(bar.get_ydata(), float)[0])
+        bar.set_data([ranks.min() - by, ranks.max() + by], [y, y])
+        rows.add(y)
+    return len(rows)
+
+
+def _p(p_values: Mapping[str, Mapping[str, float]], first: str, second: str) -> float:
+    found = p_values.get(first, {}).get(second, math.nan)
+    return found if math.isfinite(found) else 1.0
+
+
+def _lay_out(figure: Figure, axes: Axes, models: int, rows: int) -> None:
+    """Give each row of a critical difference diagram the same room, below the axis on top."""
+    head, body = 32.0, (rows + 0.8) * 15.0
+    figure.set_size_inches(_WIDE / _POINTS, (head + body) / _POINTS)
+    axes.set_position((0.33, 0.0, 0.34, body / (head + body)))
+    axes.set_xlim(1, models)
+    axes.set_ylim(-rows - 0.8, 0)
+    axes.set_xticks(range(1, models + 1))
+    axes.tick_params(axis="x", length=4, pad=2, color=MUTED)
+    axes.set_xlabel("mean rank, 1 is best", labelpad=4)
+    axes.xaxis.set_label_position("top")

@@ -1,0 +1,1 @@
+"""Results for pull requests and job summaries."""

@@ -1,0 +1,1 @@
+"""A run, or a history, as one self-contained HTML page."""

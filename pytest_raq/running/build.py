@@ -1,0 +1,168 @@
+"""From a suite's definition to a run that can be asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pytest_raq.answering import ModelAnswers
+from pytest_raq.baselines.file import baseline_path, load_baseline
+from pytest_raq.datasets import load_questions
+from pytest_raq.errors import BaselineError, ConfigError
+from pytest_raq.files import show_path
+from pytest_raq.judging import open_judge, open_panel, remember, require_references
+from pytest_raq.judging.checked_panel import CheckedPanel
+from pytest_raq.judging.suite_rankings import SuiteRankings
+from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
+from pytest_raq.running.suite_run import SuiteRun
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from pytest_raq.answering import EnginePool
+    from pytest_raq.config import ModelDefinition, SuiteDefinition
+    from pytest_raq.judging import Judge, Panel
+    from pytest_raq.progress import Progress
+    from pytest_raq.records import Baseline, QuestionSet
+    from pytest_raq.running.workers import SharedWork
+    from pytest_raq.store import ForgivingStore
+
+
+def check_questions(
+    suite: SuiteDefinition, questions: QuestionSet, models: Iterable[ModelDefinition]
+) -> None:
+    """ConfigError, before anything is asked, when a question cannot be asked or judged."""
+    for judge in suite.judges:
+        require_references(judge, questions.source, questions.questions)
+    for model in models:
+        check_prompt(suite, questions, model)
+
+
+def check_prompt(suite: SuiteDefinition, questions: QuestionSet, model: ModelDefinition) -> None:
+    """ConfigError when the prompt of a model shows a passage that a question lacks."""
+    bare = next((item for item in questions.questions if not item.passage), None)
+    if bare is not None and model.needs_passage:
+        where = suite.path if suite.prompt else model.path
+        raise ConfigError(
+            f"{where}: the prompt shows {{passage}}, and question {bare.label} of"
+            f" {questions.source} has none: name the column of passages with"
+            " dataset.columns.passage, or take {passage} out of the prompt"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the suites of a session have in common.
+
+    ``fresh`` says that nothing kept is reused, ``sharing`` how the processes
+    of one run share their work; None in a run of one process.
+    """
+
+    pool: EnginePool
+    store: ForgivingStore
+    progress: Progress
+    fresh: bool = False
+    sharing: SharedWork | None = None
+
+
+def build_run(
+    suite: SuiteDefinition,
+    models: Mapping[str, ModelDefinition],
+    resources: Resources,
+    *,
+    models_folder: Path,
+    baselines_folder: Path,
+    originals: Mapping[str, ModelDefinition] | None = None,
+) -> SuiteRun:
+    """Read questions, judge and baseline of a suite; UsageError when one is wrong.
+
+    ``originals`` are the definitions of swapped models as they are without the
+    swap, for speed measured side by side.
+
+    A baseline that cannot be read does not stop the run: it is the verdict of
+    every model, and can be replaced by ``--raq-update``.
+    """
+    questions = load_questions(suite.dataset, suite.path.parent)
+    check_questions(suite, questions, models.values())
+    store = resources.store
+    judge = _panel(suite, models_folder, resources)
+
+    def answers_of(model: ModelDefinition, shared: SharedWork | None = None) -> ModelAnswers:
+        return ModelAnswers(
+            model,
+            questions.questions,
+            pool=resources.pool,
+            store=store,
+            progress=resources.progress,
+            fresh=resources.fresh,
+            before=judge.prepare,
+            sharing=shared,
+            suite=suite.name,
+        )
+
+    sharing = resources.sharing
+    answers = {name: answers_of(model, sharing) for name, model in models.items()}
+    if sharing is not None:
+        for each in answers.values():
+            sharing.register(each)
+    replaced = {name: answers_of(model) for name, model in (originals or {}).items()}
+    bench = CheckedPanel(
+        judge,
+        questions.questions,
+        suite.gate,
+        seed=suite.dataset.seed,
+        families=families(answers, replaced),
+    )
+    baseline, problem = _baseline(baselines_folder, suite.name)
+    return SuiteRun(
+        suite,
+        questions,
+        answers,
+        SuiteRankings(
+            bench,
+            resources.progress,
+            exchange=sharing.exchange if sharing else None,
+            suite=suite.name,
+        ),
+        baselines_folder=baselines_folder,
+        baseline=baseline,
+        baseline_problem=problem,
+        originals=replaced,
+    )
+
+
+def _panel(suite: SuiteDefinition, models_folder: Path, resources: Resources) -> Panel:
+    store = resources.store
+
+    def open_one(name: str) -> Judge:
+        opened = open_judge(name, models_folder, store.file_sha256)
+        return remember(opened, store, fresh=resources.fresh)
+
+    return open_panel(suite.judges, models_folder, open_one, min_share=suite.gate.min_judges)
+
+
+def _baseline(folder: Path, suite: str) -> tuple[Baseline | None, str]:
+    try:
+        baseline = load_baseline(folder, suite)
+    except BaselineError as exc:
+        return None, str(exc)
+    if baseline is None:
+        path = show_path(baseline_path(folder, suite))
+        return None, f"{path} does not exist; accept this state with --raq-update"
+    return baseline, ""
+
+
+def families(
+    answers: Mapping[str, ModelAnswers], originals: Mapping[str, ModelAnswers]
+) -> dict[str, str]:
+    """Return the families of contestants; an accepted answer is by the model before a swap."""
+    before = {**answers, **originals}
+    return {
+        **{CANDIDATE + name: _family(item) for name, item in answers.items()},
+        **{ACCEPTED + name: _family(before[name]) for name in answers},
+    }
+
+
+def _family(answers: ModelAnswers) -> str:
+    return answers.model.family.strip().casefold()

@@ -1,0 +1,61 @@
+"""The shards of a run put together: one process decides, from what all of them found out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_raq.errors import MeasurementError
+from pytest_raq.running.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pytest_raq.progress import Progress
+    from pytest_raq.running.options import SessionOptions
+    from pytest_raq.running.shard_files import ShardFile
+
+
+def merge_shards(
+    parts: Sequence[ShardFile], options: SessionOptions, progress: Progress | None = None
+) -> Session:
+    """Return a session whose runs hold what all shards of a run found out.
+
+    Suites, questions and baselines are those of the folders in ``options``;
+    what was typed with the shards holds here too. No model and no file of one
+    is needed. MeasurementError when the questions here are others.
+    """
+    first = parts[0]
+    typed = first.options
+    whole = replace(
+        options,
+        suites=tuple(first.exports),
+        models=tuple(typed["models"]),
+        dataset=typed["dataset"],
+        sample=typed["sample"],
+        seed=typed["seed"],
+        judge=typed["judge"],
+    )
+    # Speed was measured by the first shard, on its machine.
+    session = Session(whole, progress=progress, given=first.provenances)
+    for name, provenance in first.provenances.items():
+        run = session.run(name)
+        if run.provenance.fingerprint != provenance.fingerprint:
+            raise MeasurementError(
+                f"{first.path}: suite {name} asked other questions than {name} here: fingerprint"
+                f" {provenance.fingerprint[:12]}, here {run.provenance.fingerprint[:12]}: merge"
+                " with the commit that the shards ran"
+            )
+        for part in parts:
+            run.absorb(part.exports[name])
+    return session
+
+
+def machine_notes(parts: Sequence[ShardFile]) -> Iterator[str]:
+    """Yield where shards ran on other machines than the first, whose speeds are told."""
+    for name, provenance in parts[0].provenances.items():
+        for part in parts[1:]:
+            other = part.provenances[name].machine
+            if dict(other) != dict(provenance.machine):
+                told = ", ".join(f"{key} {value}" for key, value in other.items())
+                yield f"note: shard {part.shard} of {name} ran on another machine: {told}"

@@ -1,0 +1,205 @@
+"""Which models and judges a run has: those of the suite, chosen, swapped, or elsewhere."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_raq.config import load_model, nearest, suite_names
+from pytest_raq.engines.llamacpp.environment import find_environment
+from pytest_raq.errors import ConfigError
+from pytest_raq.files import write_atomically
+from pytest_raq.hub import HubUnreachableError, Job, Puller, parse_target
+from pytest_raq.running.options import split_names
+from pytest_raq.text import size_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from pytest_raq.config import ModelDefinition, SourceSettings, SuiteDefinition
+    from pytest_raq.running.options import SessionOptions
+
+
+_PAUSE = 0.5
+"""Seconds between two words about a transfer."""
+
+HUB_FOLDER = "hub"
+"""Beside the store: where files are that a swap names by a hub id."""
+
+
+def refuse_unknown(option: str, names: Iterable[str], suite: SuiteDefinition) -> None:
+    """ConfigError when an option names a model that a suite does not have."""
+    for name in names:
+        if name not in suite.models:
+            raise ConfigError(
+                f"{option}: suite {suite.name} has no model {name!r}"
+                f"{nearest(name, suite.models, 'it has')}"
+            )
+
+
+def nearest_target(path: Path, models_folder: Path) -> str:
+    """Return which definition, or GGUF file beside it, a wrong target of a swap is nearest to.
+
+    Empty when nothing is near.
+    """
+    beside = [str(file) for file in path.parent.glob("*.gguf")]
+    hint = nearest(str(path), beside) if path.suffix else ""
+    hint = hint if "did you mean" in hint else nearest(path.name, suite_names(models_folder))
+    return hint if "did you mean" in hint else ""
+
+
+class ModelSelection:
+    """The models of a suite as the options of a run change them.
+
+    ``digest`` returns the SHA-256 of a file, maybe from memory; ``told`` is
+    told, now and then, how far a file of a hub is. ``notices`` says what a
+    reader should know beside the results.
+    """
+
+    def __init__(
+        self,
+        options: SessionOptions,
+        digest: Callable[[Path], str],
+        told: Callable[[str], None] = lambda _text: None,
+    ) -> None:
+        self._options = options
+        self._digest = digest
+        self._told = told
+        self._last_told = 0.0
+        self.notices: list[str] = []
+
+    def models(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
+        """Return what is run for each model; UsageError when that cannot be had."""
+        swaps = dict(self._options.swaps or {})
+        refuse_unknown("--raq-swap", swaps, suite)
+        found = {}
+        for name in suite.models:
+            model = asked_by(suite, self.swapped(self._load(name), swaps.get(name)))
+            found[name] = self._as_typed(model)
+        return found
+
+    def single(self, suite: SuiteDefinition, text: str) -> ModelDefinition:
+        """Return one model, of this suite or not, for its questions: ``NAME`` or ``NAME=TARGET``.
+
+        ConfigError when it has no file of its own, or none yet.
+        """
+        name, _, target = text.partition("=")
+        model = asked_by(suite, self.swapped(self._load(name), target or None, option=""))
+        if model.engine != "llama-cpp":
+            raise ConfigError(f'{model.path}: engine = "{model.engine}" has no file to quantize')
+        if model.source and not model.file_path.exists():
+            raise ConfigError(f"{name} has no file yet: run raq models pull {name}")
+        return self._as_typed(model)
+
+    def originals(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
+        """Return changed models as they are without the change, under a name of their own."""
+        changed = suite.models if self._options.python else (self._options.swaps or {})
+        return {
+            name: asked_by(suite, self._load(name)).model_copy(
+                update={"name": f"{name} (accepted)"}
+            )
+            for name in suite.models
+            if name in changed
+        }
+
+    def _load(self, name: str) -> ModelDefinition:
+        return load_model(self._options.models_folder, name)
+
+    def _as_typed(self, model: ModelDefinition) -> ModelDefinition:
+        """Return the model with what options of the run say of how it is run."""
+        if self._options.parallel is not None:
+            model = model.model_copy(update={"parallel": self._options.parallel})
+        return self._under_python(model)
+
+    def _under_python(self, model: ModelDefinition) -> ModelDefinition:
+        """Return the model under the engine that is tried; ConfigError when that is of no use."""
+        if model.engine == "llama-cpp" and self._options.python:
+            model = model.model_copy(update={"python": str(self._options.python)})
+        if model.engine == "llama-cpp" and model.python_path:
+            find_environment(model.python_path)
+        return model
+
+    def swapped(
+        self, model: ModelDefinition, target: str | None, *, option: str = "--raq-swap "
+    ) -> ModelDefinition:
+        """Return a model as it is run: from another file or definition, under its name.
+
+        ``target`` is the name of a definition, the path of a file, or
+        ``hf:ORG/REPO/FILE`` of a hub, which is pulled first.
+        """
+        if target is None:
+            return model
+        folder = self._options.models_folder
+        if Path(target).name == target and (folder / f"{target}.toml").is_file():
+            return self._load(target).model_copy(update={"name": model.name})
+        if source := parse_target(target):
+            return self._pulled(model, source)
+        path = (self._options.start / Path(target).expanduser()).absolute()
+        if not path.is_file():
+            raise ConfigError(
+                f"{option}{model.name}={target}: {path} is no file,"
+                f" and {folder} has no definition {target!r}{nearest_target(path, folder)}"
+            )
+        return model.model_copy(update={"file": str(path), "sha256": None})
+
+    def _pulled(self, model: ModelDefinition, source: SourceSettings) -> ModelDefinition:
+        place = self._options.store_path.parent / HUB_FOLDER / source.repo.replace("/", "--")
+        path = (place / source.revision.replace("/", "--") / source.filename).absolute()
+        stamp = path.with_name(f"{path.name}.sha256")
+        # The file there is this command's own: where the revision has moved it is replaced.
+        puller = Puller(self._digest, force=True)
+        try:
+            job = puller.plan(Job(model.name, source, path))
+        except HubUnreachableError as exc:
+            sha256 = self._pulled_before(path, stamp)
+            if not sha256:
+                raise
+            self.notices.append(f"{path} is run as it was pulled before: {exc.__cause__ or exc}")
+        else:
+            puller.require_room([job])
+            sha256 = puller.pull(job, self._steps).sha256
+            write_atomically(stamp, sha256)
+        return model.model_copy(update={"file": str(path), "sha256": sha256})
+
+    def _pulled_before(self, path: Path, stamp: Path) -> str:
+        """Return the SHA-256 of a file that an earlier run pulled; empty where there is none."""
+        if not (path.is_file() and stamp.is_file()):
+            return ""
+        sha256 = stamp.read_text(encoding="ascii", errors="replace").strip()
+        return sha256 if self._digest(path) == sha256 else ""
+
+    def _steps(self, name: str, done: int, size: int | None) -> None:
+        now = time.monotonic()
+        if now - self._last_told >= _PAUSE:
+            self._last_told = now
+            whole = f" of {size_text(size)}" if size is not None else ""
+            self._told(f"{name}, {size_text(done)}{whole} from the hub")
+
+
+def refuse_missing(suite: SuiteDefinition, models: Mapping[str, ModelDefinition]) -> None:
+    """ConfigError when files are missing that a hub has: nothing is asked before they are there."""
+    missing = [
+        name for name, model in models.items() if model.file and not model.file_path.exists()
+    ]
+    if any(models[name].source for name in missing):
+        count = f"{len(missing)} of {len(models)} models" if len(models) > 1 else "the model"
+        verb = "have" if len(missing) > 1 else "has"
+        raise ConfigError(
+            f"suite {suite.name}: {count} {verb} no file yet ({', '.join(missing)}):"
+            f" run raq models pull --suite {suite.name}"
+        )
+
+
+def asked_by(suite: SuiteDefinition, model: ModelDefinition) -> ModelDefinition:
+    """Return a model with the prompt and the settings that the suite has for all its models."""
+    model = model if suite.prompt is None else model.with_prompt(suite.prompt)
+    return model.model_copy(update=suite.generation.model_dump(exclude_none=True))
+
+
+def judge_names(text: str) -> tuple[str, ...]:
+    """Return the names of judges as they were typed: one, or several as A,B,C."""
+    names = split_names(text)
+    if not names:
+        raise ConfigError(f"--raq-judge {text!r}: name a judge, or several as A,B,C")
+    return names

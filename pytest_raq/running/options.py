@@ -1,0 +1,129 @@
+"""What the user asked of a run, whichever way it was typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_raq.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_raq.running.shards import Shard
+
+_SUFFIXES = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".toml"}
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOptions:
+    """The options of design and command line; paths are absolute.
+
+    ``swaps`` maps a model to the file, the name of the definition, or the hub
+    id that is run in its place; ``python`` is that of another environment to
+    run the models under, ``start`` the folder where relative paths start.
+    """
+
+    suites_folder: Path
+    models_folder: Path
+    baselines_folder: Path
+    store_path: Path
+    suites: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    dataset: str = ""
+    sample: int | None = None
+    seed: int | None = None
+    judge: str = ""
+    swaps: Mapping[str, str] | None = None
+    python: Path | None = None
+    parallel: int | None = None
+    update: bool = False
+    reason: str = ""
+    fresh: bool = False
+    shard: Shard | None = None
+    json_path: Path | None = None
+    start: Path = Path()
+    report_path: Path | None = None
+    markdown_path: Path | None = None
+    metrics_path: Path | None = None
+
+    def describe(self) -> dict[str, str]:
+        """Return what was typed and changes what is measured: option → value."""
+        values = {
+            "--raq-models": ",".join(self.models),
+            "--raq-dataset": self.dataset,
+            "--raq-sample": "" if self.sample is None else str(self.sample),
+            "--raq-seed": "" if self.seed is None else str(self.seed),
+            "--raq-judge": self.judge,
+            "--raq-swap": ",".join(f"{name}={file}" for name, file in (self.swaps or {}).items()),
+            "--raq-python": str(self.python or ""),
+            "--raq-parallel": str(self.parallel or ""),
+            "--raq-shard": f"{self.shard.index}/{self.shard.count}" if self.shard else "",
+            "--raq-fresh": "yes" if self.fresh else "",
+            "--raq-update": "yes" if self.update else "",
+        }
+        return {option: value for option, value in values.items() if value}
+
+    def refuse_impossible(self) -> None:
+        """ConfigError when a number is none that can be."""
+        if self.parallel is not None and self.parallel < 1:
+            raise ConfigError(f"--raq-parallel {self.parallel}: give 1 or more")
+
+    def refuse_unwritable(self) -> None:
+        """ConfigError when a file that is to be written could not be one, before a long run."""
+        for option, path in (
+            ("--raq-json", self.json_path),
+            ("--raq-report", self.report_path),
+            ("--raq-markdown", self.markdown_path),
+            ("--raq-metrics", self.metrics_path),
+        ):
+            if path is not None and path.is_dir():
+                raise ConfigError(f"{option} {path}: is a folder; give a file")
+
+    def refuse_partial_update(self) -> None:
+        """ConfigError when ``--raq-update`` would accept something other than the suite."""
+        changed = {
+            "--raq-models": self.models,
+            "--raq-dataset": self.dataset,
+            "--raq-sample": self.sample is not None,
+            "--raq-seed": self.seed is not None,
+            "--raq-judge": self.judge,
+            "--raq-swap": self.swaps,
+            "--raq-python": self.python,
+            "--raq-parallel": self.parallel,
+            "--raq-shard": self.shard,
+        }
+        given = [option for option, value in changed.items() if value]
+        if self.update and given:
+            raise ConfigError(
+                f"--raq-update accepts a suite as its files define it and cannot be used with"
+                f" {' and '.join(given)}: write the change into suites/ or models/ first"
+            )
+
+
+def parse_swaps(texts: Iterable[str]) -> dict[str, str]:
+    """Read ``MODEL=TARGET`` texts; ConfigError names the one that is not."""
+    swaps: dict[str, str] = {}
+    for text in texts:
+        model, equals, target = text.partition("=")
+        if not (model and equals and target):
+            raise ConfigError(f"--raq-swap {text!r}: write MODEL=FILE, for example llama=new.gguf")
+        if model in swaps:
+            raise ConfigError(f"--raq-swap names {model} twice")
+        swaps[model] = target
+    return swaps
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Split ``A,B`` into names without blanks and repetitions."""
+    return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def place_dataset(text: str, start: Path) -> str:
+    """Make a path of the command line absolute; leave the id of a hub as it is."""
+    if not text:
+        return ""
+    path = Path(text).expanduser()
+    is_path = (start / path).exists() or path.suffix in _SUFFIXES or text[0] in ".~/"
+    return str(start / path) if is_path else text

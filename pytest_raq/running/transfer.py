@@ -1,0 +1,60 @@
+"""What one process of a run tells another, as text."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from pytest_raq.judging import Spending
+from pytest_raq.records import Ranking
+from pytest_raq.records.plain import outcome_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from pytest_raq.records import Outcome, SpeedSamples
+
+
+def export_text(
+    outcomes: Iterable[Outcome],
+    speeds: Mapping[str, SpeedSamples],
+    accepted_speeds: Mapping[str, SpeedSamples],
+    rankings: Iterable[Ranking] = (),
+    spending: Spending | None = None,
+    *,
+    bench: str = "",
+) -> str:
+    """Return outcomes, speed samples, and what judges said, cost, and are worth, as text."""
+    table = {
+        "outcomes": [asdict(item) for item in outcomes],
+        "speeds": dict(speeds),
+        "accepted_speeds": dict(accepted_speeds),
+        "rankings": [asdict(item) for item in rankings],
+        "spending": asdict(spending or Spending()),
+        "bench": bench,
+    }
+    return json.dumps(table)
+
+
+def read_export(
+    text: str,
+) -> tuple[list[Outcome], dict[str, SpeedSamples], dict[str, SpeedSamples]]:
+    """Return what `export_text` wrote."""
+    table = json.loads(text)
+    outcomes = [outcome_from(row) for row in table["outcomes"]]
+    return outcomes, _speeds(table["speeds"]), _speeds(table["accepted_speeds"])
+
+
+def read_judging(text: str) -> tuple[list[Ranking], Spending, str]:
+    """Return what `export_text` wrote of judges."""
+    table = json.loads(text)
+    rankings = [Ranking(**row) for row in table["rankings"]]
+    return rankings, Spending(**table["spending"]), table["bench"]
+
+
+def _speeds(table: dict[str, dict[str, list[float]]]) -> dict[str, SpeedSamples]:
+    return {
+        model: {measure: tuple(values) for measure, values in samples.items()}
+        for model, samples in table.items()
+    }

@@ -1,0 +1,171 @@
+"""How the processes of one run share the work: one loads a model, nothing is asked twice."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Protocol
+
+from pytest_raq.files import try_lock
+from pytest_raq.records.plain import outcome_from
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from pytest_raq.records import Outcome
+
+
+_PAUSE = 0.05
+"""Seconds between two looks at a lock that another process holds."""
+
+
+class Shared(Protocol):
+    """The answers of one model to one suite, as sharing sees them."""
+
+    @property
+    def sharing_key(self) -> tuple[str, str]:
+        """The model and the suite: equal in all processes of a run."""
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the model's file; 0 for a model that is run elsewhere."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything planned is known here."""
+
+    def absorb(self, outcomes: Iterator[Outcome]) -> None:
+        """Take over what another process found out."""
+
+    def answer_plan(self) -> None:
+        """Find out everything that is planned, with a model loaded here."""
+
+
+class WorkerExchange:
+    """A folder in which the processes of one run leave outcomes, and locks."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._places: dict[tuple[str, str], int] = {}
+
+    def put(self, key: tuple[str, str], outcome: Outcome) -> None:
+        """Leave an outcome for the others."""
+        line = json.dumps(asdict(outcome)).encode("ascii") + b"\n"
+        with self._file(key).open("ab", buffering=0) as file:
+            file.write(line)
+
+    def read(self, key: tuple[str, str]) -> Iterator[Outcome]:
+        """Yield what was left since this was last asked; half a line is left for later."""
+        path = self._file(key)
+        if not path.exists():
+            return
+        with path.open("rb") as file:
+            file.seek(self._places.get(key, 0))
+            for line in file:
+                if not line.endswith(b"\n"):
+                    return
+                self._places[key] = self._places.get(key, 0) + len(line)
+                yield outcome_from(json.loads(line))
+
+    def _file(self, key: tuple[str, str]) -> Path:
+        return self.folder / f"{_digest(*key)}.jsonl"
+
+    @contextmanager
+    def lock(self, name: str, *, wait: bool = False) -> Iterator[bool]:
+        """Hold the lock of a name, if it is free; with ``wait`` as soon as it is."""
+        handle = os.open(self.folder / f"{_digest(name)}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            held = try_lock(handle)
+            while wait and not held:
+                time.sleep(_PAUSE)
+                held = try_lock(handle)
+            yield held
+        finally:
+            os.close(handle)
+
+
+def _digest(*texts: str) -> str:
+    return hashlib.sha256("\0".join(texts).encode("utf-8", "surrogatepass")).hexdigest()[:24]
+
+
+class SharedWork:
+    """One process of a run: what it knows of, and how it gets what it needs.
+
+    ``budget_bytes`` bounds the files of models that are loaded by all processes
+    together. ``release`` is called when a model is not needed here any more.
+    """
+
+    def __init__(self, exchange: WorkerExchange, budget_bytes: int) -> None:
+        self.exchange = exchange
+        self._budget = budget_bytes
+        self._known: list[Shared] = []
+
+    def register(self, answers: Shared) -> None:
+        """Make answers known: this process may work on them while it waits for others."""
+        self._known.append(answers)
+
+    def put(self, answers: Shared, outcome: Outcome) -> None:
+        """Tell the others what was found out."""
+        self.exchange.put(answers.sharing_key, outcome)
+
+    def obtain(self, wanted: Shared) -> None:
+        """Return when everything planned of ``wanted`` is known here.
+
+        Whichever model is free is worked on meanwhile, that of ``wanted`` first.
+        """
+        while not self._is_known(wanted):
+            if not any(self._work_on(answers) for answers in self._by_need(wanted)):
+                time.sleep(_PAUSE)
+
+    def _is_known(self, answers: Shared) -> bool:
+        answers.absorb(self.exchange.read(answers.sharing_key))
+        return answers.is_complete
+
+    def _by_need(self, wanted: Shared) -> list[Shared]:
+        model = wanted.sharing_key[0]
+        return sorted(
+            self._known,
+            key=lambda item: (item is not wanted, item.sharing_key[0] != model),
+        )
+
+    def _work_on(self, answers: Shared) -> bool:
+        """Answer what is planned, in all suites of the model, unless another process does."""
+        if self._is_known(answers):
+            return False
+        model = answers.sharing_key[0]
+        with self.exchange.lock(f"model {model}") as held:
+            if not held:
+                return False
+            with self._room(answers) as has_room:
+                if not has_room:
+                    return False
+                for item in self._known:
+                    if item.sharing_key[0] == model and not self._is_known(item):
+                        item.answer_plan()
+                return True
+
+    @contextmanager
+    def _room(self, answers: Shared) -> Iterator[bool]:
+        """Hold one of as many places as models fit into memory together."""
+        if not answers.file_bytes:
+            yield True
+            return
+        for place in range(self._places):
+            with self.exchange.lock(f"place {place}") as held:
+                if held:
+                    yield True
+                    return
+        yield False
+
+    @property
+    def _places(self) -> int:
+        """How many of the largest models fit into memory together: one at least."""
+        largest = {item.sharing_key[0]: item.file_bytes for item in self._known}
+        sizes = sorted(largest.values(), reverse=True)
+        fitting = [n for n in range(1, len(sizes) + 1) if sum(sizes[:n]) <= self._budget]
+        return max(fitting, default=1)

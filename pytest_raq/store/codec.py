@@ -1,0 +1,163 @@
+"""Between records and what stands in a row, with checksums."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import asdict, fields
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from pytest_raq.records import (
+    Answer,
+    EngineInfo,
+    FinishReason,
+    JudgeExchange,
+    JudgeVerdict,
+    OrderReading,
+    RunRecord,
+    Timing,
+)
+from pytest_raq.store.schema import FIGURES, DamagedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pydantic import TypeAdapter
+
+    from pytest_raq.records import RunFigures
+
+
+_TIMES = tuple(item.name for item in fields(Timing))
+
+
+def checksum(key: str, payload: str) -> int:
+    """Return the CRC-32 that stands beside a value."""
+    return zlib.crc32(f"{key}\0{payload}".encode("utf-8", "replace"))
+
+
+def to_payload(table: Mapping[str, object]) -> str:
+    """Return a value as JSON in ASCII."""
+    return json.dumps(table, separators=(",", ":"))
+
+
+def from_payload(key: str, payload: str, expected: int) -> dict[str, Any]:
+    """Return the value of a row; DamagedError when it is not what was written there."""
+    if checksum(key, payload) != expected:
+        raise DamagedError(f"the entry {key[:12]} is not what was written")
+    return parse_payload(payload)
+
+
+def parse_payload(payload: str) -> dict[str, Any]:
+    """Return a value; ValueError when it is no JSON."""
+    table: dict[str, Any] = json.loads(payload)
+    return table
+
+
+def answer_to_payload(answer: Answer) -> str:
+    """Return what a model said, without who was asked what."""
+    return to_payload(
+        {
+            "text": answer.text,
+            "finish_reason": answer.finish_reason.value,
+            "timing": {name: getattr(answer.timing, name) for name in _TIMES},
+        }
+    )
+
+
+def answer_from(table: Mapping[str, Any], question_id: str, model: str) -> Answer:
+    """Return an answer; the ids are those of the asking run."""
+    return Answer(
+        question_id=question_id,
+        model=model,
+        text=table["text"],
+        finish_reason=FinishReason(table["finish_reason"]),
+        timing=Timing(**table["timing"]),
+    )
+
+
+def engine_to_payload(info: EngineInfo) -> str:
+    """Return what ran a model; what is as usual is left out, as older versions expect."""
+    usual = {"extra_buffers": True, "note": "", "will_recur": False}
+    return to_payload({k: v for k, v in asdict(info).items() if k not in usual or v != usual[k]})
+
+
+def engine_from(table: Mapping[str, Any]) -> EngineInfo:
+    """Return what ran a model."""
+    return EngineInfo(**table)
+
+
+def verdict_to_payload(verdict: JudgeVerdict) -> str:
+    """Return what a judge said, and what was said to it."""
+    exchanges = [
+        {"prompt": item.prompt, "reply": item.reply, "usage": dict(item.usage)}
+        for item in verdict.exchanges
+    ]
+    readings = [{"shown": item.shown, "tiers": item.tiers} for item in verdict.readings]
+    return to_payload(
+        {
+            "tiers": verdict.tiers,
+            "reason": verdict.reason,
+            "exchanges": exchanges,
+            "agreed": verdict.agreed,
+            "readings": readings,
+        }
+    )
+
+
+def verdict_from(table: Mapping[str, Any]) -> JudgeVerdict:
+    """Return what a judge said."""
+    return JudgeVerdict(
+        tiers=_tiers(table["tiers"]),
+        reason=table["reason"],
+        exchanges=tuple(JudgeExchange(**item) for item in table["exchanges"]),
+        agreed=table.get("agreed"),
+        readings=tuple(
+            OrderReading(tuple(item["shown"]), _tiers(item["tiers"]))
+            for item in table.get("readings", ())
+        ),
+    )
+
+
+def _tiers(value: Sequence[Sequence[int]]) -> tuple[tuple[int, ...], ...]:
+    return tuple(tuple(tier) for tier in value)
+
+
+def run_to_payload(run: RunRecord) -> str:
+    """Return a run without its models' figures, which have columns of their own."""
+    return to_payload(_run_adapter().dump_python(run, mode="json", exclude={"models"}))
+
+
+def run_from(table: Mapping[str, object], figures: Sequence[tuple[object, ...]]) -> RunRecord:
+    """Return a run; a row of figures is the model's name and the values of `FIGURES`."""
+    models = {
+        str(name): {"model": name, **dict(zip(FIGURES, values, strict=True))}
+        for name, *values in figures
+    }
+    return _run_adapter().validate_python({**table, "models": models})
+
+
+@cache
+def _run_adapter() -> TypeAdapter[RunRecord]:
+    """Return what reads and writes runs: made once, which takes longer than a thousand uses."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(RunRecord)
+
+
+def figure_values(figures: RunFigures) -> list[object]:
+    """Return the values of `FIGURES`; SQLite keeps a NaN as NULL."""
+    return [getattr(figures, name) for name in FIGURES]
+
+
+def checksum_of_bytes(run_id: str, suite: str, payload: bytes) -> int:
+    """Return the CRC-32 that stands beside a result."""
+    return zlib.crc32(f"{run_id}\0{suite}\0".encode("utf-8", "replace") + payload)
+
+
+def is_sound(run_id: object, suite: object, payload: object, expected: object) -> bool:
+    """Whether a result is what was written."""
+    return (
+        isinstance(payload, bytes)
+        and checksum_of_bytes(str(run_id), str(suite), payload) == expected
+    )

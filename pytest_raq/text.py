@@ -1,0 +1,162 @@
+"""Text for people: safe to print, in columns, in words."""
+
+from __future__ import annotations
+
+import math
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+_SHOWN_CONTROLS = {"\n": "⏎", "\t": " ", "\r": " "}
+
+LONGEST_NOTE = 1_500
+"""Characters: a note may end with a command to be copied, which must not be cut."""
+
+_ANSI_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-_])")
+
+
+def safe_text(text: str, limit: int = 160) -> str:
+    """Return text of a model on one line, without control characters, cut to ``limit``.
+
+    Escape sequences, bidirectional overrides and other invisible characters
+    are replaced, so that an answer cannot write to the terminal.
+    """
+    shown = "".join(
+        _SHOWN_CONTROLS.get(char, "�") if _is_control(char) else char for char in text[:limit]
+    )
+    return shown if len(text) <= limit else shown[: limit - 1].rstrip() + "…"
+
+
+def _is_control(char: str) -> bool:
+    return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def width(text: str) -> int:
+    """Return how many terminal columns a text takes."""
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
+    combining = sum(bool(unicodedata.combining(char)) for char in text)
+    return len(text) + wide - combining
+
+
+def shorten(text: str, size: int) -> str:
+    """Return a text of at most ``size`` columns: where it is longer its middle is left out."""
+    if width(text) <= size:
+        return text
+    head, tail = (size - 1) - (size - 1) // 2, (size - 1) // 2
+    start = _cut(text, head)
+    end = _cut(text[::-1], tail)[::-1]
+    return f"{start}…{end}"
+
+
+def _cut(text: str, size: int) -> str:
+    """Return as much of the beginning of a text as fits ``size`` columns."""
+    while width(text) > size:
+        text = text[:size] if len(text) > size else text[:-1]
+    return text
+
+
+def wrap(text: str, size: int, *, first: str = "", others: str = "  ") -> list[str]:
+    """Break a text at blanks into lines of at most ``size`` columns.
+
+    ``first`` and ``others`` are what the lines begin with. A word that is too
+    long stays whole, so that a path can be copied.
+    """
+    lines, line, is_empty = [], first, True
+    for word in text.split(" "):
+        if not is_empty and width(line) + 1 + width(word) > size:
+            lines.append(line)
+            line, is_empty = others, True
+        line += word if is_empty else f" {word}"
+        is_empty = False
+    return [*lines, line]
+
+
+def columns(rows: Sequence[Sequence[str]], *, left: int = 1, gap: int = 2) -> list[str]:
+    """Align rows of cells: the first ``left`` columns and the last to the left, others right."""
+    if not rows:
+        return []
+    widths = [max(width(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell + " " * (size - width(cell))
+            if index < left or index == len(row) - 1
+            else " " * (size - width(cell)) + cell
+            for index, (cell, size) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append((" " * gap).join(cells).rstrip())
+    return lines
+
+
+def fitted(rows: Sequence[Sequence[str]], size: int) -> list[list[str]]:
+    """Align rows of cells within ``size`` columns and return the lines of each row.
+
+    Where that is too narrow columns move closer; where it still is the first
+    cell of each row, a name, gets a line of its own above the others.
+    """
+    for gap in (2, 1):
+        lines = columns(rows, gap=gap)
+        if all(width(line) <= size for line in lines):
+            return [[line] for line in lines]
+    below = columns([("", *row[1:]) for row in rows])
+    names = ["", *(shorten(row[0], size) for row in rows[1:])]  # a heading needs no name
+    return [[name, line] if name else [line] for name, line in zip(names, below, strict=True)]
+
+
+def fold(text: str, size: int) -> list[str]:
+    """Break a line at blanks where it is longer than ``size``, further indented from then on."""
+    if width(text) <= size:
+        return [text]
+    plain = text.lstrip(" ")
+    indent = " " * (len(text) - len(plain))
+    return wrap(plain, size, first=indent, others=f"{indent}  ")
+
+
+def number(value: float | None, decimals: int = 2, *, sign: bool = False) -> str:
+    """Return a number with a true minus sign; ``–`` where there is none."""
+    if value is None or math.isnan(value):
+        return "–"
+    text = f"{value:+.{decimals}f}" if sign else f"{value:.{decimals}f}"
+    return text.replace("-", "−")
+
+
+def size_text(size: float) -> str:
+    """Return bytes as disks are sold: ``4.37 GB``, ``2.3 MB``, ``512 B``."""
+    for unit, amount, decimals in (("GB", 1e9, 2), ("MB", 1e6, 1), ("kB", 1e3, 1)):
+        if size >= amount:
+            return f"{size / amount:.{decimals}f} {unit}"
+    return f"{size:.0f} B"
+
+
+def p_text(value: float) -> str:
+    """Return a p-value as papers print it: three decimals, ``<0.001`` below."""
+    if math.isnan(value):
+        return "–"
+    return "<0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def distinct_names(names: dict[str, str]) -> dict[str, str]:
+    """Return names of which those that became equal when they were cut are numbered."""
+    seen: dict[str, int] = {}
+    result = {}
+    for model, name in names.items():
+        seen[name] = seen.get(name, 0) + 1
+        result[model] = name if seen[name] == 1 else f"{name} ({seen[name]})"
+    return result
+
+
+def one_line(text: str, longest: int = 240) -> str:
+    """Return text without control characters, on one line of ``longest`` characters at most."""
+    plain = _ANSI_ESCAPE.sub("", text)
+    printable = "".join(char if char.isprintable() else " " for char in plain)
+    words = " ".join(printable.split())
+    return words if len(words) <= longest else words[: longest - 1] + "…"
+
+
+def percent(share: float) -> str:
+    """Return a measured share in whole percent."""
+    return f"{100 * share:.0f} %"

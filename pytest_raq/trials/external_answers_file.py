@@ -1,0 +1,271 @@
+"""Answers from elsewhere: JSON Lines with ``id``, ``model`` and ``answer``."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pytest_raq.datasets import fingerprint
+from pytest_raq.datasets.items import read_bytes
+from pytest_raq.datasets.text_rows import read_lines
+from pytest_raq.datasets.values import is_half, tell
+from pytest_raq.errors import DatasetError
+from pytest_raq.records import UNANSWERABLE, Question, QuestionSet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+FIELDS = ("id", "model", "answer", "references", "passage", "question")
+
+_SHOWN = 40
+"""Characters of a wrong value that a message repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTable:
+    """What the files say: ``answers`` is model → question id → text.
+
+    A question that a model was not asked, or did not answer, is absent there.
+    ``files`` names the files that hold a model, ``digests`` is the SHA-256 of
+    that file (of the SHA-256 of each where there are several). ``unasked``
+    counts the questions of the data set that no model answered.
+    """
+
+    questions: QuestionSet
+    answers: Mapping[str, Mapping[str, str]]
+    files: Mapping[str, str]
+    digests: Mapping[str, str]
+    unasked: int = 0
+
+
+def read_answers(
+    paths: Sequence[Path],
+    dataset: QuestionSet | None = None,
+    *,
+    needs_references: bool = True,
+) -> AnswerTable:
+    """Read answers, one JSON object a line; blank lines are passed over.
+
+    Without ``dataset`` each question needs ``references`` (a list of texts),
+    unless the judge can do without, and ``passage`` (any text that names the
+    cluster) on at least one of its lines, and may have ``question``; with it
+    these are not read. Other fields are left alone. DatasetError names the
+    file, the line and the field of what is wrong, and says what was expected.
+    """
+    collector = _Collector(dataset, needs_references=needs_references)
+    for path in paths:
+        raw = read_bytes(path)
+        digest = hashlib.sha256(raw).hexdigest()
+        lines = list(_lines(path, raw))
+        if not lines:
+            raise DatasetError(f"{path}: is empty; expected one JSON object a line")
+        for line in lines:
+            collector.add(line, str(path), digest)
+    return collector.table([str(path) for path in paths])
+
+
+def _lines(path: Path, raw: bytes) -> Iterator[_Line]:
+    for number, values in read_lines(path, raw):
+        yield _Line(f"{path}:{number}", values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A line that knows where it stands."""
+
+    place: str
+    values: Mapping[str, object]
+
+    def wrong(self, name: str, expected: str, value: object) -> DatasetError:
+        return DatasetError(f"{self.place}: {name}: expected {expected}, found {tell(value)}")
+
+    def missing(self, name: str, expected: str) -> DatasetError:
+        others = [key for key in self.values if key not in FIELDS]
+        near = difflib.get_close_matches(name, others, n=1)
+        hint = f" (did you mean it by {near[0]!r}?)" if near else ""
+        return DatasetError(f"{self.place}: {name}: is missing; expected {expected}{hint}")
+
+    def need(self, name: str, expected: str) -> object:
+        if name not in self.values:
+            raise self.missing(name, expected)
+        return self.values[name]
+
+    def text(self, name: str, expected: str, *, blank: bool = False) -> str:
+        value = self.need(name, expected)
+        if not isinstance(value, str) or not (blank or value.strip()):
+            raise self.wrong(name, expected, value)
+        self.refuse_half(name, value)
+        return value
+
+    def refuse_half(self, name: str, text: str) -> None:
+        if is_half(text):
+            raise DatasetError(
+                f"{self.place}: {name}: expected Unicode text, found half of a surrogate pair"
+            )
+
+
+def _id(line: _Line) -> str:
+    value = line.need("id", "a text that names the question")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return line.text("id", "a text that names the question")
+
+
+def _model(line: _Line) -> str:
+    name = line.text("model", "the name of a model")
+    if not name.isprintable():
+        raise line.wrong("model", "a name of printable characters", name)
+    return name
+
+
+def _answer(line: _Line) -> str:
+    expected = "a text (leave the line out where the model gave no answer)"
+    return line.text("answer", expected, blank=True)
+
+
+def _references(line: _Line) -> tuple[str, ...]:
+    expected = f'a list of texts (["{UNANSWERABLE}"] where the passage has no answer)'
+    values = line.need("references", expected)
+    if not isinstance(values, list) or not values:
+        raise line.wrong("references", expected, values)
+    for index, value in enumerate(values):
+        name = f"references[{index}]"
+        if not isinstance(value, str) or not value.strip():
+            raise line.wrong(name, "a text that is not empty", value)
+        line.refuse_half(name, value)
+    return tuple(dict.fromkeys(values))
+
+
+def _passage(line: _Line) -> str:
+    return line.text("passage", "a text that names the passage")
+
+
+def _question(line: _Line) -> str:
+    return line.text("question", "the text of the question", blank=True)
+
+
+@dataclass(slots=True)
+class _Draft:
+    """A question as far as its lines have told it, each part with the line that did."""
+
+    first: _Line
+    parts: dict[str, tuple[object, str]] = field(default_factory=dict)
+
+    def learn(self, line: _Line, name: str, value: object, question_id: str) -> None:
+        known, place = self.parts.setdefault(name, (value, line.place))
+        if known != value and not _same_references(known, value):
+            raise DatasetError(
+                f"{line.place}: {name}: expected what {place} says for id {question_id!r},"
+                f" found another; give all lines of a question the same {name}"
+            )
+
+    def question(self, question_id: str, *, needs_references: bool) -> Question:
+        if not needs_references:
+            self.parts.setdefault("references", ((), ""))
+        for name, expected in (
+            ("references", "a list of texts, here or from --dataset"),
+            ("passage", "a text that names the passage (the id where each question has its own)"),
+        ):
+            if name not in self.parts:
+                raise self.first.missing(name, expected)
+        references, passage = self.parts["references"][0], self.parts["passage"][0]
+        assert isinstance(references, tuple)
+        return Question(
+            id=question_id,
+            title="",
+            passage=str(passage),
+            question=str(self.parts.get("question", ("",))[0]),
+            references=references,
+            answerable=references != (UNANSWERABLE,),
+        )
+
+
+def _same_references(known: object, value: object) -> bool:
+    return isinstance(known, tuple) and isinstance(value, tuple) and set(known) == set(value)
+
+
+READERS: Mapping[str, Callable[[_Line], object]] = {
+    "references": _references,
+    "passage": _passage,
+    "question": _question,
+}
+"""What the lines say of a question."""
+
+
+class _Collector:
+    """Gathers lines into answers by model and drafts of questions."""
+
+    def __init__(self, dataset: QuestionSet | None, *, needs_references: bool) -> None:
+        self._dataset = dataset
+        self._needs_references = needs_references
+        self._known = {item.id: item for item in dataset.questions} if dataset else {}
+        self._drafts: dict[str, _Draft] = {}
+        self._answers: dict[str, dict[str, str]] = {}
+        self._places: dict[tuple[str, str], str] = {}
+        self._sources: dict[str, dict[str, str]] = {}
+
+    def add(self, line: _Line, path: str, digest: str) -> None:
+        question_id, model, text = _id(line), _model(line), _answer(line)
+        self._refuse_repetition(line, question_id, model)
+        self._learn_question(line, question_id)
+        self._answers.setdefault(model, {})[question_id] = text
+        self._sources.setdefault(model, {})[path] = digest
+
+    def _refuse_repetition(self, line: _Line, question_id: str, model: str) -> None:
+        place = self._places.setdefault((question_id, model), line.place)
+        if place != line.place:
+            raise DatasetError(
+                f"{line.place}: id: {model!r} answered {question_id!r} before, in {place};"
+                " keep one of the two lines"
+            )
+
+    def _learn_question(self, line: _Line, question_id: str) -> None:
+        draft = self._drafts.setdefault(question_id, _Draft(line))
+        if self._dataset is None:
+            for name, read in READERS.items():
+                if name in line.values and not self._may_lack(line, name):
+                    draft.learn(line, name, read(line), question_id)
+        elif question_id not in self._known:
+            raise DatasetError(
+                f"{line.place}: id: expected the id of a question of {self._dataset.source},"
+                f" found {question_id[:_SHOWN]!r}"
+            )
+
+    def _may_lack(self, line: _Line, name: str) -> bool:
+        """Whether a field says that there are no references, where none are needed."""
+        return name == "references" and not (self._needs_references or line.values[name])
+
+    def table(self, paths: Sequence[str]) -> AnswerTable:
+        questions = self._questions()
+        source = self._dataset.source if self._dataset else ", ".join(paths)
+        return AnswerTable(
+            questions=QuestionSet(
+                questions,
+                source=source,
+                fingerprint=fingerprint(questions),
+                revision=self._dataset.revision if self._dataset else "",
+                total=len(self._known) or len(questions),
+                notes=self._dataset.notes if self._dataset else (),
+            ),
+            answers=self._answers,
+            files={model: ", ".join(digests) for model, digests in self._sources.items()},
+            digests={model: _digest(digests) for model, digests in self._sources.items()},
+            unasked=max(0, len(self._known) - len(questions)),
+        )
+
+    def _questions(self) -> tuple[Question, ...]:
+        if self._dataset is not None:
+            return tuple(item for item in self._dataset.questions if item.id in self._drafts)
+        return tuple(
+            draft.question(name, needs_references=self._needs_references)
+            for name, draft in self._drafts.items()
+        )
+
+
+def _digest(digests: Mapping[str, str]) -> str:
+    if len(digests) == 1:
+        return next(iter(digests.values()))
+    return hashlib.sha256("".join(digests.values()).encode()).hexdigest()

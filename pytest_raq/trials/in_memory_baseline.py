@@ -1,0 +1,81 @@
+"""Trials: something new held against something of today, with no committed baseline between."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pytest_raq.records import Answer, Baseline, BaselineQuestion, Failure
+from pytest_raq.stats.model_summary import summarize
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from pytest_raq.records import ModelSummary, Outcome, Provenance
+    from pytest_raq.running import SuiteRun
+
+
+def ask_all(run: SuiteRun) -> dict[str, dict[str, Outcome]]:
+    """Return all outcomes of a run by model and question id; nothing is judged."""
+    return {
+        model: {question.id: run.answer(model, question.id) for question in run.questions}
+        for model in run.models
+    }
+
+
+def summary_of(run: SuiteRun, model: str, outcomes: Mapping[str, Outcome]) -> ModelSummary:
+    """Return the figures of a model that was asked alone, so without a rank."""
+    return summarize(model, outcomes, {question.id: question for question in run.questions})
+
+
+def first_failure(outcomes: Mapping[str, Outcome]) -> str:
+    """Return why the first question without an answer has none; empty where all have one."""
+    return next((item.reason for item in outcomes.values() if isinstance(item, Failure)), "")
+
+
+def accept_in_memory(
+    run: SuiteRun, outcomes: Mapping[str, Mapping[str, Outcome]], partners: Mapping[str, str]
+) -> Baseline:
+    """Return a baseline that is written nowhere: the answers of a run, by what is held against it.
+
+    ``partners`` maps each contestant to the model of ``run`` that it is
+    compared with.
+    """
+    provenance = run.provenance
+    summaries = {model: summary_of(run, model, items) for model, items in outcomes.items()}
+    answers = {
+        question.id: {
+            name: item.text
+            for name, partner in partners.items()
+            if isinstance(item := outcomes[partner][question.id], Answer)
+        }
+        for question in run.questions
+    }
+    return Baseline(
+        suite=run.suite.name,
+        accepted_at=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        reason="in memory, for a trial",
+        provenance=_for_partners(provenance, partners),
+        models={name: summaries[partner] for name, partner in partners.items()},
+        tests=None,
+        speeds={},
+        questions={name: BaselineQuestion(texts, {}) for name, texts in answers.items()},
+    )
+
+
+def _for_partners(provenance: Provenance, partners: Mapping[str, str]) -> Provenance:
+    models = {name: provenance.models[partner] for name, partner in partners.items()}
+    return replace(provenance, models=models)
+
+
+def questions_changed(
+    run: SuiteRun, model: str, before: Mapping[str, Outcome]
+) -> Sequence[tuple[str, str, str]]:
+    """Return id, answer before and answer now of each question that is answered differently."""
+    changed = []
+    for question in run.questions:
+        then, now = before[question.id], run.answer(model, question.id)
+        if isinstance(then, Answer) and isinstance(now, Answer) and then.text != now.text:
+            changed.append((question.id, then.text, now.text))
+    return changed
