@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from types import TracebackType
 
     from pytest_raq.records import EngineInfo, Outcome, Prompt
+
+
+class Closing(ABC):
+    """Something that is closed when its ``with`` block ends."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free what is held; safe to call twice."""
+
+    def __enter__(self) -> Self:
+        """Return the object itself."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close it."""
+        self.close()
 
 
 class Engine(Protocol):
@@ -43,10 +59,5 @@ class Engine(Protocol):
     def __enter__(self) -> Self:
         """Return the engine itself."""
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         """Close the engine."""

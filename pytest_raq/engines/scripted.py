@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
+from pytest_raq.engines.protocol import Closing
 from pytest_raq.records import (
     Answer,
     EngineInfo,
@@ -16,7 +17,6 @@ from pytest_raq.records import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from types import TracebackType
 
     from pytest_raq.records import Outcome, Prompt
 
@@ -24,7 +24,7 @@ _SECONDS_PER_TOKEN = 0.01
 _NO_FAILURES: Mapping[str, str] = MappingProxyType({})
 
 
-class ScriptedEngine:
+class ScriptedEngine(Closing):
     """Says what it was told to say.
 
     ``answers`` maps question ids to texts, or makes the text from a prompt;
@@ -77,19 +77,6 @@ class ScriptedEngine:
     def close(self) -> None:
         """Fail whatever is asked from now on."""
         self.closed = True
-
-    def __enter__(self) -> Self:
-        """Return the engine itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the engine."""
-        self.close()
 
 
 def _fake_timing(prompt: str, text: str) -> Timing:

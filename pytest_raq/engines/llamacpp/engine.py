@@ -6,18 +6,18 @@ import sys
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from pytest_raq.engines.llamacpp.model_file import verify_model_file
 from pytest_raq.engines.llamacpp.recovery import is_fault, recovery_note, tell_deaths
 from pytest_raq.engines.llamacpp.worker_client import WorkerClient
+from pytest_raq.engines.protocol import Closing
 from pytest_raq.errors import EngineCrashError, EngineDiedError, EngineError, EngineStartError
 from pytest_raq.records import Failure
 from pytest_raq.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from types import TracebackType
 
     from pytest_raq.config import ModelDefinition
     from pytest_raq.records import EngineInfo, Outcome, Prompt
@@ -34,7 +34,7 @@ MOST_CRASHES = 3
 """Questions that may end the worker one after the other before the model is given up."""
 
 
-class LlamaCppEngine:
+class LlamaCppEngine(Closing):
     """A GGUF file under llama.cpp in a process of its own.
 
     Prompts of one ``block`` are answered together, and nothing else with them.
@@ -187,16 +187,3 @@ class LlamaCppEngine:
         """End the worker, within seconds; safe to call twice."""
         self._ended = self._ended or "the engine is closed"
         self._worker.close()
-
-    def __enter__(self) -> Self:
-        """Return the engine itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End the worker."""
-        self.close()

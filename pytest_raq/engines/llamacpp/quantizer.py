@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING
 from pytest_raq.engines.llamacpp.model_file import require_model_file
 from pytest_raq.engines.llamacpp.recovery import advise
 from pytest_raq.engines.llamacpp.worker_process import WorkerProcess
+from pytest_raq.engines.protocol import Closing
 from pytest_raq.errors import ConfigError, EngineCrashError, EngineError, EngineStartError
 from pytest_raq.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
-    from typing import Self
 
     from pytest_raq.engines.llamacpp.worker_process import Reply
 
@@ -67,7 +66,7 @@ def plain_name(path: Path, quantization: str) -> str:
     return found[1] if found and quantization else stem
 
 
-class Quantizer:
+class Quantizer(Closing):
     """Makes files out of one GGUF file.
 
     ConfigError when there is no such file, EngineStartError when it is no
@@ -198,16 +197,3 @@ class Quantizer:
     def close(self) -> None:
         """End the process; safe to call twice."""
         self._process.close()
-
-    def __enter__(self) -> Self:
-        """Return the quantizer itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """End the process."""
-        self.close()

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from pytest_raq.engines.openai_compat.connection import Connection, Parameters, Request
 from pytest_raq.engines.openai_compat.failures import Problem
 from pytest_raq.engines.openai_compat.server import find_server
+from pytest_raq.engines.protocol import Closing
 from pytest_raq.errors import EngineStartError
 from pytest_raq.records import Answer, EngineInfo, Failure, FinishReason, Timing
 from pytest_raq.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from types import TracebackType
 
     from pytest_raq.config import ModelDefinition
     from pytest_raq.engines.openai_compat.completions import Completion
@@ -30,7 +30,7 @@ _ONE_PACKET = 0.0002
 _FINISHED = {"stop": FinishReason.STOP, "eos": FinishReason.STOP, "length": FinishReason.LENGTH}
 
 
-class OpenAIEngine:
+class OpenAIEngine(Closing):
     """One model of a server, asked ``parallel`` questions at a time.
 
     Chat prompts go to ``/chat/completions``, where the server applies its own
@@ -135,19 +135,6 @@ class OpenAIEngine:
         """Close the connections; safe to call twice."""
         self._ended = _CLOSED
         self._connection.close()
-
-    def __enter__(self) -> Self:
-        """Return the engine itself."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close the connections."""
-        self.close()
 
 
 _CLOSED = "the engine is closed"
