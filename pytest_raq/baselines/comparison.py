@@ -4,10 +4,65 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_raq.records import Decision
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_raq.records import Baseline, JudgeIdentity, ModelProvenance, Provenance
+    from pytest_raq.records import Baseline, JudgeIdentity, ModelProvenance, Provenance, Verdict
+
+
+class BaselineComparison:
+    """The baseline that a run is held against, and why it may not be.
+
+    ``path`` is where it is, as it is shown; ``problem`` why nothing can be
+    compared with it, empty when something can; ``was_accepted`` says that this
+    run has become the baseline.
+    """
+
+    def __init__(self, path: str, problem: str = "") -> None:
+        self.path, self.problem = path, problem
+        self.baseline: Baseline | None = None
+        self.was_accepted = False
+
+    def hold_against(self, baseline: Baseline, now: Provenance) -> None:
+        """Compare with a baseline, wherever it comes from."""
+        why = refuse(baseline, now)
+        self.baseline = baseline
+        self.problem = f"{self.path} does not fit: {why}" if why else ""
+
+    @property
+    def comparable(self) -> Baseline | None:
+        """The baseline, if anything of it may be compared."""
+        return None if self.problem else self.baseline
+
+    def problem_of(self, model: str, now: ModelProvenance) -> str:
+        """Return why a model cannot be compared; empty when it can."""
+        if self.baseline is None or self.problem:
+            return self.problem
+        why = refuse_model(self.baseline, now, model)
+        return f"{self.path} does not fit: {why}; accept with --raq-update" if why else ""
+
+    def accepted_answer(self, model: str, question_id: str, now: ModelProvenance) -> str | None:
+        """Return the accepted answer of a model to a question, where it may be compared."""
+        if self.baseline is None or self.problem_of(model, now):
+            return None
+        question = self.baseline.questions.get(question_id)
+        return None if question is None else question.answers.get(model)
+
+    def accepted_file(self, model: str) -> str:
+        """Return the SHA-256 of the accepted file of a model; empty where there is none."""
+        before = self.baseline.provenance.models.get(model) if self.baseline else None
+        return before.file_sha256 if before else ""
+
+    def differences(self, now: Provenance) -> list[str]:
+        """Return what differs from what is compared with, one line a field."""
+        comparable = self.comparable
+        return [] if comparable is None else list(differences(comparable.provenance, now))
+
+    def is_settled(self, verdict: Verdict) -> bool:
+        """Whether the lack of a baseline was mended by accepting this run."""
+        return self.was_accepted and verdict.decision is Decision.NO_BASELINE
 
 
 def refuse(baseline: Baseline, now: Provenance) -> str:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from pytest_raq.records import Outcome, Question, Ranking, Verdict
     from pytest_raq.running import SuiteRun
 
+_REPORTED = pytest.StashKey[set[tuple[str, str]]]()
+"""Why something failed, by suite: sixty questions of a model that did not load are one failure."""
+
 
 LIMIT = 1_000
 """Letters of one property: a report of ten thousand tests must stay readable."""
@@ -130,11 +133,20 @@ class AnswerCheck:
         question = self.run.question(self.question_id)
         record_properties(self.node, {**told, **describe_answer(outcome, question)})
         if isinstance(outcome, Failure):
-            if self.run.was_told(outcome.reason):
+            if _was_reported(self.node, self.run, outcome.reason):
                 self.node.user_properties.append(("raq", "not answered"))
             _fail(f"{self.model} gave no answer to {self.question_id}: {outcome.reason}")
         assert not isinstance(outcome, Failure)
         return outcome
+
+
+def _was_reported(node: pytest.Item, run: SuiteRun, reason: str) -> bool:
+    """Whether something of a suite failed for the same reason before; remember it."""
+    reported = node.config.stash.setdefault(_REPORTED, set())
+    key = (str(run.suite.path), reason)
+    known = key in reported
+    reported.add(key)
+    return known
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +164,7 @@ class RankingCheck:
         told = {"suite": self.run.suite.name, "question_id": self.question_id}
         record_properties(self.node, {**told, **ranks, "missing": ranking.missing or None})
         if ranking.missing:
-            if self.run.was_told(ranking.missing):
+            if _was_reported(self.node, self.run, ranking.missing):
                 self.node.user_properties.append(("raq", "not ranked"))
             _fail(f"{self.question_id} has no ranking: {ranking.missing}")
         return ranking

@@ -112,7 +112,7 @@ class PluginState:
                 if (folder, name) in whole:
                     continue
                 for model in run.models:
-                    run.plan(model, wanted.get((folder, name, model), set()))
+                    run.answers.of(model).plan(wanted.get((folder, name, model), set()))
 
     def _run(self, request: pytest.FixtureRequest) -> tuple[SuiteRun, tuple[str, ...]]:
         folder, suite, *case = cast("tuple[Path, str, *tuple[str, ...]]", request.param)

@@ -1,15 +1,89 @@
-"""One question of a run as it is told: answers, accepted answers, ranks."""
+"""The result of a run: what is known of it, as records."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_raq.records import Answer, Failure, QuestionResult
+from pytest_raq.records import Answer, Failure, QuestionResult, SuiteResult
+from pytest_raq.records.rankings import CANDIDATE
+from pytest_raq.stats.mid_ranks import candidate_ranking
+from pytest_raq.stats.model_summary import summarize
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from pytest_raq.records import Outcome, Question, Ranking
+    from pytest_raq.records import ModelSummary, Outcome, Provenance, Question, Ranking
+    from pytest_raq.running.run_parts import RunParts
+    from pytest_raq.running.verdicts import SuiteVerdicts
+
+
+def make_result(
+    parts: RunParts,
+    verdicts: SuiteVerdicts,
+    provenance: Provenance,
+    *,
+    decides: bool,
+    notes: Sequence[str] = (),
+) -> SuiteResult:
+    """Return what is known of a run, without asking for anything more.
+
+    ``decides`` says whether verdicts are given; ``notes`` stand before those
+    on what differs from the baseline.
+    """
+    evidence, comparison = verdicts.evidence(), parts.comparison
+    models, questions = parts.answers.models, parts.questions.questions
+    names = {CANDIDATE + model: model for model in models}
+    return SuiteResult(
+        suite=parts.suite.name,
+        models={model: _summary(model, parts, verdicts) for model in models},
+        tests=evidence.tests,
+        verdicts={
+            model: verdict
+            for model in models
+            if decides and not comparison.is_settled(verdict := verdicts.of(model))
+        },
+        questions=tuple(
+            _question_result(parts, question, evidence.preferences) for question in questions
+        ),
+        provenance=provenance,
+        passages=len({question.cluster for question in questions}),
+        baseline=comparison.comparable,
+        baseline_problem=comparison.problem,
+        standing=evidence.standing,
+        speeds=parts.speeds.samples,
+        notes=(
+            *parts.questions.notes,
+            *parts.answers.notes,
+            *parts.rankings.notes(),
+            *notes,
+            *(f"differs from the baseline: {text}" for text in comparison.differences(provenance)),
+        ),
+        judges=parts.rankings.bench.report(names, parts.joint_texts),
+    )
+
+
+def _summary(model: str, parts: RunParts, verdicts: SuiteVerdicts) -> ModelSummary:
+    tests = verdicts.evidence().tests
+    return summarize(
+        model,
+        parts.answers.of(model).in_hand(),
+        parts.by_id,
+        mean_rank=tests.mean_ranks.get(model) if tests else None,
+        interval=tests.intervals.get(model) if tests else None,
+    )
+
+
+def _question_result(
+    parts: RunParts, question: Question, preferences: Mapping[str, Mapping[str, int]]
+) -> QuestionResult:
+    ranking = parts.rankings.rankings.get(question.id)
+    return question_result(
+        question,
+        parts.answers.about(question.id),
+        {model: parts.accepted_answer(model, question.id) for model in parts.answers.models},
+        candidate_ranking(ranking) if ranking else None,
+        preferences,
+    )
 
 
 def question_result(

@@ -188,7 +188,7 @@ class Session:
         told = []
         accepted: set[str] = set()
         for run in self.runs if interrupted else ():
-            run.stop_judging()
+            run.rankings.give_up()
         if interrupted and self._open_store().keeps:
             told.append("interrupted: answers so far are kept, the same command goes on from there")
         try:
@@ -198,7 +198,7 @@ class Session:
         finally:
             if self.options.shard is None:  # history is made of whole suites
                 told += self._keep_runs(accepted, interrupted=interrupted)
-            told += [run.spent for run in self.runs if run.spent]
+            told += [run.rankings.spent for run in self.runs if run.rankings.spent]
         if self.options.shard is not None:
             told.append(write_shard_file(self.options, self.runs))
         elif self.options.json_path is not None:

@@ -14,6 +14,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from pytest_raq.records import Outcome, SpeedSamples
+    from pytest_raq.running.run_parts import RunParts
+
+
+def export_run(parts: RunParts) -> str:
+    """Return what this process found out, for another process of the same run."""
+    rankings = parts.rankings
+    return export_text(
+        parts.answers.found_here(),
+        parts.speeds.samples,
+        parts.speeds.accepted,
+        rankings.found,
+        rankings.judge.spending,
+        bench=rankings.bench.export(),
+    )
+
+
+def absorb_into(parts: RunParts, text: str) -> None:
+    """Take over what another process exported."""
+    outcomes, speeds, accepted = read_export(text)
+    parts.answers.absorb(outcomes)
+    parts.speeds.absorb(speeds, accepted)
+    rankings, spent, bench = read_judging(text)
+    parts.rankings.absorb(rankings, spent)
+    parts.rankings.bench.absorb(bench)
 
 
 def export_text(

@@ -65,8 +65,8 @@ def try_engine(session: Session, suite_name: str, teller: Teller) -> EngineTrial
             for model in now.models
         },
         notes=(
-            *(f"today's engine: {note}" for note in before.engine_notes),
-            *(f"the engine on trial: {note}" for note in now.engine_notes),
+            *(f"today's engine: {note}" for note in before.answers.notes),
+            *(f"the engine on trial: {note}" for note in now.answers.notes),
             *_notes(session, tried, todays, problems),
         ),
     )

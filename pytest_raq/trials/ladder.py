@@ -165,8 +165,8 @@ class LadderClimber:
             smallest=_smallest(result),
             provenance=above.provenance,
             notes=(
-                *above.engine_notes,
-                *(below.engine_notes if below else ()),
+                *above.answers.notes,
+                *(below.answers.notes if below else ()),
                 *_notes(result),
             ),
         )

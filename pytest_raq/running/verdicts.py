@@ -1,0 +1,77 @@
+"""The verdicts of a run, from what is in hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_raq.gate.evidence import Evidence, Material, gather_evidence, slowdown_of, verdict_of
+from pytest_raq.records import Decision, Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from pytest_raq.records import Verdict
+    from pytest_raq.running.run_parts import RunParts
+
+
+class SuiteVerdicts:
+    """The gate's word on each model; evidence is gathered once for what is in hand.
+
+    ``machine`` is where the run takes place; `forget` is called when more is
+    in hand.
+    """
+
+    def __init__(self, parts: RunParts, machine: Mapping[str, str]) -> None:
+        self._parts = parts
+        self._gate = parts.suite.gate
+        self.machine = machine
+        self._evidence: Evidence | None = None
+
+    def forget(self) -> None:
+        """Gather evidence again: something new is in hand."""
+        self._evidence = None
+
+    def evidence(self) -> Evidence:
+        """Return what is in hand, tested."""
+        if self._evidence is None:
+            self._evidence = gather_evidence(self._material(), self._gate)
+        return self._evidence
+
+    def slowdown(self, model: str) -> float | None:
+        """Return the lowest ratio of a model's speeds where the gate calls it slower; else None."""
+        return slowdown_of(model, self._material(), self._gate)
+
+    def of(self, model: str) -> Verdict:
+        """Return the gate's word on a model, by what is in hand."""
+        verdict = verdict_of(model, self.evidence(), self._gate)
+        return replace(verdict, reasons=(*verdict.reasons, *self._more_reasons(model, verdict)))
+
+    def _more_reasons(self, model: str, verdict: Verdict) -> Iterator[str]:
+        outcomes = self._parts.answers.of(model).in_hand().values()
+        why = next((item.reason for item in outcomes if isinstance(item, Failure)), "")
+        if verdict.decision is Decision.NOT_MEASURED and why:
+            yield f"the first failure: {why}"
+        comparable, speeds = self._parts.comparison.comparable, self._parts.speeds
+        timed = comparable is not None and bool(comparable.speeds.get(model))
+        if timed and verdict.quality is not None and model not in speeds.samples:
+            yield "speed is not measured in this run"
+        if times := speeds.times.get(model):
+            yield f"speed was measured {times} times, with pauses: the fastest is told"
+
+    def _material(self) -> Material:
+        parts = self._parts
+        comparable = parts.comparison.comparable
+        before = comparable.provenance.machine if comparable else None
+        return Material(
+            questions=parts.questions.questions,
+            outcomes=parts.answers.in_hand(),
+            rankings=parts.rankings.rankings,
+            problems=parts.problems(),
+            baseline=comparable,
+            speeds=parts.speeds.samples,
+            accepted_speeds=parts.speeds.accepted,
+            same_machine=None if before is None else dict(before) == dict(self.machine),
+            seed=parts.suite.dataset.seed,
+            judge_problems=parts.rankings.bench.problems,
+        )
