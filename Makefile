@@ -9,6 +9,7 @@ VENV ?= .venv
 NATIVE ?= $(if $(wildcard $(VENV)/.engine-native),1,0)
 BIN := $(VENV)/bin
 ENGINE := $(VENV)/.engine-$(if $(filter 1,$(NATIVE)),native,portable)
+BUILD := pytest_raq/engines/llamacpp/engine_build.py
 READY := $(VENV)/.ready
 
 .PHONY: suites test check bench calibrate docs readers clean
@@ -44,10 +45,10 @@ $(READY): pyproject.toml constraints.txt $(ENGINE)
 	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
 	touch $(READY)
 
-$(ENGINE): constraints.txt
+$(ENGINE): constraints.txt $(BUILD)
 	$(PYTHON) -m venv $(VENV)
 	rm -f $(VENV)/.engine-*
-	$(PYTHON) pytest_raq/engines/llamacpp/engine_build.py $(BIN)/python --constraints constraints.txt $(if $(filter 1,$(NATIVE)),--native)
+	$(PYTHON) $(BUILD) $(BIN)/python --constraints constraints.txt $(if $(filter 1,$(NATIVE)),--native)
 	touch $(ENGINE)
 
 clean:  ## remove the environment and everything made by a run

@@ -12,6 +12,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_raq.cli import main
+from pytest_raq.engines.llamacpp.engine_build import pip_install
 from pytest_raq.engines.llamacpp.quantizer import Quantizer, plain_name
 from pytest_raq.errors import ConfigError, EngineError
 
@@ -123,7 +124,8 @@ def test_without_llama_cpp_it_says_how_to_get_it(source, tmp_path):
     with pytest.raises(EngineError) as caught:
         Quantizer(source, python)
     assert str(caught.value) == (
-        "llama.cpp cannot be imported (No module named llama_cpp): pip install 'pytest-raq[llama]'"
+        "llama.cpp cannot be imported (No module named llama_cpp): "
+        + pip_install("'pytest-raq[llama]'")
     )
 
 

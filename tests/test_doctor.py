@@ -18,6 +18,7 @@ from pytest_raq.cli import main
 from pytest_raq.doctor import engine, environment, examination, project
 from pytest_raq.doctor.patient import install_command
 from pytest_raq.engines.llamacpp import instruction_sets
+from pytest_raq.engines.llamacpp.engine_build import pip_install
 from pytest_raq.engines.llamacpp.instruction_sets import LibraryBuild
 
 _RAQ = "import sys; from pytest_raq.cli import main; sys.exit(main())"
@@ -110,7 +111,8 @@ def test_no_llama_cpp_python(home, capsys):
     code, _, found = doctor(capsys, "--python", python, "--offline")
     assert code == 3
     assert found["llama.cpp", "python"]["text"] == f"{python}: has no llama-cpp-python"
-    assert found["llama.cpp", "python"]["next_step"] == f"{python} -m pip install llama-cpp-python"
+    step = pip_install("llama-cpp-python", pip=f"{python} -m pip")
+    assert found["llama.cpp", "python"]["next_step"] == step
 
 
 @pytest.mark.usefixtures("home")
@@ -130,7 +132,7 @@ def test_no_llama_cpp_python_here(monkeypatch, capsys):
     assert found["extras", "llama"]["text"] == "not installed, and reader needs it"
     assert f"→ {install_command('llama')}" in text
     assert install_command("llama").startswith('CMAKE_ARGS="-DGGML_NATIVE=OFF')
-    assert install_command("llama").endswith(" pip install 'pytest-raq[llama]'")
+    assert install_command("llama").endswith(" pip install --no-cache-dir 'pytest-raq[llama]'")
 
 
 def test_the_python_that_a_definition_names_is_looked_at(home, monkeypatch, capsys):

@@ -8,6 +8,9 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
+import time
+import venv
 from pathlib import Path
 
 import pytest
@@ -27,6 +30,7 @@ from pytest_raq.scaffold import Contestant
 from pytest_raq.scaffold.workflows import requirements_text, workflow
 
 ROOT = Path(__file__).parent.parent
+SCRIPT = "pytest_raq/engines/llamacpp/engine_build.py"
 HASWELL = frozenset(["fpu", "sse4_2", "avx", "avx2", "bmi2", "f16c", "fma"])
 SAPPHIRE_RAPIDS = HASWELL | frozenset(["avx512f", "amx_tile", "amx_int8", "amx_bf16"])
 JASPER_LAKE = frozenset(["fpu", "sse4_2", "sha_ni"])
@@ -83,10 +87,9 @@ def fake_python(tmp_path, code=0):
 
 
 def run_script(tmp_path, *options, code=0, **variables):
-    script = ROOT / "pytest_raq/engines/llamacpp/engine_build.py"
     environment = {**os.environ, "XDG_CACHE_HOME": str(tmp_path / "cache"), **variables}
     done = subprocess.run(
-        [sys.executable, "-I", str(script), str(fake_python(tmp_path, code)), *options],
+        [sys.executable, "-I", str(ROOT / SCRIPT), str(fake_python(tmp_path, code)), *options],
         env=environment,
         capture_output=True,
         text=True,
@@ -125,15 +128,85 @@ def test_own_arguments_of_cmake_are_kept(tmp_path):
     assert arguments[place] != others[place]
 
 
+BACKEND = """
+import os, zipfile
+from pathlib import Path
+
+def build_wheel(folder, settings=None, metadata=None):
+    name = "llama_cpp_python-0.3.36-py3-none-any.whl"
+    with zipfile.ZipFile(Path(folder) / name, "w") as wheel:
+        wheel.writestr("llama_cpp.py", f"MADE = {os.environ.get('CMAKE_ARGS', 'for one')!r}")
+        info = "llama_cpp_python-0.3.36.dist-info"
+        about = "Metadata-Version: 2.1\\nName: llama-cpp-python\\nVersion: 0.3.36\\n"
+        wheel.writestr(f"{info}/METADATA", about)
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nTag: py3-none-any\\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    return name
+"""
+
+
+def write_source(folder):
+    """Write a llama-cpp-python that keeps what it is compiled with, in no time."""
+    source = folder / "llama_cpp_python-0.3.36"
+    source.mkdir(parents=True)
+    (source / "backend.py").write_text(BACKEND.replace("\\\\", "\\"))
+    (source / "PKG-INFO").write_text(
+        "Metadata-Version: 2.1\nName: llama-cpp-python\nVersion: 0.3.36\n"
+    )
+    (source / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "llama-cpp-python"\nversion = "0.3.36"\n'
+    )
+    with tarfile.open(f"{source}.tar.gz", "w:gz") as archive:
+        archive.add(source, source.name)
+
+
+def test_pip_takes_no_engine_that_it_compiled_for_one_machine(tmp_path, monkeypatch):
+    """With pip itself, whose cache holds an engine of the same version."""
+    write_source(tmp_path / "index")
+    venv.create(tmp_path / "env", with_pip=False)
+    made, python = str(tmp_path / "env/bin/python"), str(tmp_path / "python")
+    pip = ("-m", "pip", "--python", made)  # the one of this environment spares a second
+    Path(python).write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} {" ".join(pip)} "$@"\n')
+    Path(python).chmod(0o755)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "index"))
+    monkeypatch.setenv("PIP_DISABLE_PIP_VERSION_CHECK", "1")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    for name in ("CMAKE_ARGS", "PIP_CACHE_DIR", "PIP_CONSTRAINT"):
+        monkeypatch.delenv(name, raising=False)
+
+    def install(*command, **variables):
+        environment = {**os.environ, **variables}
+        subprocess.run([sys.executable, *command], env=environment, check=True)
+        told = subprocess.run(
+            [made, "-c", "import llama_cpp; print(llama_cpp.MADE)"],
+            check=True,
+            capture_output=True,
+            text=True,
+        )
+        return told.stdout.strip()
+
+    again = (*pip, "install", "-q", "--force-reinstall")
+    others = {"CMAKE_ARGS": "-DGGML_NATIVE=OFF"}
+    assert install(*again, "llama-cpp-python") == "for one"
+    assert install(*again, "llama-cpp-python", **others) == "for one"  # why all this is needed
+    assert "-DGGML_NATIVE=OFF" in install(str(ROOT / SCRIPT), python)
+    assert install(str(ROOT / SCRIPT), python, "--native") == "-DGGML_NATIVE=ON"
+    assert "-DGGML_NATIVE=OFF" in install(str(ROOT / SCRIPT), python)
+    assert install(*again, "--no-cache-dir", "llama-cpp-python", **others) == "-DGGML_NATIVE=OFF"
+
+
 def test_a_failed_compilation_fails(tmp_path):
     assert run_script(tmp_path, code=7)[0].returncode == 7
 
 
 def make(tmp_path, *options):
     """Return what make would do in a clone without an environment."""
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "pyproject.toml", "constraints.txt", SCRIPT):
         if not (tmp_path / name).exists():
-            shutil.copy(ROOT / name, tmp_path)
+            (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, tmp_path / name)
     done = subprocess.run(
         ["make", "-n", "suites", *options], cwd=tmp_path, capture_output=True, text=True, check=True
     )
@@ -152,6 +225,9 @@ def test_make_installs_what_travels_unless_asked(tmp_path):
     (tmp_path / ".venv/.engine-native").touch()
     assert "engine_build.py" not in make(tmp_path)
     assert "engine_build.py" in make(tmp_path, "NATIVE=0")
+    # What is to be compiled has changed.
+    os.utime(tmp_path / SCRIPT, (time.time() + 60, time.time() + 60))
+    assert "engine_build.py" in make(tmp_path)
 
 
 def test_the_recipes_compile_for_every_runner():
@@ -172,6 +248,46 @@ def test_the_recipes_compile_for_every_runner():
     assert 'PIP_CACHE_DIR = "${WORKSPACE}/.cache/pip"' in jenkins
 
 
+def shell_of(system):
+    """Return the lines of a recipe that install."""
+    text = workflow(system, pulls=False)[1]
+    if system == "gitlab":
+        return "\n".join(yaml.safe_load(text)[".raq"]["before_script"])
+    return re.search(r"sh '''(.*?)'''", text, re.DOTALL)[1]
+
+
+@pytest.mark.parametrize("system", ["gitlab", "jenkins"])
+def test_an_engine_that_was_compiled_otherwise_is_not_kept(system, tmp_path):
+    tools, work = tmp_path / "tools", tmp_path / "work"
+    tools.mkdir()
+    work.mkdir()
+    for name, text in {
+        "python3": 'mkdir -p .venv/bin && cp "$(dirname $0)/pip" .venv/bin/pip',
+        "pip": "mkdir -p .cache/pip",
+    }.items():
+        (tools / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tools / name).chmod(0o755)
+    kept = work / (".cache/pip/wheel" if system == "gitlab" else ".venv/engine")
+
+    def run(arguments):
+        subprocess.run(
+            ["sh", "-xec", shell_of(system)],
+            cwd=work,
+            env={"PATH": f"{tools}:{os.environ['PATH']}", "CMAKE_ARGS": arguments},
+            check=True,
+        )
+        is_kept = kept.exists()
+        kept.touch()
+        return is_kept
+
+    kept.parent.mkdir(parents=True)
+    kept.touch()  # by an older recipe, for the processor at hand
+    assert not run("-DGGML_NATIVE=OFF")
+    assert run("-DGGML_NATIVE=OFF")
+    assert not run("-DGGML_NATIVE=OFF -DGGML_AVX2=OFF")
+    assert run("-DGGML_NATIVE=OFF -DGGML_AVX2=OFF")
+
+
 def test_requirements_say_how_to_compile():
     assert "CMAKE_ARGS=-DGGML_NATIVE=OFF" in requirements_text([Contestant("a")])
     served = requirements_text([Contestant("a", url="http://h/v1", served_as="a")])
@@ -179,16 +295,36 @@ def test_requirements_say_how_to_compile():
 
 
 def test_the_documents_that_install_an_engine_say_how():
-    for name in ("README.md", "docs/first-gate.md", "docs/ci.md"):
-        assert "CMAKE_ARGS=-DGGML_NATIVE=OFF" in (ROOT / name).read_text(encoding="utf-8"), name
+    """Each command that brings an engine is told how, and takes none from pip's common cache."""
+    brings = re.compile(r"^\$ .*pip install .*(?:llama|\[all\]|suites/requirements)")
+    pages = ("README.md", "CONTRIBUTING.md", "models/README.md")
+    found = []
+    for path in (*map(ROOT.joinpath, pages), *ROOT.glob("docs/*.md")):
+        text = path.read_text(encoding="utf-8")
+        for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+            for line in filter(brings.search, block.splitlines()):
+                assert "CMAKE_ARGS=-DGGML_NATIVE=OFF" in block, path
+                assert "--no-cache-dir" in line or "PIP_CACHE_DIR=" in block, path
+                found.append(path.name)
+    assert sorted(found) == ["README.md", "ci.md", "first-gate.md", "upgrades.md", "upgrades.md"]
+
+
+def test_messages_tell_the_same_command():
+    for path in ROOT.glob("pytest_raq/**/*.py"):
+        for line in path.read_text(encoding="utf-8").splitlines():
+            assert not re.search(r"pip install \S*(?:llama|requirements)", line), path
 
 
 # What no processor without a feature can run: registers and instructions, as objdump writes them.
 _BEYOND = {
     "AMX_INT8": r"%tmm\d",
-    "AVX512": r"%zmm|\{%k\d\}|%[xy]mm(?:1[6-9]|2\d|3[01])\b",
-    "AVX": r"%ymm",
-    "AVX2": r"\tvp\w+ .*%ymm",
+    "AVX512": r"%zmm|\{%k\d\}|%[xy]mm(?:1[6-9]|2\d|3[01])\b|\tk(?:mov|and|or|xor)\w ",
+    "AVX512_VNNI": r"\tvpdp(?:bu|w)s",
+    "AVX512_BF16": r"\tv(?:dpbf16|cvtne2?ps2bf16)",
+    "AVX512_VBMI": r"\tvperm[it]?2?b |\tvpmultishiftqb ",
+    "AVX_VNNI": r"\{vex\} vpdp",
+    "AVX": r"\tv\w+ .*%[xy]mm",
+    "AVX2": r"\tvp(?!erm(?:il|2f)|test)\w+ .*%ymm",
     "FMA": r"\tvf(?:n?m(?:add|sub))\w+",
     "F16C": r"\tvcvtp[hs]2p[hs]\b",
     "BMI2": r"\t(?:mulx|pdep|pext|rorx|sarx|shlx|shrx)\b",

@@ -16,6 +16,7 @@ from gguf_files import define
 
 from pytest_raq.engines.llamacpp import LlamaCppEngine
 from pytest_raq.engines.llamacpp import worker_client as conversation
+from pytest_raq.engines.llamacpp.engine_build import pip_install
 from pytest_raq.errors import EngineStartError
 from pytest_raq.records import Answer, Failure, Prompt
 
@@ -318,7 +319,7 @@ def test_an_environment_without_llama_cpp(tiny_gguf, tmp_path):
         LlamaCppEngine(define(tiny_gguf()), python)
     assert str(caught.value).startswith("llama.cpp cannot be imported (")
     assert str(caught.value).endswith(
-        "No module named 'llama_cpp'): pip install 'pytest-raq[llama]'"
+        "No module named 'llama_cpp'): " + pip_install("'pytest-raq[llama]'")
     )
 
 

@@ -14,6 +14,7 @@ from pytest_raq.answering.identity import AnswerIdentity, engine_version, same_e
 from pytest_raq.cli import main
 from pytest_raq.config import ModelDefinition
 from pytest_raq.engines import open_engine
+from pytest_raq.engines.llamacpp.engine_build import pip_install
 from pytest_raq.engines.llamacpp.environment import find_environment
 from pytest_raq.errors import ConfigError
 from pytest_raq.records import Prompt
@@ -53,7 +54,11 @@ def project(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("name", "told"),
     [
-        ("empty", "{python}: has no llama-cpp-python: {python} -m pip install llama-cpp-python"),
+        (
+            "empty",
+            "{python}: has no llama-cpp-python: "
+            + pip_install("llama-cpp-python", pip="{python} -m pip"),
+        ),
         ("old", "{python}: has llama-cpp-python 0.2.90; 0.3.30 or newer is needed"),
     ],
 )

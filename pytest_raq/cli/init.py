@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pytest_raq.cli.output import ExitCode
+from pytest_raq.engines.llamacpp.engine_build import pip_install
 from pytest_raq.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def _told(choices: Choices, plan: Plan, written: Mapping[str, bool]) -> Iterator
         yield f"note: {note}"
     yield "next:"
     steps = list(_steps(choices, plan))
-    width = max(len(command) for command, _ in steps)
+    width = min(max(len(command) for command, _ in steps), 60)
     for command, why in steps:
         yield f"  {command:{width}}  # {why}"
 
@@ -249,7 +250,7 @@ def _steps(choices: Choices, plan: Plan) -> Iterator[tuple[str, str]]:
         yield f"cd {shlex.quote(os.path.relpath(folder))}", "the project"
     runs_here = any(model.file or model.hub for model in choices.models)
     if runs_here and find_spec("llama_cpp") is None:
-        yield "pip install -r suites/requirements.txt", "llama.cpp"
+        yield pip_install("-r suites/requirements.txt"), "llama.cpp"
     hubs = [model.name for model in choices.models if model.hub]
     if hubs:
         yield f"raq models pull {' '.join(hubs)}", "fetch the file"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pytest_raq.config import load_model, load_suite, suite_names
 from pytest_raq.datasets import is_on_hub
-from pytest_raq.engines.llamacpp.engine_build import cmake_arguments
+from pytest_raq.engines.llamacpp.engine_build import pip_install
 from pytest_raq.errors import RaqError
 from pytest_raq.records.command_results import Finding, Health
 
@@ -122,8 +122,8 @@ def file_size(path: Path) -> int:
 
 def install_command(extra: str) -> str:
     """Return the command that installs an extra; llama.cpp is compiled to run elsewhere too."""
-    flags = f'CMAKE_ARGS="{" ".join(cmake_arguments())}" ' if extra == "llama" else ""
-    return f"{flags}pip install 'pytest-raq[{extra}]'"
+    wanted = f"'pytest-raq[{extra}]'"
+    return pip_install(wanted) if extra == "llama" else f"pip install {wanted}"
 
 
 def split_step(message: str, otherwise: str) -> tuple[str, str]:

@@ -38,7 +38,8 @@ _PULLING = tuple(
 
 _PORTABLE = (
     "# CMAKE_ARGS=-DGGML_NATIVE=OFF in the environment of pip compiles llama.cpp for all machines;",
-    "# without it only for the processors that are like this one.",
+    "# without it only for the processors that are like this one. pip --no-cache-dir takes none",
+    "# that was compiled otherwise before.",
 )
 
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _CPUINFO = Path("/proc/cpuinfo")
 _PACKAGE = "llama-cpp-python"
+EXTRA = "'pytest-raq[llama]'"
+"""What brings llama.cpp along, as one types it."""
 _V3 = frozenset({"avx", "avx2", "bmi2", "f16c", "fma"})
 _OLD = ("AVX", "AVX2", "BMI2", "F16C", "FMA")
 
@@ -76,6 +78,15 @@ def level(machine: str, flags: frozenset[str]) -> str:
 def cmake_arguments(*, native: bool = False) -> tuple[str, ...]:
     """Return the arguments of CMake for this processor's level, or for this processor alone."""
     return NATIVE if native else LEVELS[level(platform.machine(), processor_flags())]
+
+
+def pip_install(*what: str, pip: str = "pip") -> str:
+    """Return the command that installs what llama.cpp comes with, compiled for others too.
+
+    pip takes a wheel from its cache whatever it was compiled for, so it must not look there.
+    """
+    arguments = " ".join(cmake_arguments())
+    return f'CMAKE_ARGS="{arguments}" {pip} install --no-cache-dir {" ".join(what)}'
 
 
 def cache_folder(arguments: tuple[str, ...], *, native: bool) -> Path:

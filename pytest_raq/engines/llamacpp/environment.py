@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pytest_raq.engines.llamacpp.engine_build import pip_install
 from pytest_raq.engines.llamacpp.worker_process import foreign_variables
 from pytest_raq.errors import ConfigError
 from pytest_raq.text import one_line
@@ -67,7 +68,8 @@ def find_environment(path: Path) -> Environment:
         )
     if not told["origin"]:
         raise ConfigError(
-            f"{python}: has no llama-cpp-python: {python} -m pip install llama-cpp-python"
+            f"{python}: has no llama-cpp-python:"
+            f" {pip_install('llama-cpp-python', pip=f'{python} -m pip')}"
         )
     version = str(told["version"])
     numbers = tuple(int(part) for part in re.findall(r"\d+", version)[:3])

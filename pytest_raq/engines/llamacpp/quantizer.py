@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_raq.engines.llamacpp.engine_build import EXTRA, pip_install
 from pytest_raq.engines.llamacpp.model_file import require_model_file
 from pytest_raq.engines.llamacpp.recovery import advise
 from pytest_raq.engines.llamacpp.worker_process import WorkerProcess
@@ -92,7 +93,7 @@ class Quantizer(Closing):
             reason = one_line(str(reply.get("reason", "")))
             if reply.get("kind") == "not installed":
                 raise EngineStartError(
-                    f"llama.cpp cannot be imported ({reason}): pip install 'pytest-raq[llama]'"
+                    f"llama.cpp cannot be imported ({reason}): {pip_install(EXTRA)}"
                 )
             raise EngineStartError(f"{self._path}: {reason}{self._log_line()}: it may be damaged")
         types: Mapping[str, int] = reply["types"]

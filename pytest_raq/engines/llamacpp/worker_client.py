@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pytest_raq.engines.llamacpp.engine_build import EXTRA, pip_install
 from pytest_raq.engines.llamacpp.worker_process import WorkerProcess
 from pytest_raq.errors import EngineCrashError, EngineDiedError, EngineError, EngineStartError
 from pytest_raq.records import Answer, EngineInfo, Failure, FinishReason, Timing
@@ -123,7 +124,7 @@ class WorkerClient:
     def _tell_failed_load(self, reply: Reply) -> str:
         path, said = self._definition.file_path, one_line(str(reply.get("reason", "")))
         if reply.get("kind") == "not installed":
-            return f"llama.cpp cannot be imported ({said}): pip install 'pytest-raq[llama]'"
+            return f"llama.cpp cannot be imported ({said}): {pip_install(EXTRA)}"
         if reply.get("kind") == "template":
             return f"{path}: {said}: set prompt = in {self._definition.path}"
         if reply.get("kind") == "context":
