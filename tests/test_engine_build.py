@@ -288,6 +288,37 @@ def test_an_engine_that_was_compiled_otherwise_is_not_kept(system, tmp_path):
     assert run("-DGGML_NATIVE=OFF -DGGML_AVX2=OFF")
 
 
+@pytest.mark.parametrize("system", ["github", "gitlab", "jenkins"])
+@pytest.mark.parametrize("has_avx2", [True, False])
+def test_a_runner_without_avx2_compiles_without(system, has_avx2, tmp_path):
+    if system == "github":
+        steps = yaml.safe_load(workflow(system, pulls=False)[1])["jobs"]["gate"]["steps"]
+        (shell,) = [step["run"] for step in steps if "AVX2" in step.get("name", "")]
+        # The next step has what the file says.
+        shell += '\nwhile read -r line; do export "$line"; done < "$GITHUB_ENV"\npip'
+    else:
+        shell = shell_of(system)
+    told = tmp_path / "told"
+    for name, text in {
+        "grep": f"exit {0 if has_avx2 else 1}",
+        "uname": "echo x86_64",
+        "python3": 'mkdir -p .venv/bin && cp "$(dirname $0)/pip" .venv/bin/pip',
+        "pip": f'echo "$CMAKE_ARGS" > {told}',
+    }.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    variables = tmp_path / "env"
+    variables.touch()
+    environment = {
+        "PATH": f"{tmp_path}:{os.environ['PATH']}",
+        "CMAKE_ARGS": "-DGGML_NATIVE=OFF",
+        "GITHUB_ENV": str(variables),
+    }
+    subprocess.run(["sh", "-ec", shell], cwd=tmp_path, env=environment, check=True)
+    expected = LEVELS["avx2" if has_avx2 else "sse42"]
+    assert told.read_text().split() == list(expected)
+
+
 def test_requirements_say_how_to_compile():
     assert "CMAKE_ARGS=-DGGML_NATIVE=OFF" in requirements_text([Contestant("a")])
     served = requirements_text([Contestant("a", url="http://h/v1", served_as="a")])
