@@ -1,18 +1,15 @@
 from __future__ import annotations
 
-import gc
 import os
 import signal
-import subprocess
 import sys
 import textwrap
 import threading
-import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from gguf_files import define
+from processes import wait_for_death
 
 from pytest_raq.engines.llamacpp import LlamaCppEngine
 from pytest_raq.engines.llamacpp import worker_client as conversation
@@ -22,25 +19,9 @@ from pytest_raq.records import Answer, Failure, Prompt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
-FOREVER = {"context_length": 65_536, "max_tokens": 60_000}
 LOADED = '{"type":"loaded","build":"1","quantization":"","parameters":1,"chat_template_sha256":""}'
-
-
-def is_alive(pid: int) -> bool:
-    """Whether the process runs; one that waits for its parent to look is dead."""
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state not in "ZX"
-
-
-def wait_for_death(pid: int, seconds: float = 5) -> None:
-    deadline = time.monotonic() + seconds
-    while is_alive(pid):
-        assert time.monotonic() < deadline, f"worker {pid} still lives"
-        time.sleep(0.02)
 
 
 def signal_soon(pid: int, number: int, seconds: float = 0.2) -> None:
@@ -59,12 +40,6 @@ def fake_python(tmp_path: Path, body: str) -> Path:
     path.write_text(f"#!{sys.executable}\n{textwrap.dedent(body)}", encoding="utf-8")
     path.chmod(0o755)
     return path
-
-
-@pytest.fixture
-def endless(tiny_gguf):
-    with LlamaCppEngine(define(tiny_gguf(recites=":ab:"), **FOREVER)) as engine:
-        yield engine
 
 
 FAKE_WORKER = """
@@ -332,16 +307,6 @@ def test_an_interpreter_that_does_not_exist(tiny_gguf, tmp_path):
     )
 
 
-def test_closing_ends_a_busy_worker_at_once(endless):
-    outcomes = endless.answers(prompts("q1"))
-    threading.Thread(target=lambda: list(outcomes), daemon=True).start()
-    time.sleep(0.1)
-    started = time.monotonic()
-    endless._worker._process._process.stdin.close()
-    wait_for_death(endless.worker_pid)
-    assert time.monotonic() - started < 2
-
-
 def test_a_worker_that_starts_again_while_the_engine_is_closed_does_not_stay(
     misbehaving, monkeypatch
 ):
@@ -359,54 +324,3 @@ def test_a_worker_that_starts_again_while_the_engine_is_closed_does_not_stay(
     assert outcome.reason == "not asked, because the engine is closed"
     (worker,) = started
     wait_for_death(worker.pid)
-
-
-def test_an_engine_that_is_forgotten_leaves_no_worker(tiny_gguf):
-    engine = LlamaCppEngine(define(tiny_gguf()))
-    pid = engine.worker_pid
-    assert is_alive(pid)
-    del engine
-    gc.collect()
-    wait_for_death(pid)
-
-
-OWNER = """
-import sys, time
-from pathlib import Path
-sys.path.insert(0, {tests!r})
-from gguf_files import define
-from pytest_raq.engines.llamacpp import LlamaCppEngine
-from pytest_raq.records import Prompt
-engine = LlamaCppEngine(define(Path({gguf!r}), context_length=65536, max_tokens=60000))
-print(engine.worker_pid, flush=True)
-{then}
-"""
-
-
-@pytest.mark.parametrize("stopped", [False, True])
-@pytest.mark.parametrize("busy", [False, True])
-def test_a_killed_parent_leaves_no_worker(tiny_gguf, busy, stopped):
-    then = "list(engine.answers([Prompt('q', 'x:')]))" if busy else "time.sleep(60)"
-    code = OWNER.format(
-        tests=str(Path(__file__).parent), gguf=str(tiny_gguf(recites=":ab:")), then=then
-    )
-    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as owner:
-        pid = int(owner.stdout.readline())
-        time.sleep(0.1)
-        if stopped:
-            os.kill(pid, signal.SIGSTOP)
-        owner.kill()
-    wait_for_death(pid)
-
-
-def test_a_parent_that_ends_without_closing_leaves_no_worker_and_no_noise(tiny_gguf):
-    code = OWNER.format(tests=str(Path(__file__).parent), gguf=str(tiny_gguf()), then="")
-    done = subprocess.run(
-        [sys.executable, "-X", "dev", "-W", "error", "-c", code],
-        capture_output=True,
-        text=True,
-        timeout=30,
-        check=True,
-    )
-    assert done.stderr == ""
-    wait_for_death(int(done.stdout))

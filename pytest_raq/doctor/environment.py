@@ -142,8 +142,8 @@ def look_at_extras(patient: Patient) -> Iterator[Finding]:
             text = f"not installed, and {needed[extra]} needs it"
             yield finding("extras", extra, Health.FAILURE, text, command)
         else:
-            text = f"not installed; only needed for {purpose}: {command}"
-            yield finding("extras", extra, Health.OK, text)
+            text = f"not installed; only needed for {purpose}"
+            yield finding("extras", extra, Health.OK, text, command)
 
 
 def _needed_extras(patient: Patient) -> dict[str, str]:

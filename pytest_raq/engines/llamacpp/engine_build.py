@@ -46,6 +46,13 @@ that have no AVX2. ``dotprod``: 64-bit Arm since 2018 (Graviton 2, Apple M1,
 Raspberry Pi 5). ``generic``: any other.
 """
 
+_TRAVELS: Mapping[str, str] = {
+    "avx2": "every x86-64 processor with AVX2",
+    "sse42": "every x86-64 processor with SSE 4.2",
+    "dotprod": "every 64-bit Arm processor with dot products",
+    "generic": "every processor of this architecture",
+}
+
 NATIVE = ("-DGGML_NATIVE=ON",)
 
 
@@ -107,7 +114,8 @@ def cache_folder(arguments: tuple[str, ...], *, native: bool) -> Path:
 
 def install(python: str, constraints: str | None, *, native: bool) -> int:
     """Install llama-cpp-python into an environment, compiled or from the cache; pip's exit code."""
-    arguments = (*cmake_arguments(native=native), *shlex.split(os.environ.get("CMAKE_ARGS", "")))
+    # Ours come last and so prevail: whoever exported CMAKE_ARGS for pip may still ask for native.
+    arguments = (*shlex.split(os.environ.get("CMAKE_ARGS", "")), *cmake_arguments(native=native))
     command = [
         *(python, "-m", "pip", "install", "--quiet"),
         *("--force-reinstall", "--no-deps", "--no-binary", _PACKAGE),
@@ -123,9 +131,8 @@ def install(python: str, constraints: str | None, *, native: bool) -> int:
 
 
 def _describe(*, native: bool) -> str:
-    if native:
-        return "this processor alone"
-    return f"every processor with {level(platform.machine(), processor_flags())}"
+    kind = level(platform.machine(), processor_flags())
+    return "this processor alone" if native else _TRAVELS[kind]
 
 
 def main() -> int:
