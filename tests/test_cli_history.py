@@ -28,7 +28,7 @@ def store(tmp_path, monkeypatch):
         for number in range(40):
             slow = 0.88 if number >= 28 else 1.0
             speed = (400 + number * 7 % 5) * slow
-            kept.put_run(
+            kept.runs.put(
                 run(
                     number,
                     figures("one", decode_tokens_per_second=speed),
@@ -163,15 +163,17 @@ def test_a_database_is_read_where_one_is_named_and_filled_by_sync(store, capsys,
     assert code == 3 or err.endswith("team.db: does not exist; the first run that is delivered"
                                      " makes it\n")  # fmt: skip
     with Store(store) as kept:
-        kept.deliveries(history_place().identity).add([(run(0).id, "mini"), (run(1).id, "mini")])
+        kept.runs.deliveries(history_place().identity).add(
+            [(run(0).id, "mini"), (run(1).id, "mini")]
+        )
     assert raq(capsys, "sync")[1].endswith("team.db: 2 runs delivered\n")
     assert raq(capsys)[1].startswith("mini: 2 runs from 2026-11-01")
     assert raq(capsys, "sync", "--all")[1].endswith("team.db: 40 runs delivered\n")
     assert raq(capsys, "sync")[1].endswith("team.db: 0 runs delivered\n")
     assert raq(capsys)[1].startswith("mini: 40 runs")
     with SharedHistory(history_place()) as team, Store(store) as kept:
-        assert list(team.get_runs()) == list(kept.get_runs())
-        kept.deliveries(history_place().identity).add([(run(0).id, "mini")])
+        assert list(team.latest()) == list(kept.runs.latest())
+        kept.runs.deliveries(history_place().identity).add([(run(0).id, "mini")])
     assert raq(capsys)[1].endswith("1 run in .raq/store.db not delivered yet: raq history sync\n")
     assert "in .raq/store.db" in raq(capsys, "--store", ".raq/store.db")[1]
 

@@ -46,12 +46,12 @@ def kept():
             for model in ("alpha", "beta\x1b[31m"):
                 text = "many words " * 20
                 answer = Answer("q", model, text, FinishReason.STOP, Timing())
-                store.put_answer(f"{model} {number:02}", answer)
-            store.put_verdict(f"{number:02}", "gpt", JudgeVerdict(((0,), (1,))))
+                store.answers.put(f"{model} {number:02}", answer)
+            store.verdicts.put(f"{number:02}", "gpt", JudgeVerdict(((0,), (1,))))
         for number in range(12):
             for suite in ("mini", "other"):
-                store.put_run(replace(RUN, id=f"r{number:02}", suite=suite, time=f"{number:02}"))
-                store.put_result(f"r{number:02}", suite, {"number": number})
+                store.runs.put(replace(RUN, id=f"r{number:02}", suite=suite, time=f"{number:02}"))
+                store.results.put(f"r{number:02}", suite, {"number": number})
     other = sqlite3.connect(PATH)
     for table, key in (("answers", "key"), ("verdicts", "key"), ("results", "run")):
         age = f"cast(substr({key}, -2) AS INTEGER)"
@@ -134,8 +134,8 @@ def test_the_file_gets_smaller_and_the_last_runs_stay(capsys):
     assert lines[1].endswith(" now")
     assert PATH.stat().st_size < size / 2
     with Store(PATH) as left:
-        assert [run.id for run in left.get_runs("mini")] == ["r11", "r10"]
-        assert [run.models["m"].verdict for run in left.get_runs()] == ["pass"] * 4
+        assert [run.id for run in left.runs.latest("mini")] == ["r11", "r10"]
+        assert [run.models["m"].verdict for run in left.runs.latest()] == ["pass"] * 4
 
 
 @pytest.mark.usefixtures("kept")
@@ -147,7 +147,9 @@ def test_a_file_that_is_being_read_is_pruned_and_shrinks_later(capsys):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
-            database.Database.__init__, "__kwdefaults__", {"busy_seconds": 0.1, "mend": True}
+            database.Database.__init__,
+            "__kwdefaults__",
+            {"busy_seconds": 0.1, "mend": True, "notices": None},
         )
         lines = store(capsys, "prune", "--model", "alpha")
     assert lines[0] == ".raq/store.db: removed: 90 answers"
@@ -161,7 +163,7 @@ def test_hashes_of_files_that_are_gone_are_removed(capsys):
     Path("m.gguf").write_bytes(b"x")
     with Store(PATH) as store_, pytest.MonkeyPatch.context() as patch:
         patch.setattr(time, "time", lambda now=time.time: now() + 10)
-        store_.file_sha256(Path("m.gguf"))
+        store_.file_hashes.sha256(Path("m.gguf"))
     assert read(capsys, "info")["entries"]["files"] == 1
     assert read(capsys, "prune", "--older-than", "1d")["removed"]["files"] == 0
     Path("m.gguf").unlink()

@@ -144,7 +144,7 @@ def test_answers_of_format_1_are_taken_over_where_they_were_asked_alike(
     assert ask()[0] == said
     assert len(engine.asked) == asked
     with Store(path) as store:  # they stand under their new keys now
-        assert store._database.run(
+        assert store._access.database.run(
             lambda connection: connection.execute("SELECT count(*) FROM answers").fetchone()
         ) == (6,)
 
@@ -172,7 +172,7 @@ def test_a_rerun_reads_the_plan_in_few_statements(model, tmp_path):
     with Store(tmp_path / "store.db") as store:
         answers(store).get_all()
         statements = []
-        store._database._connection.set_trace_callback(statements.append)
+        store._access.database._connection.set_trace_callback(statements.append)
         again = answers(store)
         for question in many:
             again.get(question.id)

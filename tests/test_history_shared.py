@@ -72,7 +72,7 @@ def put(url, *runs):
 
 def kept(url, suite="", **options):
     with SharedHistory(place(url)) as history:
-        return list(history.get_runs(suite, **options))
+        return list(history.latest(suite, **options))
 
 
 def execute(url, statement):
@@ -241,7 +241,7 @@ def test_a_server_that_is_down_is_one_line_and_its_run_is_delivered_next_time(tm
     server.execute("CREATE DATABASE later")
     url = server.url("later")
     with Store(tmp_path / "store.db") as store:
-        store.put_run(run(0))
+        store.runs.put(run(0))
         server.stop()
         (told,) = deliver(store, place(url), [run(0)])
         assert told == (
@@ -249,13 +249,13 @@ def test_a_server_that_is_down_is_one_line_and_its_run_is_delivered_next_time(tm
             f" 1 run waits in {tmp_path / 'store.db'} for the next delivery"
         )
         server.start()
-        store.put_run(run(1))
+        store.runs.put(run(1))
         assert deliver(store, place(url), [run(1)]) == [
             f"history postgresql://raq@127.0.0.1:{server.port}/later: got 1 run of before, too"
         ]
         assert kept(url) == [run(1), run(0)]
-        assert store.deliveries(place(url).identity).keys() == []
-        store.put_run(run(2))
+        assert store.runs.deliveries(place(url).identity).keys() == []
+        store.runs.put(run(2))
         assert deliver(store, place(url), [run(2)]) == []
 
 
@@ -287,10 +287,10 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch):
 
 def test_what_was_delivered_elsewhere_is_not_mixed_up(tmp_path):
     with Store(tmp_path / "store.db") as store:
-        store.put_run(run(0))
-        store.deliveries("one").add([(run(0).id, "mini")])
-        assert store.deliveries("other").keys() == []
-        assert store.deliveries("one").keys() == [(run(0).id, "mini")]
+        store.runs.put(run(0))
+        store.runs.deliveries("one").add([(run(0).id, "mini")])
+        assert store.runs.deliveries("other").keys() == []
+        assert store.runs.deliveries("one").keys() == [(run(0).id, "mini")]
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from pytest_raq.judging import (
     remember,
 )
 from pytest_raq.records import JudgeExchange, JudgeIdentity, Question
-from pytest_raq.store import ForgivingStore, Store, verdict_key
+from pytest_raq.store import Store, verdict_key
 
 ITEMS = [
     (
@@ -86,7 +86,7 @@ def test_what_was_said_to_the_judge_is_kept_and_comes_back(store):
     judge = remember(ScriptedJudge(first_wins), store)
     rank(judge)
     question, texts = ITEMS[0]
-    kept = store.get_verdict(verdict_key(judge.identity, question, ("x 0", "y")))
+    kept = store.verdicts.get(verdict_key(judge.identity, question, ("x 0", "y")))
     assert (kept.tiers, kept.exchanges) == (((0,), (1,)), SAID)
     case = ScriptedJudge(first_wins)
     rank(case, [(question, texts)])
@@ -97,8 +97,8 @@ def test_a_case_that_could_not_be_decided_is_kept_and_asked_again(store):
     unsure = ScriptedJudge(lambda _: NoOrder("the reply is no ranking", SAID))
     assert {r.missing for r in rank(remember(unsure, store))} == {"the reply is no ranking"}
     key = verdict_key(unsure.identity, ITEMS[0][0], ("x 0", "y"))
-    assert store.get_verdict(key).reason == "the reply is no ranking"
-    assert store.get_verdict(key).exchanges == SAID
+    assert store.verdicts.get(key).reason == "the reply is no ranking"
+    assert store.verdicts.get(key).exchanges == SAID
     sure = ScriptedJudge(first_wins)
     assert not any(r.missing for r in rank(remember(sure, store)))
     assert len(sure.cases) == 6
@@ -144,7 +144,7 @@ def test_a_judge_that_costs_nothing_is_asked_itself(store):
 
 def test_without_a_store_the_judge_is_asked(tmp_path):
     judge = ScriptedJudge(first_wins)
-    assert not any(r.missing for r in rank(remember(judge, ForgivingStore(tmp_path))))
+    assert not any(r.missing for r in rank(remember(judge, Store(tmp_path, on_error="degrade"))))
     assert len(judge.cases) == 6
 
 

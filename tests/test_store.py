@@ -43,45 +43,45 @@ def path(tmp_path):
 
 def test_an_answer_survives_the_run_that_made_it(path):
     with Store(path) as store:
-        store.put_answer("k", ANSWER)
+        store.answers.put("k", ANSWER)
     with Store(path) as again:
-        assert again.get_answer("k", "q1", "m") == ANSWER
-        assert again.get_answer("k", "q2", "other") == replace(
+        assert again.answers.get("k", "q1", "m") == ANSWER
+        assert again.answers.get("k", "q2", "other") == replace(
             ANSWER, question_id="q2", model="other"
         )
-        assert again.get_answer("other", "q1", "m") is None
+        assert again.answers.get("other", "q1", "m") is None
 
 
 def test_many_answers_are_read_with_few_statements(path):
     with Store(path) as store:
         for number in range(1200):
-            store.put_answer(f"k{number}", replace(ANSWER, text=str(number)))
+            store.answers.put(f"k{number}", replace(ANSWER, text=str(number)))
         wanted = {f"q{number}": f"k{number}" for number in range(1300)}
-        found = {answer.question_id: answer.text for answer in store.get_answers(wanted, "m")}
+        found = {answer.question_id: answer.text for answer in store.answers.get_many(wanted, "m")}
     assert found == {f"q{number}": str(number) for number in range(1200)}
 
 
 def test_questions_with_one_prompt_share_an_answer(path):
     with Store(path) as store:
-        store.put_answer("k", ANSWER)
-        found = store.get_answers({"q1": "k", "q2": "k", "q3": "none"}, "m")
+        store.answers.put("k", ANSWER)
+        found = store.answers.get_many({"q1": "k", "q2": "k", "q3": "none"}, "m")
         assert [answer.question_id for answer in found] == ["q1", "q2"]
 
 
 def test_an_engine_survives_the_run_that_loaded_it(path):
     info = EngineInfo("llama-cpp", "1", "Q4_K_M", "aa", "bb", 7)
     with Store(path) as store:
-        store.put_engine("k", info)
-        assert store.get_engine("k") == info
-        assert store.get_engine("other") is None
+        store.engines.put("k", info)
+        assert store.engines.get("k") == info
+        assert store.engines.get("other") is None
 
 
 def test_a_verdict_survives_with_what_was_said_to_the_judge(path):
     with Store(path) as store:
-        store.put_verdict("k", "gpt", VERDICT)
+        store.verdicts.put("k", "gpt", VERDICT)
     with Store(path) as again:
-        assert again.get_verdict("k") == VERDICT
-        assert again.get_verdict("other") is None
+        assert again.verdicts.get("k") == VERDICT
+        assert again.verdicts.get("other") is None
 
 
 TEXTS = st.text(st.characters(codec=None))
@@ -93,10 +93,10 @@ def test_any_text_survives_also_half_a_surrogate_pair(tmp_path_factory, text, re
     path = tmp_path_factory.mktemp("store") / "store.db"
     verdict = JudgeVerdict((), text, (JudgeExchange(text, reply),))
     with Store(path) as store:
-        store.put_answer("k", replace(ANSWER, text=text))
-        store.put_verdict("k", "j", verdict)
-        assert store.get_answer("k", "q1", "m").text == text
-        assert store.get_verdict("k") == verdict
+        store.answers.put("k", replace(ANSWER, text=text))
+        store.verdicts.put("k", "j", verdict)
+        assert store.answers.get("k", "q1", "m").text == text
+        assert store.verdicts.get("k") == verdict
 
 
 def test_a_key_depends_on_every_part_and_on_no_order():
@@ -229,32 +229,32 @@ def test_a_store_of_format_1_becomes_one_of_this_format_and_keeps_what_it_had(pa
         ("answer", "bad", "{"),
     )
     with Store(path) as store:
-        assert store.get_former_answer("a", "q1", "m") == Answer(
+        assert store.answers.get_former("a", "q1", "m") == Answer(
             "q1", "m", "Zürich", FinishReason.STOP, Timing(10, total_seconds=0.7)
         )
-        assert store.get_former_engine("e") == EngineInfo("llama-cpp", "1")
-        assert store.get_former_answer("bad", "q1", "m") is None
-        assert store.get_former_answer("none", "q1", "m") is None
-        store.put_answer("k", ANSWER)
+        assert store.engines.get_former("e") == EngineInfo("llama-cpp", "1")
+        assert store.answers.get_former("bad", "q1", "m") is None
+        assert store.answers.get_former("none", "q1", "m") is None
+        store.answers.put("k", ANSWER)
     with Store(path) as again:
-        assert again.get_answer("k", "q1", "m") == ANSWER
+        assert again.answers.get("k", "q1", "m") == ANSWER
         assert again.notices == []
 
 
 def test_memory_does_not_grow_with_answers_kept(path):
     with Store(path) as store:
         for number in range(200):
-            store.put_answer(f"warm {number}", ANSWER)
+            store.answers.put(f"warm {number}", ANSWER)
         tracemalloc.start()
         before = tracemalloc.get_traced_memory()[0]
         for number in range(3000):
-            store.put_answer(f"k{number}", ANSWER)
+            store.answers.put(f"k{number}", ANSWER)
         kept = tracemalloc.get_traced_memory()[0] - before
         assert kept < 100_000
         wanted = {f"q{number}": f"k{number}" for number in range(3000)}
         tracemalloc.reset_peak()
         start = tracemalloc.get_traced_memory()[0]
-        assert sum(1 for _ in store.get_answers(wanted, "m")) == 3000
+        assert sum(1 for _ in store.answers.get_many(wanted, "m")) == 3000
         peak = tracemalloc.get_traced_memory()[1] - start
         tracemalloc.stop()
     assert peak < 1_500_000

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_raq.errors import StoreError
 from pytest_raq.records import Answer, EngineInfo, FinishReason, JudgeVerdict, Timing
-from pytest_raq.store import ForgivingStore, Store, hash_parts
+from pytest_raq.store import Store, hash_parts
 
 TIMING = Timing(10, 10, 3, 0.5, 0.4, 0.2, 0.7)
 ANSWER = Answer("q1", "m", "Zürich", FinishReason.STOP, TIMING)
@@ -28,15 +28,15 @@ def full(path):
     """A store of two thousand answers in one file, without a log."""
     with Store(path) as store:
         for number, key in enumerate(KEYS):
-            store.put_answer(key, replace(ANSWER, text=f"answer {number}"))
-        store.put_verdict(KEYS[0], "j", JudgeVerdict(((0,), (1,))))
+            store.answers.put(key, replace(ANSWER, text=f"answer {number}"))
+        store.verdicts.put(KEYS[0], "j", JudgeVerdict(((0,), (1,))))
     assert not path.with_name("store.db-wal").exists()
     return path
 
 
 def survivors(store):
     """Return how many answers can be read; each must be the one that was kept."""
-    found = {a.question_id: a.text for a in store.get_answers({k: k for k in KEYS}, "m")}
+    found = {a.question_id: a.text for a in store.answers.get_many({k: k for k in KEYS}, "m")}
     assert all(text == f"answer {KEYS.index(key)}" for key, text in found.items())
     return len(found)
 
@@ -58,11 +58,11 @@ def test_garbage_is_set_aside_by_name(path, content):
     path.parent.mkdir()
     path.write_bytes(content)
     with Store(path) as store:
-        store.put_answer("k", ANSWER)
+        store.answers.put("k", ANSWER)
         assert len(store.notices) == 1
         assert store.notices[0].startswith(f"the store {path} could not be read (")
         assert store.notices[0].endswith("); it is kept as store.db.damaged-1")
-        assert store.get_answer("k", "q1", "m") == ANSWER
+        assert store.answers.get("k", "q1", "m") == ANSWER
     assert path.with_name("store.db.damaged-1").read_bytes() == content
 
 
@@ -70,7 +70,7 @@ def test_an_empty_file_becomes_a_store(path):
     path.parent.mkdir()
     path.touch()
     with Store(path) as store:
-        store.put_answer("k", ANSWER)
+        store.answers.put("k", ANSWER)
         assert store.notices == []
 
 
@@ -86,7 +86,7 @@ def test_each_damaged_store_has_a_number(path):
 
 def test_the_log_goes_with_its_store(path):
     store = Store(path)
-    store.put_answer("k", ANSWER)
+    store.answers.put("k", ANSWER)
     log = path.with_name("store.db-wal").read_bytes()
     assert log
     path.write_bytes(b"")  # as a full disk or a tool may leave it
@@ -107,14 +107,14 @@ def test_the_log_goes_with_its_store(path):
 )
 def test_a_store_with_wrong_tables_is_set_aside(path, statement, why):
     with Store(path) as store:
-        store.put_verdict(KEYS[0], "j", JudgeVerdict(((0,),)))
+        store.verdicts.put(KEYS[0], "j", JudgeVerdict(((0,),)))
     other = sqlite3.connect(path, isolation_level=None)
     other.execute(statement)
     other.close()
     with Store(path) as store:
         assert f"could not be read ({why}" in store.notices[0]
         assert store.notices[0].endswith("; 1 of its entries could be saved")
-        assert store.get_verdict(KEYS[0]) == JudgeVerdict(((0,),))
+        assert store.verdicts.get(KEYS[0]) == JudgeVerdict(((0,),))
 
 
 def test_a_store_of_format_1_with_wrong_tables_is_set_aside(path):
@@ -133,10 +133,10 @@ def test_a_table_that_vanishes_in_the_middle_of_a_run_is_a_new_store(full):
         other = sqlite3.connect(full)
         other.execute("DROP TABLE answers")
         other.close()
-        store.put_answer(KEYS[1], replace(ANSWER, text="answer 1"))
+        store.answers.put(KEYS[1], replace(ANSWER, text="answer 1"))
         assert survivors(store) == 1
         assert "no such table: answers" in store.notices[0]
-        assert store.get_verdict(KEYS[0])
+        assert store.verdicts.get(KEYS[0])
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -149,7 +149,7 @@ def test_pages_of_noise_cost_what_stood_on_them(full, seed):
     full.write_bytes(data)
     with Store(full) as store:
         survivors(store)
-        store.put_answer(KEYS[0], replace(ANSWER, text="answer 0"))
+        store.answers.put(KEYS[0], replace(ANSWER, text="answer 0"))
         assert survivors(store) > 1700
         assert "it is kept as store.db.damaged-1; " in store.notices[0]
         assert store.notices[0].endswith(" of its entries could be saved")
@@ -168,8 +168,8 @@ def test_single_bytes_of_noise_never_become_an_answer(full, seed):
     full.write_bytes(data)
     with Store(full) as store:
         survivors(store)
-        store.put_answer(KEYS[0], replace(ANSWER, text="answer 0"))
-        assert store.get_answer(KEYS[0], "q", "m").text == "answer 0"
+        store.answers.put(KEYS[0], replace(ANSWER, text="answer 0"))
+        assert store.answers.get(KEYS[0], "q", "m").text == "answer 0"
 
 
 @pytest.mark.parametrize("share", [0.001, 0.1, 0.5, 0.99])
@@ -178,7 +178,7 @@ def test_a_store_that_was_cut_short_is_set_aside(full, share):
     full.write_bytes(data[: int(len(data) * share)])
     with Store(full) as store:
         survivors(store)
-        store.put_answer(KEYS[0], replace(ANSWER, text="answer 0"))
+        store.answers.put(KEYS[0], replace(ANSWER, text="answer 0"))
         assert survivors(store) >= 1
         assert len(store.notices) == 1
 
@@ -195,9 +195,9 @@ def test_a_store_that_is_removed_in_the_middle_of_a_run_is_made_anew(full):
         for item in full.parent.iterdir():
             item.unlink()
         full.parent.rmdir()
-        store.put_answer("k", ANSWER)
+        store.answers.put("k", ANSWER)
     with Store(full) as again:
-        assert again.get_answer("k", "q1", "m") == ANSWER
+        assert again.answers.get("k", "q1", "m") == ANSWER
 
 
 def test_a_store_that_another_process_set_aside_is_followed_to_the_new_one(full):
@@ -209,29 +209,29 @@ def test_a_store_that_another_process_set_aside_is_followed_to_the_new_one(full)
         survivors(third)
         assert len(third.notices) == 1
     for number, store in enumerate((first, second)):
-        store.put_answer(f"late {number}", ANSWER)
+        store.answers.put(f"late {number}", ANSWER)
         store.close()
     with Store(full) as store:
-        assert store.get_answer("late 0", "q1", "m") == ANSWER
-        assert store.get_answer("late 1", "q1", "m") == ANSWER
+        assert store.answers.get("late 0", "q1", "m") == ANSWER
+        assert store.answers.get("late 1", "q1", "m") == ANSWER
     assert "store.db.damaged-2" not in names(full)
 
 
 def test_a_full_disk_is_told_once_and_what_was_kept_can_still_be_read(full):
-    store = ForgivingStore(full)
-    connection = store._store._database._connection
+    store = Store(full, on_error="degrade")
+    connection = store._access.database._connection
     pages = connection.execute("PRAGMA page_count").fetchone()[0]
     connection.execute(f"PRAGMA max_page_count = {pages}")
     for number in range(300):
-        store.put_answer(f"new {number}", replace(ANSWER, text="x" * 2000))
-    store.put_engine("k", EngineInfo("e", "1"))
+        store.answers.put(f"new {number}", replace(ANSWER, text="x" * 2000))
+    store.engines.put("k", EngineInfo("e", "1"))
     assert store.notices == [
         (
             f"answers are not kept from here on: {full}: cannot be used: database or disk is full;"
             " choose another with --raq-store"
         )
     ]
-    assert next(store.get_answers({"q3": KEYS[3]}, "m")).text == "answer 3"
+    assert next(store.answers.get_many({"q3": KEYS[3]}, "m")).text == "answer 3"
     store.close()
     with Store(full) as again:
         assert survivors(again) == 2000
@@ -240,31 +240,31 @@ def test_a_full_disk_is_told_once_and_what_was_kept_can_still_be_read(full):
 def test_a_store_that_stays_locked_is_told_once_and_can_still_be_read(full):
     other = sqlite3.connect(full, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    store = ForgivingStore(full, busy_seconds=0.1)
+    store = Store(full, busy_seconds=0.1, on_error="degrade")
     for number in range(50):
-        store.put_answer(f"new {number}", ANSWER)
+        store.answers.put(f"new {number}", ANSWER)
     assert store.notices == [
         (
             f"answers are not kept from here on: {full}: cannot be used: database is locked;"
             " choose another with --raq-store"
         )
     ]
-    assert store.get_verdict(KEYS[0])
+    assert store.verdicts.get(KEYS[0])
     store.close()
     other.execute("ROLLBACK")
     other.close()
 
 
 def test_without_a_store_nothing_is_kept_and_nothing_fails(tmp_path):
-    store = ForgivingStore(tmp_path)
-    store.put_answer("k", ANSWER)
-    store.put_verdict("k", "j", JudgeVerdict(((0,),)))
-    store.put_engine("k", EngineInfo("e", "1"))
-    assert list(store.get_answers({"q": "k"}, "m")) == []
-    assert store.get_verdict("k") is None
-    assert store.get_engine("k") is None
+    store = Store(tmp_path, on_error="degrade")
+    store.answers.put("k", ANSWER)
+    store.verdicts.put("k", "j", JudgeVerdict(((0,),)))
+    store.engines.put("k", EngineInfo("e", "1"))
+    assert list(store.answers.get_many({"q": "k"}, "m")) == []
+    assert store.verdicts.get("k") is None
+    assert store.engines.get("k") is None
     (tmp_path / "f").write_bytes(b"")
-    assert store.file_sha256(tmp_path / "f").startswith("e3b0c44298fc")
+    assert store.file_hashes.sha256(tmp_path / "f").startswith("e3b0c44298fc")
     assert len(store.notices) == 1
     store.close()
     store.close()

@@ -10,7 +10,7 @@ import time
 import pytest
 from gguf_files import define
 
-import pytest_raq.store.store as store_module
+import pytest_raq.store.tables as store_module
 from pytest_raq import files
 from pytest_raq.answering import EnginePool, ModelAnswers
 from pytest_raq.engines.llamacpp.model_file import verify_model_file
@@ -56,18 +56,18 @@ def store(tmp_path):
 def test_a_file_is_read_once_for_all_runs(tmp_path, store, reads):
     path = tmp_path / "big.gguf"
     path.write_bytes(b"weights")
-    assert store.file_sha256(path) == store.file_sha256(path) == sha256(b"weights")
+    assert store.file_hashes.sha256(path) == store.file_hashes.sha256(path) == sha256(b"weights")
     with Store(store.path) as another_run:
-        assert another_run.file_sha256(path) == sha256(b"weights")
+        assert another_run.file_hashes.sha256(path) == sha256(b"weights")
     assert reads == ["big.gguf"]
 
 
 def test_a_file_that_changed_a_moment_ago_is_read_again(tmp_path, store, reads):
     path = tmp_path / "new.gguf"
     path.write_bytes(b"one")
-    assert store.file_sha256(path) == sha256(b"one")
+    assert store.file_hashes.sha256(path) == sha256(b"one")
     path.write_bytes(b"two")
-    assert store.file_sha256(path) == sha256(b"two")
+    assert store.file_hashes.sha256(path) == sha256(b"two")
     assert reads == ["new.gguf"] * 2
 
 
@@ -77,7 +77,7 @@ def test_a_file_that_changed_is_never_taken_for_what_it_was(tmp_path, store, how
     path = tmp_path / "m.gguf"
     path.write_bytes(b"weights")
     before = path.stat()
-    store.file_sha256(path)
+    store.file_hashes.sha256(path)
     content = b"weightz"
     if how == "size":
         content = b"weights and more"
@@ -94,7 +94,7 @@ def test_a_file_that_changed_is_never_taken_for_what_it_was(tmp_path, store, how
             os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
         elif how == "future":
             os.utime(path, (time.time() + 1000, time.time() + 1000))
-    assert store.file_sha256(path) == sha256(content)
+    assert store.file_hashes.sha256(path) == sha256(content)
 
 
 @pytest.mark.usefixtures("later")
@@ -110,23 +110,23 @@ def test_a_file_that_changes_while_it_is_read_is_not_remembered(tmp_path, store,
         return digest
 
     monkeypatch.setattr(store_module, "hash_file", slow)
-    store.file_sha256(path)
+    store.file_hashes.sha256(path)
     monkeypatch.setattr(store_module, "hash_file", read)
-    assert store.file_sha256(path) == sha256(b"two")
+    assert store.file_hashes.sha256(path) == sha256(b"two")
 
 
 def test_a_file_that_is_not_there_is_the_callers_to_tell(tmp_path, store):
     with pytest.raises(FileNotFoundError):
-        store.file_sha256(tmp_path / "none.gguf")
+        store.file_hashes.sha256(tmp_path / "none.gguf")
 
 
 @pytest.mark.usefixtures("later")
 def test_a_remembered_hash_is_held_against_the_definition(tiny_gguf, store):
     path = tiny_gguf()
-    digest = store.file_sha256(path)
-    assert verify_model_file(define(path), store.file_sha256) == digest
+    digest = store.file_hashes.sha256(path)
+    assert verify_model_file(define(path), store.file_hashes.sha256) == digest
     with pytest.raises(EngineStartError, match=r"its SHA-256 starts with"):
-        verify_model_file(define(path, sha256="0" * 64), store.file_sha256)
+        verify_model_file(define(path, sha256="0" * 64), store.file_hashes.sha256)
 
 
 @pytest.mark.usefixtures("later")
@@ -138,7 +138,7 @@ def test_a_run_with_a_real_model_reads_its_file_once_and_the_next_run_never(
     model = define(path, max_tokens=2)
 
     def run():
-        pool = EnginePool(digest=store.file_sha256)
+        pool = EnginePool(digest=store.file_hashes.sha256)
         answers = ModelAnswers(model, [QUESTION], pool=pool, store=store, progress=NoProgress())
         outcome = answers.get("q")
         pool.close()

@@ -28,7 +28,7 @@ path, writer, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
 store = Store(path)
 for number in range(count):
     answer = Answer("q", "m", f"{writer} {number}", FinishReason.STOP, Timing())
-    store.put_answer(hash_parts(writer=writer, number=number), answer)
+    store.answers.put(hash_parts(writer=writer, number=number), answer)
     print(number, flush=True)
 print(*store.notices, file=sys.stderr)
 store.close()
@@ -40,12 +40,12 @@ import os
 import sys
 from pathlib import Path
 from pytest_raq.records import Answer, FinishReason, Timing
-from pytest_raq.store import ForgivingStore, hash_parts
+from pytest_raq.store import Store, hash_parts
 
 os.setuid(65534)  # after the imports: nobody may read them
-store = ForgivingStore(Path(sys.argv[1]))
-store.put_answer("new", Answer("q", "m", "text", FinishReason.STOP, Timing()))
-print(len(list(store.get_answers({"q": hash_parts(writer="a", number=0)}, "m"))))
+store = Store(Path(sys.argv[1]), on_error="degrade")
+store.answers.put("new", Answer("q", "m", "text", FinishReason.STOP, Timing()))
+print(len(list(store.answers.get_many({"q": hash_parts(writer="a", number=0)}, "m"))))
 print(*store.notices, sep="\\n")
 """
 
@@ -62,7 +62,7 @@ def start(script, *arguments, **options):
 
 def kept(store, writer, count):
     wanted = {str(number): hash_parts(writer=writer, number=number) for number in range(count)}
-    found = {answer.question_id: answer.text for answer in store.get_answers(wanted, "m")}
+    found = {answer.question_id: answer.text for answer in store.answers.get_many(wanted, "m")}
     assert all(text == f"{writer} {number}" for number, text in found.items())
     return len(found)
 
@@ -101,7 +101,7 @@ def test_a_store_damaged_under_many_writers_costs_no_later_answer(tmp_path):
         assert writer.returncode == 0, errors
     with Store(path) as store:
         for name in "abc":
-            last = store.get_answer(hash_parts(writer=name, number=399), "q", "m")
+            last = store.answers.get(hash_parts(writer=name, number=399), "q", "m")
             assert last.text == f"{name} 399"
 
 
@@ -127,7 +127,7 @@ def test_pruning_while_others_write_costs_them_nothing(tmp_path):
     path = tmp_path / "store.db"
     with Store(path) as store:
         for number in range(3000):
-            store.put_answer(f"old {number}", ANSWER)
+            store.answers.put(f"old {number}", ANSWER)
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("UPDATE answers SET created = 0")
     other.close()
@@ -141,7 +141,7 @@ def test_pruning_while_others_write_costs_them_nothing(tmp_path):
         assert (writer.returncode, errors.strip()) == (0, "")
     with Store(path) as store:
         assert [kept(store, name, 1500) for name in "ab"] == [1500] * 2
-        assert store.get_answer("old 1", "q", "m") is None
+        assert store.answers.get("old 1", "q", "m") is None
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
@@ -152,7 +152,7 @@ def test_a_folder_that_cannot_be_written_is_read_and_told(log):
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         path = Path(folder) / "store.db"
         store = Store(path)
-        store.put_answer(hash_parts(writer="a", number=0), ANSWER)
+        store.answers.put(hash_parts(writer="a", number=0), ANSWER)
         if not log:
             store.close()
         Path(folder).chmod(0o755)
@@ -176,6 +176,6 @@ def test_a_lock_on_the_folder_that_is_never_released_is_not_waited_for_for_ever(
     fcntl.flock(folder, fcntl.LOCK_EX)
     started = time.monotonic()
     with Store(tmp_path / "store.db", busy_seconds=0.2) as store:
-        store.put_answer("k", ANSWER)
+        store.answers.put("k", ANSWER)
     assert time.monotonic() - started < 5
     os.close(folder)

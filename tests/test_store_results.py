@@ -28,19 +28,19 @@ def change(path, statement, *values):
 
 def test_a_result_survives_a_round_trip(path):
     with Store(path) as store:
-        store.put_result("r1", "mini", RESULT)
-        store.put_result("r2", "mini", {"later": True})
-        store.put_result("r2", "another", RESULT)
-        assert store.get_result("r1", "mini") == RESULT
-        assert store.get_result("r1", "another") is None
-        assert store.result_names() == [("r2", "another"), ("r2", "mini"), ("r1", "mini")]
-        store.put_result("r1", "mini", {})
-        assert store.get_result("r1", "mini") == {}
+        store.results.put("r1", "mini", RESULT)
+        store.results.put("r2", "mini", {"later": True})
+        store.results.put("r2", "another", RESULT)
+        assert store.results.get("r1", "mini") == RESULT
+        assert store.results.get("r1", "another") is None
+        assert store.results.names() == [("r2", "another"), ("r2", "mini"), ("r1", "mini")]
+        store.results.put("r1", "mini", {})
+        assert store.results.get("r1", "mini") == {}
 
 
 def test_a_result_is_small(path):
     with Store(path) as store:
-        store.put_result("r1", "mini", RESULT)
+        store.results.put("r1", "mini", RESULT)
     other = sqlite3.connect(path)
     assert other.execute("SELECT length(payload) FROM results").fetchone()[0] < 300
     other.close()
@@ -48,32 +48,32 @@ def test_a_result_is_small(path):
 
 def test_the_last_results_of_each_suite_stay(path):
     with Store(path) as store:
-        store.put_result("r000", "other", {})
+        store.results.put("r000", "other", {})
         for number in range(KEPT + 10):
-            store.put_result(f"r{number:03}", "mini", {"number": number})
-        names = store.result_names()
+            store.results.put(f"r{number:03}", "mini", {"number": number})
+        names = store.results.names()
         assert len(names) == KEPT + 1
         assert names[0] == (f"r{KEPT + 9:03}", "mini")
-        assert store.get_result("r009", "mini") is None
-        assert store.get_result("r010", "mini") == {"number": 10}
-        assert store.get_result("r000", "other") == {}
+        assert store.results.get("r009", "mini") is None
+        assert store.results.get("r010", "mini") == {"number": 10}
+        assert store.results.get("r000", "other") == {}
 
 
 def test_a_store_of_format_2_gets_the_table_and_keeps_the_others(path):
     with Store(path) as store:
-        store.put_answer("k", ANSWER)
+        store.answers.put("k", ANSWER)
     change(path, "DROP TABLE results")
     change(path, "PRAGMA user_version = 2")
     with Store(path) as store:
         assert store.notices == []
-        assert store.get_answer("k", "q", "m") == ANSWER
-        store.put_result("r", "mini", RESULT)
-        assert store.get_result("r", "mini") == RESULT
+        assert store.answers.get("k", "q", "m") == ANSWER
+        store.results.put("r", "mini", RESULT)
+        assert store.results.get("r", "mini") == RESULT
 
 
 def test_a_store_of_format_2_that_lost_a_table_is_set_aside(path):
     with Store(path) as store:
-        store.put_answer("k", ANSWER)
+        store.answers.put("k", ANSWER)
     for statement in ("DROP TABLE results", "DROP TABLE files", "PRAGMA user_version = 2"):
         change(path, statement)
     with Store(path) as store:
@@ -82,11 +82,11 @@ def test_a_store_of_format_2_that_lost_a_table_is_set_aside(path):
 
 def test_a_result_that_is_not_what_was_written_is_no_result(path):
     with Store(path) as store:
-        store.put_result("r1", "mini", RESULT)
-        store.put_result("r2", "mini", RESULT)
+        store.results.put("r1", "mini", RESULT)
+        store.results.put("r2", "mini", RESULT)
     change(path, "UPDATE results SET payload = ? WHERE run = 'r1'", b"noise")
     with Store(path) as store:
-        assert store.get_result("r1", "mini") is None
+        assert store.results.get("r1", "mini") is None
         assert "is not what was written" in store.notices[0]
         assert store.notices[0].endswith("; 1 of its entries could be saved")
-        assert store.get_result("r2", "mini") == RESULT
+        assert store.results.get("r2", "mini") == RESULT

@@ -38,35 +38,35 @@ def project(pytester):
 
 def runs(project):
     with Store(project.root / ".raq/store.db") as store:
-        return list(store.get_runs())
+        return list(store.runs.latest())
 
 
 def test_a_run_survives_a_round_trip(tmp_path):
     with Store(tmp_path / "store.db") as store:
-        store.put_run(RUN)
-        store.put_run(replace(RUN, suite="other", models={}))
-        store.put_run(replace(RUN, id="20260103", time="2026-01-03T00:00:00Z"))
-        store.put_run(replace(RUN, state=RunState.PARTIAL))
-        assert list(store.get_runs("other")) == [replace(RUN, suite="other", models={})]
-        latest, first = store.get_runs("mini")
+        store.runs.put(RUN)
+        store.runs.put(replace(RUN, suite="other", models={}))
+        store.runs.put(replace(RUN, id="20260103", time="2026-01-03T00:00:00Z"))
+        store.runs.put(replace(RUN, state=RunState.PARTIAL))
+        assert list(store.runs.latest("other")) == [replace(RUN, suite="other", models={})]
+        latest, first = store.runs.latest("mini")
         assert first == replace(RUN, state=RunState.PARTIAL)
         assert latest.id == "20260103"
-        assert len(list(store.get_runs())) == 3
-        assert list(store.get_runs("none")) == []
+        assert len(list(store.runs.latest())) == 3
+        assert list(store.runs.latest("none")) == []
 
 
 def test_a_figure_that_is_no_number_is_no_figure(tmp_path):
     with Store(tmp_path / "store.db") as store:
-        store.put_run(replace(RUN, models={"m": replace(FIGURES, p_value=float("nan"))}))
-        assert next(store.get_runs()).models["m"] == replace(FIGURES, p_value=None)
+        store.runs.put(replace(RUN, models={"m": replace(FIGURES, p_value=float("nan"))}))
+        assert next(store.runs.latest()).models["m"] == replace(FIGURES, p_value=None)
 
 
 def test_a_run_that_this_version_cannot_read_is_told_and_passed_over(tmp_path):
     path = tmp_path / "store.db"
     with Store(path) as store:
-        store.put_run(replace(RUN, models={"m": replace(FIGURES, answered="all")}))
-        store.put_run(replace(RUN, id="20250101", time="2025-01-01T00:00:00Z"))
-        assert [run.id for run in store.get_runs()] == ["20250101"]
+        store.runs.put(replace(RUN, models={"m": replace(FIGURES, answered="all")}))
+        store.runs.put(replace(RUN, id="20250101", time="2025-01-01T00:00:00Z"))
+        assert [run.id for run in store.runs.latest()] == ["20250101"]
         assert store.notices == [
             f"the run {RUN.id} of mini in {path} cannot be read by this version"
         ]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_raq.config import ModelDefinition
     from pytest_raq.progress import Progress
     from pytest_raq.records import Outcome, Prompt, Question
-    from pytest_raq.store import ForgivingStore, Store
+    from pytest_raq.store import Store
 
 
 UNREADABLE = "unreadable"
@@ -69,7 +69,7 @@ class ModelAnswers:
         questions: Sequence[Question],
         *,
         pool: EnginePool,
-        store: Store | ForgivingStore | None,
+        store: Store | None,
         progress: Progress,
         fresh: bool = False,
         before: Callable[[], None] | None = None,
@@ -258,7 +258,7 @@ class ModelAnswers:
             self._progress.answered(self.model.name, self._generated, self._asked)
             if self._store is not None and self._is_same_file:
                 question = self._questions[outcome.question_id]
-                self._store.put_answer(self._key(question), outcome)
+                self._store.answers.put(self._key(question), outcome)
 
     def _recall(self, question_ids: Iterable[str]) -> None:
         if self._store is None or self._fresh or self._given or not self._is_as_defined():
@@ -268,7 +268,7 @@ class ModelAnswers:
             for question_id in question_ids
             if question_id not in self._outcomes
         }
-        for answer in self._store.get_answers(wanted, self.model.name):
+        for answer in self._store.answers.get_many(wanted, self.model.name):
             self._outcomes[answer.question_id] = answer
             self._recalled.add(answer.question_id)
         for question_id, key in wanted.items():
@@ -279,11 +279,11 @@ class ModelAnswers:
         """Take over an answer that an older version kept, under the key of this one."""
         assert self._store is not None
         former = self._identity.former_key(self._prompt(self._questions[question_id]))
-        answer = self._store.get_former_answer(former, question_id, self.model.name)
+        answer = self._store.answers.get_former(former, question_id, self.model.name)
         if answer is not None:
             self._outcomes[question_id] = answer
             self._recalled.add(question_id)
-            self._store.put_answer(key, answer)
+            self._store.answers.put(key, answer)
 
     def _is_as_defined(self) -> bool:
         """Whether the file is the one of the definition; if not, the engine will say so."""
@@ -300,9 +300,9 @@ class ModelAnswers:
         self._info = info
         if self._store is not None and self._is_same_file:
             own = self._identify(extra_buffers=info.extra_buffers)
-            self._store.put_engine(own.engine_key, info)
+            self._store.engines.put(own.engine_key, info)
             if info.will_recur:  # a later run looks for its answers there at once
-                self._store.put_engine(self._identify().engine_key, info)
+                self._store.engines.put(self._identify().engine_key, info)
         if self._identity.extra_buffers != info.extra_buffers:
             self._change_kernels(info)
 
@@ -317,8 +317,8 @@ class ModelAnswers:
     def _recall_engine(self) -> EngineInfo | None:
         if self._store is None:
             return None
-        known = self._store.get_engine(self._identity.engine_key)
-        return known or self._store.get_former_engine(self._identity.former_engine_key)
+        known = self._store.engines.get(self._identity.engine_key)
+        return known or self._store.engines.get_former(self._identity.former_engine_key)
 
     def _key(self, question: Question) -> str:
         return self._identity.key(self._prompt(question))
@@ -328,7 +328,7 @@ class ModelAnswers:
         """What the answers are kept under: of the kernels that ran, or that ran last time."""
         if self._known_identity is None:
             usual = self._identify()
-            known = self._store.get_engine(usual.engine_key) if self._store else None
+            known = self._store.engines.get(usual.engine_key) if self._store else None
             self._known_identity = (
                 usual
                 if known is None or known.extra_buffers
@@ -343,7 +343,7 @@ class ModelAnswers:
 
     @property
     def _digest(self) -> Callable[[Path], str]:
-        return hash_file if self._store is None else self._store.file_sha256
+        return hash_file if self._store is None else self._store.file_hashes.sha256
 
     @cached_property
     def file_sha256(self) -> str:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pytest_raq.history.shared import HistoryPlace, SharedHistory
     from pytest_raq.records import RunRecord
     from pytest_raq.records.history import SuiteHistory
-    from pytest_raq.store import Store
+    from pytest_raq.store.runs import RunTable
 
 _STORE = Path(".raq/store.db")
 _FORMATS = ("parquet", "csv")
@@ -131,7 +131,7 @@ def _read(options: argparse.Namespace) -> tuple[dict[str, list[RunRecord]], str,
     from pytest_raq.text import safe_text
 
     with _source(options) as (source, place, notices):
-        found = list(source.get_runs(options.suite, last=options.last))
+        found = list(source.latest(options.suite, last=options.last))
         told = [safe_text(text, 400) for text in (*source.notices, *notices)]
         if not found:
             raise ConfigError(_nothing(options, source, place))
@@ -148,10 +148,10 @@ def _read(options: argparse.Namespace) -> tuple[dict[str, list[RunRecord]], str,
     return dict(sorted(suites.items())), place, told
 
 
-def _nothing(options: argparse.Namespace, source: Store | SharedHistory, place: str) -> str:
+def _nothing(options: argparse.Namespace, source: RunTable | SharedHistory, place: str) -> str:
     from pytest_raq.text import safe_text
 
-    suites = sorted({run.suite for run in source.get_runs(last=1)})
+    suites = sorted({run.suite for run in source.latest(last=1)})
     if suites:
         return (
             f"--suite {options.suite}: no run of it in {place}; there are runs of"
@@ -163,7 +163,7 @@ def _nothing(options: argparse.Namespace, source: Store | SharedHistory, place: 
 @contextmanager
 def _source(
     options: argparse.Namespace,
-) -> Iterator[tuple[Store | SharedHistory, str, Sequence[str]]]:
+) -> Iterator[tuple[RunTable | SharedHistory, str, Sequence[str]]]:
     """Open the store, or the database of a team if one is named and no store is."""
     from pytest_raq.history.shared import SharedHistory, history_place
     from pytest_raq.store import Store
@@ -172,7 +172,7 @@ def _source(
     if place is None:
         path = options.store or _STORE
         with Store(path, mend=False) as store:
-            yield store, str(path), ()
+            yield store.runs, str(path), ()
         return
     with SharedHistory(place) as history:
         yield history, place.shown, _undelivered(place)
@@ -185,7 +185,7 @@ def _undelivered(place: HistoryPlace) -> list[str]:
 
     try:
         with Store(_STORE, mend=False) as store:
-            count = len(store.deliveries(place.identity).keys())
+            count = len(store.runs.deliveries(place.identity).keys())
     except StoreError:
         return []
     runs = f"{count} run{'s' * (count != 1)}"
@@ -201,7 +201,9 @@ def _sync(options: argparse.Namespace) -> int:
         raise ConfigError(f"{VARIABLE} is not set: it names the database that runs are sent to")
     with Store(options.store or _STORE, mend=False) as store:
         if options.all:
-            store.deliveries(place.identity).add((run.id, run.suite) for run in store.get_runs())
+            store.runs.deliveries(place.identity).add(
+                (run.id, run.suite) for run in store.runs.latest()
+            )
         count = deliver_kept(store, place)
     write_result([f"{place.shown}: {count} run{'s' * (count != 1)} delivered"], {}, None)
     return ExitCode.FINE

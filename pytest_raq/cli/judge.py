@@ -83,7 +83,7 @@ def _check(options: argparse.Namespace) -> int:
     from pytest_raq.cli.output import CommandProgress
     from pytest_raq.judging.suite_check import Check, check_suite
     from pytest_raq.running import split_names
-    from pytest_raq.store import ForgivingStore
+    from pytest_raq.store import Store
 
     suites = [
         suite.model_copy(
@@ -94,7 +94,7 @@ def _check(options: argparse.Namespace) -> int:
     ]
     if not all(suite.judges for suite in suites):
         raise ConfigError(f"--judge {options.judge!r}: name a judge, or several as A,B,C")
-    store = ForgivingStore(options.store)
+    store = Store(options.store, on_error="degrade")
     check = Check(
         models_folder=options.models_folder,
         baselines_folder=options.baselines_folder,

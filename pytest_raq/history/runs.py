@@ -66,10 +66,10 @@ def kept_runs(path: Path) -> Iterator[KeptRun]:
 
 def _kept_runs(store: Store) -> list[KeptRun]:
     suites: dict[str, list[str]] = {}
-    for run, suite in store.result_names():
+    for run, suite in store.results.names():
         suites.setdefault(run, []).append(suite)
     records: dict[str, list[RunRecord]] = {}
-    for record in store.get_runs():
+    for record in store.runs.latest():
         records.setdefault(record.id, []).append(record)
     return [KeptRun(run, tuple(records.get(run, ())), tuple(suites[run])) for run in suites]
 
@@ -83,7 +83,7 @@ def read_kept_run(path: Path, name: str) -> ReportedRun:
         run = _choose(_kept_runs(store), name, path, store)
         suites = []
         for suite in run.suites:
-            table = store.get_result(run.id, suite)
+            table = store.results.get(run.id, suite)
             if table is None:
                 raise ConfigError(f"the results of {suite} in run {run.id} were just removed")
             where = f"{show_path(path)}: run {run.id}"
@@ -102,7 +102,7 @@ def _choose(runs: Sequence[KeptRun], name: str, path: Path, store: Store) -> Kep
         raise ConfigError(
             f"{name}: {len(found)} runs begin so, the latest is {found[0].id}; write more of the id"
         )
-    if any(record.id.startswith(name) for record in store.get_runs()):
+    if any(record.id.startswith(name) for record in store.runs.latest()):
         raise ConfigError(
             f"{name}: {where} keeps the figures of that run and not its answers any more;"
             " raq report --list names the runs that can be shown"

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from pytest_raq.judging.protocol import Case, Judge, Spending
     from pytest_raq.records import JudgeIdentity
-    from pytest_raq.store import ForgivingStore, Store
+    from pytest_raq.store import Store
 
 
-def remember(judge: Judge, store: Store | ForgivingStore, *, fresh: bool = False) -> Judge:
+def remember(judge: Judge, store: Store, *, fresh: bool = False) -> Judge:
     """Return a judge that keeps its verdicts, unless it is cheaper to ask it again.
 
     With ``fresh`` what was kept is not read, only replaced.
@@ -38,7 +38,7 @@ class CachedJudge:
 
     is_free = False
 
-    def __init__(self, judge: Judge, store: Store | ForgivingStore, *, fresh: bool) -> None:
+    def __init__(self, judge: Judge, store: Store, *, fresh: bool) -> None:
         self._judge, self._store, self._fresh = judge, store, fresh
 
     @property
@@ -74,13 +74,13 @@ class CachedJudge:
             if known is None:
                 verdict, is_new = next(asked)
                 if is_new:
-                    self._store.put_verdict(key, identity.name, _to_record(verdict))
+                    self._store.verdicts.put(key, identity.name, _to_record(verdict))
                 yield verdict
             else:
                 yield known
 
     def _recall(self, case: Case, key: str) -> Order | None:
-        kept = None if self._fresh else self._store.get_verdict(key)
+        kept = None if self._fresh else self._store.verdicts.get(key)
         if kept is None:
             return None
         order = Order(kept.tiers, kept.exchanges, kept.agreed, kept.readings)

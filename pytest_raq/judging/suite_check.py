@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_raq.config import SuiteDefinition
     from pytest_raq.progress import Progress
     from pytest_raq.records import HumanAgreement, JudgeCheck
-    from pytest_raq.store import ForgivingStore
+    from pytest_raq.store import Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class Check:
 
     models_folder: Path
     baselines_folder: Path
-    store: ForgivingStore
+    store: Store
     questions: int
     progress: Progress
     human: Path | None = None

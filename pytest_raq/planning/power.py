@@ -139,7 +139,7 @@ def read_last_run(path: Path, suite: str) -> RunSpread | None:
     if not path.exists():
         return None
     with Store(path, mend=False) as store:
-        found = (_spread_of_run(run) for run in store.get_runs(suite))
+        found = (_spread_of_run(run) for run in store.runs.latest(suite))
         return next((told for told in found if told), None)
 
 

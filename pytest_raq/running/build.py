@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pytest_raq.progress import Progress
     from pytest_raq.records import Baseline, QuestionSet
     from pytest_raq.running.workers import SharedWork
-    from pytest_raq.store import ForgivingStore
+    from pytest_raq.store import Store
 
 
 def check_questions(
@@ -60,7 +60,7 @@ class Resources:
     """
 
     pool: EnginePool
-    store: ForgivingStore
+    store: Store
     progress: Progress
     fresh: bool = False
     sharing: SharedWork | None = None
@@ -136,7 +136,7 @@ def _panel(suite: SuiteDefinition, models_folder: Path, resources: Resources) ->
     store = resources.store
 
     def open_one(name: str) -> Judge:
-        opened = open_judge(name, models_folder, store.file_sha256)
+        opened = open_judge(name, models_folder, store.file_hashes.sha256)
         return remember(opened, store, fresh=resources.fresh)
 
     return open_panel(suite.judges, models_folder, open_one, min_share=suite.gate.min_judges)

@@ -24,7 +24,7 @@ from pytest_raq.running.model_selection import (
     refuse_unknown,
 )
 from pytest_raq.running.shard_files import write_shard_file
-from pytest_raq.store import ForgivingStore
+from pytest_raq.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -62,7 +62,7 @@ class Session:
         self.pool = pool or EnginePool(digest=self.digest)
         self._sharing = sharing
         self._given = given or {}
-        self._store: ForgivingStore | None = None
+        self._store: Store | None = None
         self._names: list[str] | None = None
         self._runs: dict[str, SuiteRun] = {}
         self._built: list[SuiteRun] = []
@@ -164,14 +164,14 @@ class Session:
         refuse_unknown("--raq-models", self.options.models, suite)
         return tuple(name for name in suite.models if name in self.options.models)
 
-    def _open_store(self) -> ForgivingStore:
+    def _open_store(self) -> Store:
         if self._store is None:
-            self._store = ForgivingStore(self.options.store_path)
+            self._store = Store(self.options.store_path, on_error="degrade")
         return self._store
 
     def digest(self, path: Path) -> str:
         """Return the SHA-256 of a file, remembered in the store."""
-        return self._open_store().file_sha256(path)
+        return self._open_store().file_hashes.sha256(path)
 
     @property
     def notices(self) -> list[str]:
@@ -189,7 +189,7 @@ class Session:
         accepted: set[str] = set()
         for run in self.runs if interrupted else ():
             run.rankings.give_up()
-        if interrupted and self._open_store().keeps:
+        if interrupted and self._open_store().is_writable:
             told.append("interrupted: answers so far are kept, the same command goes on from there")
         try:
             for run in self.runs if self.options.update else ():
@@ -230,8 +230,8 @@ class Session:
                 reason=self.options.reason,
             )
             records.append(record)
-            store.put_run(record)
-            store.put_result(run_id, record.suite, suite_to_json(result))
+            store.runs.put(record)
+            store.results.put(run_id, record.suite, suite_to_json(result))
         self._kept += records
         told = deliver_to_team(store, records)
         return [*(notice for notice in store.notices if notice not in before), *told]

@@ -1,11 +1,10 @@
 """What outlives a run: answers, verdicts and runs; accepted baselines; result files."""
 
 from pytest_raq.store.keys import AnswerKeys, hash_parts, verdict_key
-from pytest_raq.store.store import ForgivingStore, Store
+from pytest_raq.store.store import Store
 
 __all__ = [
     "AnswerKeys",
-    "ForgivingStore",
     "Store",
     "hash_parts",
     "verdict_key",

@@ -114,10 +114,15 @@ class Database:
     """
 
     def __init__(
-        self, path: Path, *, busy_seconds: float = BUSY_SECONDS, mend: bool = True
+        self,
+        path: Path,
+        *,
+        busy_seconds: float = BUSY_SECONDS,
+        mend: bool = True,
+        notices: list[str] | None = None,
     ) -> None:
         self.path = path
-        self.notices: list[str] = []
+        self.notices = [] if notices is None else notices
         self._mend = mend
         self._busy_seconds = busy_seconds
         self._identity: tuple[int, int] | None = None

@@ -55,7 +55,7 @@ class SharedHistory:
                 _insert(connection, run)
             yield run.id, run.suite
 
-    def get_runs(self, suite: str = "", *, last: int | None = None) -> Iterator[RunRecord]:
+    def latest(self, suite: str = "", *, last: int | None = None) -> Iterator[RunRecord]:
         """Yield the runs of a suite, or of all, the latest first; ``last`` of each suite."""
         if self.place.is_sqlite and not Path(str(self.place.url.database)).exists():
             raise self._error("does not exist; the first run that is delivered makes it")

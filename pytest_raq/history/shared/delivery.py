@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.history.shared.location import HistoryPlace
     from pytest_raq.records import RunRecord
-    from pytest_raq.store import ForgivingStore, Store
+    from pytest_raq.store import Store
     from pytest_raq.store.runs import RunKey
 
 
@@ -41,7 +41,7 @@ def deliver(store: Store | None, place: HistoryPlace, runs: Sequence[RunRecord])
 def _note(store: Store, place: HistoryPlace, runs: Sequence[RunRecord]) -> bool:
     """Note runs as undelivered; return whether the store took that."""
     try:
-        store.deliveries(place.identity).add((run.id, run.suite) for run in runs)
+        store.runs.deliveries(place.identity).add((run.id, run.suite) for run in runs)
     except StoreError:
         return False
     return True
@@ -49,13 +49,13 @@ def _note(store: Store, place: HistoryPlace, runs: Sequence[RunRecord]) -> bool:
 
 def deliver_kept(store: Store, place: HistoryPlace) -> int:
     """Write the runs that are noted as undelivered and return how many; StoreError if not all."""
-    deliveries = store.deliveries(place.identity)
+    deliveries = store.runs.deliveries(place.identity)
     done = 0
     with SharedHistory(place) as history:
         for keys in _batches(deliveries.keys()):
             written: list[RunKey] = []
             try:
-                written.extend(history.put_runs(store.get_chosen_runs(keys)))
+                written.extend(history.put_runs(deliveries.runs(keys)))
             finally:
                 deliveries.remove(written)
             done += len(written)
@@ -82,7 +82,7 @@ def _count(number: int) -> str:
     return f"{number} run{'s' * (number != 1)}"
 
 
-def deliver_to_team(store: ForgivingStore, runs: Sequence[RunRecord]) -> list[str]:
+def deliver_to_team(store: Store, runs: Sequence[RunRecord]) -> list[str]:
     """Write runs that are kept in the store to the shared history; return what went wrong.
 
     Nothing is raised: a build does not fail for its history.
@@ -95,4 +95,4 @@ def deliver_to_team(store: ForgivingStore, runs: Sequence[RunRecord]) -> list[st
         place = history_place()
     except ConfigError as exc:
         return [f"{exc}; this run is kept in the store alone"]
-    return [] if place is None else deliver(store.writable, place, runs)
+    return [] if place is None else deliver(store if store.is_writable else None, place, runs)
