@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
-from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol
 
+from pytest_raq.answering.cache import AnswerCache
 from pytest_raq.answering.engine_pool import file_size
-from pytest_raq.answering.identity import AnswerIdentity, model_options
-from pytest_raq.answering.prompts import blocks_of, question_prompt
-from pytest_raq.errors import RaqError
-from pytest_raq.files import hash_file
+from pytest_raq.answering.identity import model_options
+from pytest_raq.answering.prompts import question_prompt
+from pytest_raq.answering.stream import NO_ANSWER, AnswerStream
 from pytest_raq.records import Answer, EngineInfo, Failure, ModelProvenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from pytest_raq.answering.engine_pool import EnginePool
     from pytest_raq.config import ModelDefinition
     from pytest_raq.progress import Progress
-    from pytest_raq.records import Outcome, Prompt, Question
+    from pytest_raq.records import Outcome, Question
     from pytest_raq.store import Store
 
 
-UNREADABLE = "unreadable"
-"""Stands for the SHA-256 of a model file that cannot be read."""
-
-_NOT_THERE = "none of the shards has an answer to this question"
-_FORGOTTEN = "the engine ended without an answer to this question"
-
-
-def engine_notes(models: Iterable[ModelAnswers]) -> list[str]:
-    """Return what a reader should know of the engines that answered, each note once."""
-    names: dict[str, list[str]] = {}
-    for answers in models:
-        if answers.engine_note:
-            names.setdefault(answers.engine_note, []).append(answers.model.name)
-    return [f"{', '.join(models)}: {note}" for note, models in names.items()]
+_IN_NO_SHARD = "none of the shards has an answer to this question"
 
 
 class WorkSharing(Protocol):
@@ -49,18 +32,17 @@ class WorkSharing(Protocol):
         """Return when everything planned is known here."""
 
     def put(self, answers: ModelAnswers, outcome: Outcome, /) -> None:
-        """Tell the others what was found out."""
+        """Send an outcome to the other processes."""
 
 
 class ModelAnswers:
     """Pulls the answers of one model, each generated at most once.
 
-    An answer that is asked for comes from memory, else from the store, else
-    from the engine, which then works through all planned questions in order
-    as far as it is asked to. ``before`` is called before anything is
-    generated; where it raises, that is why there are no answers. With
-    ``sharing`` one process of the run works through all of them, and the
-    others wait for what it finds out.
+    An answer comes from memory, else from the store, else from the engine,
+    which then works through all planned questions in order as far as it is
+    asked to. ``before`` is called before anything is generated; where it
+    raises, that is why there are no answers. With ``sharing`` one process of
+    the run works through all of them, and the others wait for its outcomes.
     """
 
     def __init__(
@@ -82,24 +64,23 @@ class ModelAnswers:
         self._questions = {question.id: question for question in questions}
         self._plan = list(self._questions)
         self._pool = pool
-        self._store = store
-        self._progress = progress
-        self._fresh = fresh
-        self._before = before or (lambda: None)
+        self._cache = AnswerCache(model, store, fresh=fresh)
+        self._stream = AnswerStream(
+            model,
+            self._questions,
+            pool=pool,
+            progress=progress,
+            before=before or (lambda: None),
+            on_load=self._remember,
+        )
         self._outcomes: dict[str, Outcome] = {}
         self._absorbed: set[str] = set()
         self._recalled: set[str] = set()
-        self._stream: Iterator[Outcome] | None = None
         self._has_recalled = False
-        self._asked = 0
-        self._awaited: set[str] = set()
-        self._started = 0.0
-        self._info: EngineInfo | None = None
         self._given: ModelProvenance | None = None
-        self._known_identity: AnswerIdentity | None = None
 
     def take_over(self, provenance: ModelProvenance) -> None:
-        """Answer nothing here: what was answered elsewhere, by what this says, is told."""
+        """Answer nothing here: the answers come from shards, made by what this says."""
         self._given = provenance
 
     def plan(self, question_ids: Iterable[str]) -> None:
@@ -120,10 +101,14 @@ class ModelAnswers:
             self._generate(question_id)
         return self._outcomes[question_id]
 
-    @property
-    def file_bytes(self) -> int:
-        """Size of the model's file; 0 where there is none."""
-        return file_size(self.model)
+    def get_all(self) -> dict[str, Outcome]:
+        """Return the answers to all questions, in the order of the questions."""
+        self._plan = list(self._questions)
+        return {question_id: self.get(question_id) for question_id in self._questions}
+
+    def in_hand(self) -> Mapping[str, Outcome]:
+        """Return what is known without generating anything: a view, not a copy."""
+        return MappingProxyType(self._outcomes)
 
     @property
     def is_complete(self) -> bool:
@@ -138,17 +123,8 @@ class ModelAnswers:
                 self._generate(question_id)
         self._pool.release(self.model)
 
-    def get_all(self) -> dict[str, Outcome]:
-        """Return the answers to all questions, in the order of the questions."""
-        self._plan = list(self._questions)
-        return {question_id: self.get(question_id) for question_id in self._questions}
-
-    def in_hand(self) -> Mapping[str, Outcome]:
-        """Return what is known without generating anything: a view, not a copy."""
-        return MappingProxyType(self._outcomes)
-
     def absorb(self, outcomes: Iterable[Outcome]) -> None:
-        """Take over what another process found out; an answer beats a failure."""
+        """Take over outcomes of another process; an answer replaces a failure."""
         for outcome in outcomes:
             known = self._outcomes.get(outcome.question_id)
             if known is None or isinstance(known, Failure):
@@ -156,51 +132,34 @@ class ModelAnswers:
                 self._absorbed.add(outcome.question_id)
 
     def found_here(self) -> Iterator[Outcome]:
-        """Yield what no other process of this run has told."""
+        """Yield the outcomes that came from no other process of this run."""
         return (o for name, o in self._outcomes.items() if name not in self._absorbed)
 
+    def probe(self, question_id: str) -> Outcome:
+        """Return a new answer, alone and from a cold prefix; it is not stored."""
+        return self._stream.ask_alone(question_id)
+
     def _generate(self, question_id: str) -> None:
-        if self._stream is None:
-            self._stream = self._open_stream(question_id)
-        self._advance_to(question_id)
-        if question_id not in self._outcomes:
-            # The stream was planned before this question was wanted.
-            self._stream = self._open_stream(question_id)
+        if self._given is not None:
+            self._keep(Failure(question_id, self.model.name, _IN_NO_SHARD))
+            return
+        if self._stream.is_open:
             self._advance_to(question_id)
         if question_id not in self._outcomes:
-            self._keep(Failure(question_id, self.model.name, _FORGOTTEN))
-        if not self._awaited:
-            self.end_stream()
+            # The stream was planned before this question was wanted, or there is none yet.
+            self._recall(self._plan)
+            self._stream.open(lambda: self._unanswered(question_id))
+            self._advance_to(question_id)
+        if question_id not in self._outcomes:
+            self._keep(Failure(question_id, self.model.name, NO_ANSWER))
+        if self._stream.is_done:
+            self._stream.end()
 
     def _advance_to(self, question_id: str) -> None:
-        assert self._stream is not None
         if question_id in self._outcomes:
             return  # the store had it after all
-        for outcome in self._stream:
+        for outcome in self._stream.outcomes_until(question_id):
             self._keep(outcome)
-            if outcome.question_id == question_id:
-                return
-
-    def _open_stream(self, question_id: str) -> Iterator[Outcome]:
-        self._recall(self._plan)
-        wanted = self._unanswered(question_id)
-        if self._given is not None:
-            return iter([Failure(name, self.model.name, _NOT_THERE) for name in wanted])
-        self._asked, self._awaited = len(wanted), set(wanted)
-        try:
-            self._before()
-            if not self._pool.is_open(self.model):
-                self._progress.loading(self.model.name)
-            engine = self._pool.get(self.model)
-        except RaqError as exc:
-            reason = str(exc)
-            return iter([Failure(name, self.model.name, reason) for name in wanted])
-        self._remember(engine.info)
-        wanted = self._unanswered(question_id)
-        self._asked, self._awaited = len(wanted), set(wanted)
-        self._started = time.monotonic()
-        self._progress.answered(self.model.name, 0, self._asked)
-        return iter(engine.answers(list(self._prompts(wanted, engine.block_questions))))
 
     def _unanswered(self, question_id: str) -> list[str]:
         """Return what is left of the plan, and a question that may not be planned."""
@@ -209,167 +168,60 @@ class ModelAnswers:
             wanted.insert(0, question_id)
         return wanted
 
-    def _prompts(self, wanted: Iterable[str], block_questions: int) -> Iterator[Prompt]:
-        """Yield the prompts of all blocks with a question that is wanted."""
-        missing = set(wanted)
-        if block_questions == 1:
-            blocks = [[question_id] for question_id in wanted]
-        else:
-            blocks = blocks_of(list(self._questions.values()), block_questions)
-        for number, block in enumerate(blocks):
-            if not missing.isdisjoint(block):
-                for question_id in block:
-                    yield replace(self._prompt(self._questions[question_id]), block=number)
-
-    def end_stream(self) -> None:
-        """Stop working ahead; what is asked for later is generated anew."""
-        if self._stream is not None and self._generated:
-            seconds = time.monotonic() - self._started
-            self._progress.finished(self.model.name, self._generated, seconds)
-        self._stream = None
-
-    def probe(self, question_id: str) -> Outcome:
-        """Return a new answer, alone and from a cold prefix; it is not stored."""
-        self.end_stream()
-        try:
-            engine = self._pool.get(self.model)
-        except RaqError as exc:
-            return Failure(question_id, self.model.name, str(exc))
-        self._remember(engine.info)
-        missing = Failure(question_id, self.model.name, _FORGOTTEN)
-        return next(iter(engine.answers([self._prompt(self._questions[question_id])])), missing)
-
-    def _prompt(self, question: Question) -> Prompt:
-        return question_prompt(self.model, question)
-
-    @property
-    def _generated(self) -> int:
-        """How many of the questions that the stream is there for are answered."""
-        return self._asked - len(self._awaited)
-
     def _keep(self, outcome: Outcome) -> None:
         if isinstance(self._outcomes.get(outcome.question_id), Answer):
             return  # it was known, and asked again for the sake of its block
         self._outcomes[outcome.question_id] = outcome
-        self._awaited.discard(outcome.question_id)
+        self._stream.count(outcome)
         if self._sharing is not None:
             self._sharing.put(self, outcome)
         if isinstance(outcome, Answer):
-            self._progress.answered(self.model.name, self._generated, self._asked)
-            if self._store is not None and self._is_same_file:
-                question = self._questions[outcome.question_id]
-                self._store.answers.put(self._key(question), outcome)
+            self._stream.show_progress()
+            question = self._questions[outcome.question_id]
+            self._cache.keep(question_prompt(self.model, question), outcome)
 
     def _recall(self, question_ids: Iterable[str]) -> None:
-        if self._store is None or self._fresh or self._given or not self._is_as_defined():
+        if self._given is not None:
             return
         wanted = {
-            question_id: self._key(self._questions[question_id])
+            question_id: question_prompt(self.model, self._questions[question_id])
             for question_id in question_ids
             if question_id not in self._outcomes
         }
-        for answer in self._store.answers.get_many(wanted, self.model.name):
+        for answer in self._cache.recall(wanted):
             self._outcomes[answer.question_id] = answer
             self._recalled.add(answer.question_id)
-        for question_id, key in wanted.items():
-            if question_id not in self._outcomes:
-                self._recall_former(key, question_id)
-
-    def _recall_former(self, key: str, question_id: str) -> None:
-        """Take over an answer that an older version kept, under the key of this one."""
-        assert self._store is not None
-        former = self._identity.former_key(self._prompt(self._questions[question_id]))
-        answer = self._store.answers.get_former(former, question_id, self.model.name)
-        if answer is not None:
-            self._outcomes[question_id] = answer
-            self._recalled.add(question_id)
-            self._store.answers.put(key, answer)
-
-    def _is_as_defined(self) -> bool:
-        """Whether the file is the one of the definition; if not, the engine will say so."""
-        expected = self.model.sha256 or self.file_sha256
-        return self.file_sha256 == expected != UNREADABLE
-
-    @property
-    def _is_same_file(self) -> bool:
-        """Whether what was loaded is what was hashed; a file may be replaced in between."""
-        loaded = self._info.file_sha256 if self._info else ""
-        return loaded in {"", self.file_sha256}
 
     def _remember(self, info: EngineInfo) -> None:
-        self._info = info
-        if self._store is not None and self._is_same_file:
-            own = self._identify(extra_buffers=info.extra_buffers)
-            self._store.engines.put(own.engine_key, info)
-            if info.will_recur:  # a later run looks for its answers there at once
-                self._store.engines.put(self._identify().engine_key, info)
-        if self._identity.extra_buffers != info.extra_buffers:
-            self._change_kernels(info)
-
-    def _change_kernels(self, info: EngineInfo) -> None:
-        """Forget answers of the kernels that were expected; recall those of the ones that run."""
-        self._known_identity = self._identify(extra_buffers=info.extra_buffers)
-        for question_id in self._recalled:
-            self._outcomes.pop(question_id, None)
-        self._recalled.clear()
-        self._recall(self._plan)
-
-    def _recall_engine(self) -> EngineInfo | None:
-        if self._store is None:
-            return None
-        known = self._store.engines.get(self._identity.engine_key)
-        return known or self._store.engines.get_former(self._identity.former_engine_key)
-
-    def _key(self, question: Question) -> str:
-        return self._identity.key(self._prompt(question))
+        if self._cache.remember(info):  # other kernels: their own answers are recalled
+            for question_id in self._recalled:
+                self._outcomes.pop(question_id, None)
+            self._recalled.clear()
+            self._recall(self._plan)
 
     @property
-    def _identity(self) -> AnswerIdentity:
-        """What the answers are kept under: of the kernels that ran, or that ran last time."""
-        if self._known_identity is None:
-            usual = self._identify()
-            known = self._store.engines.get(usual.engine_key) if self._store else None
-            self._known_identity = (
-                usual
-                if known is None or known.extra_buffers
-                else self._identify(extra_buffers=False)
-            )
-        return self._known_identity
-
-    def _identify(self, *, extra_buffers: bool = True) -> AnswerIdentity:
-        return AnswerIdentity(
-            self.model, self.file_sha256, self._digest, extra_buffers=extra_buffers
-        )
+    def file_bytes(self) -> int:
+        """Size of the model's file; 0 where there is none."""
+        return file_size(self.model)
 
     @property
-    def _digest(self) -> Callable[[Path], str]:
-        return hash_file if self._store is None else self._store.file_hashes.sha256
-
-    @cached_property
     def file_sha256(self) -> str:
         """SHA-256 of the model's file, read once at most."""
-        if self.model.file is None:
-            return ""
-        try:
-            return self._digest(self.model.file_path)
-        except OSError:
-            return UNREADABLE
+        return self._cache.file_sha256
 
     @property
     def engine_note(self) -> str:
         """What a reader should know of the engine that answered; empty where there is nothing."""
-        if self._given is None:
-            self._info = self._info or self._recall_engine()
-        return self._info.note if self._info else ""
+        info = None if self._given is not None else self._cache.engine_info
+        return info.note if info else ""
 
     @property
     def provenance(self) -> ModelProvenance:
         """What answers: the engine is asked only if it was loaded, else the store."""
         if self._given is not None:
             return self._given
-        self._info = self._info or self._recall_engine()
-        build = self._identity.engine_version if self.model.engine == "llama-cpp" else ""
-        info = self._info or EngineInfo(self.model.engine, build)
+        build = self._cache.engine_version if self.model.engine == "llama-cpp" else ""
+        info = self._cache.engine_info or EngineInfo(self.model.engine, build)
         return ModelProvenance(
             engine=info.engine,
             build=info.build,

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pytest_raq.answering.model_answers import engine_notes
-
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -78,7 +76,11 @@ class SuiteAnswers:
     @property
     def notes(self) -> list[str]:
         """What a reader should know of the engines that answered."""
-        return engine_notes(self._by_model.values())
+        names: dict[str, list[str]] = {}
+        for answers in self._by_model.values():
+            if answers.engine_note:
+                names.setdefault(answers.engine_note, []).append(answers.model.name)
+        return [f"{', '.join(models)}: {note}" for note, models in names.items()]
 
     def found_here(self) -> list[Outcome]:
         """Return what no other process of this run has told."""

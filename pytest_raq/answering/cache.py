@@ -1,0 +1,133 @@
+"""The stored answers of one model."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from pytest_raq.answering.identity import AnswerIdentity
+from pytest_raq.files import hash_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
+
+    from pytest_raq.config import ModelDefinition
+    from pytest_raq.records import Answer, EngineInfo, Prompt
+    from pytest_raq.store import Store
+
+UNREADABLE = "unreadable"
+"""In place of the SHA-256 of a model file that cannot be read."""
+
+
+class AnswerCache:
+    """Recalls and keeps answers under keys that say what generated them.
+
+    Without a store, and with ``fresh``, nothing is recalled; without a store
+    nothing is kept.
+    """
+
+    def __init__(self, model: ModelDefinition, store: Store | None, *, fresh: bool) -> None:
+        self._model, self._store, self._fresh = model, store, fresh
+        self._loaded: EngineInfo | None = None
+        self._known_identity: AnswerIdentity | None = None
+
+    @cached_property
+    def file_sha256(self) -> str:
+        """SHA-256 of the model's file, read once at most."""
+        if self._model.file is None:
+            return ""
+        try:
+            return self._digest(self._model.file_path)
+        except OSError:
+            return UNREADABLE
+
+    @property
+    def _digest(self) -> Callable[[Path], str]:
+        return hash_file if self._store is None else self._store.file_hashes.sha256
+
+    @property
+    def engine_version(self) -> str:
+        """The version of llama-cpp-python that runs the model."""
+        return self._identity.engine_version
+
+    @property
+    def engine_info(self) -> EngineInfo | None:
+        """What the engine said of itself: of this run, else of the run that kept the answers."""
+        if self._loaded is None and self._store is not None:
+            known = self._store.engines.get(self._identity.engine_key)
+            former = self._identity.former_engine_key
+            self._loaded = known or self._store.engines.get_former(former)
+        return self._loaded
+
+    def recall(self, prompts: Mapping[str, Prompt]) -> Iterator[Answer]:
+        """Yield the stored answers to prompts, given by the ids of their questions."""
+        if self._store is None or self._fresh or not self._is_as_defined():
+            return
+        keys = {question_id: self._identity.key(prompt) for question_id, prompt in prompts.items()}
+        known = set()
+        for answer in self._store.answers.get_many(keys, self._model.name):
+            known.add(answer.question_id)
+            yield answer
+        for question_id, prompt in prompts.items():
+            if question_id not in known:
+                yield from self._recall_former(keys[question_id], question_id, prompt)
+
+    def _recall_former(self, key: str, question_id: str, prompt: Prompt) -> Iterator[Answer]:
+        """Take over an answer that an older version kept, under the key of this one."""
+        assert self._store is not None
+        former = self._identity.former_key(prompt)
+        answer = self._store.answers.get_former(former, question_id, self._model.name)
+        if answer is not None:
+            self._store.answers.put(key, answer)
+            yield answer
+
+    def keep(self, prompt: Prompt, answer: Answer) -> None:
+        """Store an answer, unless the file was replaced since it was hashed."""
+        if self._store is not None and self._is_same_file:
+            self._store.answers.put(self._identity.key(prompt), answer)
+
+    def remember(self, info: EngineInfo) -> bool:
+        """Note what a loaded engine says of itself.
+
+        Return whether it runs other kernels than expected: what was recalled
+        are not its answers then.
+        """
+        self._loaded = info
+        if self._store is not None and self._is_same_file:
+            own = self._identify(extra_buffers=info.extra_buffers)
+            self._store.engines.put(own.engine_key, info)
+            if info.will_recur:  # a later run looks for its answers there at once
+                self._store.engines.put(self._identify().engine_key, info)
+        if self._identity.extra_buffers == info.extra_buffers:
+            return False
+        self._known_identity = self._identify(extra_buffers=info.extra_buffers)
+        return True
+
+    def _is_as_defined(self) -> bool:
+        """Whether the file is the one of the definition; if not, the engine will report it."""
+        expected = self._model.sha256 or self.file_sha256
+        return self.file_sha256 == expected != UNREADABLE
+
+    @property
+    def _is_same_file(self) -> bool:
+        """Whether what was loaded is what was hashed; a file may be replaced in between."""
+        loaded = self._loaded.file_sha256 if self._loaded else ""
+        return loaded in {"", self.file_sha256}
+
+    @property
+    def _identity(self) -> AnswerIdentity:
+        """What answers are kept under: of the kernels that ran, or that ran last time."""
+        if self._known_identity is None:
+            usual = self._identify()
+            known = self._store.engines.get(usual.engine_key) if self._store else None
+            has_usual_kernels = known is None or known.extra_buffers
+            self._known_identity = (
+                usual if has_usual_kernels else self._identify(extra_buffers=False)
+            )
+        return self._known_identity
+
+    def _identify(self, *, extra_buffers: bool = True) -> AnswerIdentity:
+        return AnswerIdentity(
+            self._model, self.file_sha256, self._digest, extra_buffers=extra_buffers
+        )

@@ -1,0 +1,134 @@
+"""Answers as an engine generates them, block by block."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pytest_raq.answering.prompts import blocks_of, question_prompt
+from pytest_raq.errors import RaqError
+from pytest_raq.records import Failure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from pytest_raq.answering.engine_pool import EnginePool
+    from pytest_raq.config import ModelDefinition
+    from pytest_raq.engines import Engine
+    from pytest_raq.progress import Progress
+    from pytest_raq.records import EngineInfo, Outcome, Prompt, Question
+
+NO_ANSWER = "the engine ended without an answer to this question"
+
+
+class AnswerStream:
+    """What an engine generates for the questions of a plan, as far as it is asked to.
+
+    ``before`` is called before anything is generated, ``on_load`` with what a
+    loaded engine says of itself; where ``before`` raises a RaqError, or the
+    engine cannot be loaded, every question has that failure.
+    """
+
+    def __init__(
+        self,
+        model: ModelDefinition,
+        questions: Mapping[str, Question],
+        *,
+        pool: EnginePool,
+        progress: Progress,
+        before: Callable[[], None],
+        on_load: Callable[[EngineInfo], None],
+    ) -> None:
+        self._model, self._questions = model, questions
+        self._pool, self._progress = pool, progress
+        self._before, self._on_load = before, on_load
+        self._outcomes: Iterator[Outcome] | None = None
+        self._asked = 0
+        self._awaited: set[str] = set()
+        self._started = 0.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the engine is at work."""
+        return self._outcomes is not None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every question that it was opened for has an outcome."""
+        return not self._awaited
+
+    def open(self, wanted: Callable[[], list[str]]) -> None:
+        """Begin with what is wanted; that may be less once the engine is loaded."""
+        names = wanted()
+        self._expect(names)
+        try:
+            self._before()
+            if not self._pool.is_open(self._model):
+                self._progress.loading(self._model.name)
+            engine = self._pool.get(self._model)
+        except RaqError as exc:
+            reason = str(exc)
+            self._outcomes = iter([Failure(name, self._model.name, reason) for name in names])
+            return
+        self._on_load(engine.info)
+        names = wanted()
+        self._expect(names)
+        self._started = time.monotonic()
+        self._progress.answered(self._model.name, 0, self._asked)
+        self._outcomes = iter(engine.answers(list(self._prompts(engine, names))))
+
+    def _expect(self, names: list[str]) -> None:
+        self._asked, self._awaited = len(names), set(names)
+
+    def _prompts(self, engine: Engine, wanted: list[str]) -> Iterator[Prompt]:
+        """Yield the prompts of all blocks with a question that is wanted."""
+        missing = set(wanted)
+        if engine.block_questions == 1:
+            blocks: Iterable[list[str]] = ([question_id] for question_id in wanted)
+        else:
+            blocks = blocks_of(list(self._questions.values()), engine.block_questions)
+        for number, block in enumerate(blocks):
+            if not missing.isdisjoint(block):
+                for question_id in block:
+                    yield replace(self._prompt(question_id), block=number)
+
+    def _prompt(self, question_id: str) -> Prompt:
+        return question_prompt(self._model, self._questions[question_id])
+
+    def outcomes_until(self, question_id: str) -> Iterator[Outcome]:
+        """Yield outcomes up to that of a question, if it comes at all."""
+        for outcome in self._outcomes or ():
+            yield outcome
+            if outcome.question_id == question_id:
+                return
+
+    def count(self, outcome: Outcome) -> None:
+        """Note that a question has its outcome, whoever found it out."""
+        self._awaited.discard(outcome.question_id)
+
+    def show_progress(self) -> None:
+        """Report how many of the questions are answered."""
+        self._progress.answered(self._model.name, self._generated, self._asked)
+
+    @property
+    def _generated(self) -> int:
+        return self._asked - len(self._awaited)
+
+    def end(self) -> None:
+        """Stop working ahead; what is asked for later is generated again."""
+        if self._outcomes is not None and self._generated:
+            seconds = time.monotonic() - self._started
+            self._progress.finished(self._model.name, self._generated, seconds)
+        self._outcomes = None
+
+    def ask_alone(self, question_id: str) -> Outcome:
+        """Return a new answer, alone and from a cold prefix."""
+        self.end()
+        try:
+            engine = self._pool.get(self._model)
+        except RaqError as exc:
+            return Failure(question_id, self._model.name, str(exc))
+        self._on_load(engine.info)
+        missing = Failure(question_id, self._model.name, NO_ANSWER)
+        return next(iter(engine.answers([self._prompt(question_id)])), missing)
