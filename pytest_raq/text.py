@@ -92,19 +92,35 @@ def columns(rows: Sequence[Sequence[str]], *, left: int = 1, gap: int = 2) -> li
     return lines
 
 
-def fitted(rows: Sequence[Sequence[str]], size: int) -> list[list[str]]:
+def fitted(
+    rows: Sequence[Sequence[str]], size: int, *, optional: Sequence[int] = ()
+) -> list[list[str]]:
     """Align rows of cells within ``size`` columns and return the lines of each row.
 
-    Where that is too narrow columns move closer; where it still is the first
-    cell of each row, a name, gets a line of its own above the others.
+    Where that is too narrow columns move closer, then the ``optional`` ones
+    (places in a row) are left out, one after the other. Where it still is, the
+    first cell of each row, a name, gets a line of its own above the others.
     """
-    for gap in (2, 1):
-        lines = columns(rows, gap=gap)
-        if all(width(line) <= size for line in lines):
-            return [[line] for line in lines]
-    below = columns([("", *row[1:]) for row in rows])
+    choices = [without(rows, optional[:count]) for count in range(len(optional) + 1)]
+    for chosen in choices:
+        for gap in (2, 1):
+            lines = columns(chosen, gap=gap)
+            if fits(lines, size):
+                return [[line] for line in lines]
+    unnamed = [columns([("", *row[1:]) for row in chosen]) for chosen in choices]
+    below = next((lines for lines in unnamed if fits(lines, size)), unnamed[-1])
     names = ["", *(shorten(row[0], size) for row in rows[1:])]  # a heading needs no name
     return [[name, line] if name else [line] for name, line in zip(names, below, strict=True)]
+
+
+def without(rows: Sequence[Sequence[str]], places: Sequence[int]) -> list[list[str]]:
+    """Return rows without the cells at some places."""
+    return [[cell for place, cell in enumerate(row) if place not in places] for row in rows]
+
+
+def fits(lines: Sequence[str], size: int) -> bool:
+    """Whether all lines are at most ``size`` columns wide."""
+    return all(width(line) <= size for line in lines)
 
 
 def fold(text: str, size: int) -> list[str]:

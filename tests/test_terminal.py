@@ -16,7 +16,15 @@ import pytest
 from projects import CONFTEST, Project
 from test_report import result, summary
 
-from pytest_raq.records import Decision, Interval, JudgeIdentity, JudgeReport, Provenance, Verdict
+from pytest_raq.records import (
+    Decision,
+    Interval,
+    JudgeIdentity,
+    JudgeReport,
+    Provenance,
+    QualityEvidence,
+    Verdict,
+)
 from pytest_raq.report import suite_lines
 from pytest_raq.text import fitted, fold, shorten, width, wrap
 
@@ -40,6 +48,17 @@ def several(*names, decision=Decision.NOT_MEASURED):
     )
 
 
+def judged(first, second):
+    """Like `several`, where the first model lost on 36 of 120 questions."""
+    quality = QualityEvidence(
+        questions=120, passages=40, worse=32, better=4, tied=84, net_preference=-0.23,
+        interval=Interval(-0.32, -0.15), p_value=0.0005, adjusted_p=0.001, exact=False,
+    )  # fmt: skip
+    shown = several(first, second)
+    verdict = Verdict(first, Decision.REGRESSION, ("worse",), quality)
+    return replace(shown, verdicts={**shown.verdicts, first: verdict})
+
+
 @pytest.mark.parametrize(
     "names", [("reader-llama", "b"), (LONG, "b"), ("모" * 30, "b"), ("x" * 200, "y" * 79)]
 )
@@ -49,16 +68,34 @@ def test_the_table_fits_80_columns(names):
 
 
 def test_a_long_name_has_a_line_of_its_own():
-    lines = [line.text for line in suite_lines(several(LONG, "b"))]
+    lines = [line.text for line in suite_lines(judged(LONG, "b"))]
     assert lines[1:6] == [
-        "   mean rank  change    EM    F1  words  words/s  tok/s  verdict",
+        "               net pref.   mean rank    EM    F1  words/s  tok/s  verdict",
         LONG,
-        "  1.50 ±0.25       –  0.50  0.50   12.5   1234.5   4321  NOT MEASURED",
+        "  −0.23 (−0.32 to −0.15)  1.50 ±0.25  0.50  0.50   1234.5   4321  REGRESSION",
         "b",
-        "  1.50 ±0.25       –  0.50  0.50   12.5   1234.5   4321  NOT MEASURED",
+        "                       –  1.50 ±0.25  0.50  0.50   1234.5   4321  NOT MEASURED",
     ]
     wide = [line.text for line in suite_lines(several(LONG, "b"), size=100)]
     assert wide[2].startswith(f"{LONG}  1.50 ±0.25")
+
+
+def test_the_table_shows_the_net_preference_that_decides_with_its_interval():
+    lines = [line.text for line in suite_lines(judged("llama", "b"), size=100)]
+    assert lines[1:4] == [
+        "model               net pref.   mean rank    EM    F1  words  words/s  tok/s  verdict",
+        "llama  −0.23 (−0.32 to −0.15)  1.50 ±0.25  0.50  0.50   12.5   1234.5   4321  REGRESSION",
+        "b                           –  1.50 ±0.25  0.50  0.50   12.5   1234.5   4321  NOT MEASURED",  # noqa: E501
+    ]
+
+
+def test_a_narrow_terminal_leaves_out_what_decides_nothing():
+    lines = [line.text for line in suite_lines(judged("reader-llama", "b"), size=80)]
+    assert lines[1:4] == [
+        "model                     net pref.  mean rank   EM   F1 tok/s verdict",
+        "reader-llama −0.23 (−0.32 to −0.15) 1.50 ±0.25 0.50 0.50  4321 REGRESSION",
+        "b                                 – 1.50 ±0.25 0.50 0.50  4321 NOT MEASURED",
+    ]
 
 
 def test_quiet_shows_the_table_and_what_is_no_pass():

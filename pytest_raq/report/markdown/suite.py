@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
 from pytest_raq.report.markdown.markup import cell, code, folded, html_code, table
-from pytest_raq.report.terminal.suite import mean_rank_text, rank_change_text
+from pytest_raq.report.terminal.suite import mean_rank_text, net_preference_text, rank_change_text
 from pytest_raq.text import LONGEST_NOTE, number, p_text
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _models(result: SuiteResult) -> list[str]:
             (
                 cell(name),
                 _SIGNS[verdict.decision] if verdict else "–",
-                number(quality.net_preference) if quality else "–",
+                net_preference_text(verdict),
                 p_text(quality.adjusted_p) if quality else "–",
                 mean_rank_text(model),
                 rank_change_text(model, result),

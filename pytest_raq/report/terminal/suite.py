@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import Enum
-from itertools import combinations
+from itertools import combinations, compress
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
@@ -131,10 +131,20 @@ def _heading(result: SuiteResult) -> Iterator[Line]:
     )
 
 
+_HEADER = ("model", "net pref.", "mean rank", "change", "EM", "F1", "words", "words/s", "tok/s",
+           "verdict")  # fmt: skip
+_DISPENSABLE = ("words", "change", "words/s")
+"""Columns that a narrow terminal does without, in this order; the page has them all."""
+_NOTHING = "–"
+
+
 def _model_table(result: SuiteResult, size: int) -> Iterator[Line]:
-    header = ("model", "mean rank", "change", "EM", "F1", "words", "words/s", "tok/s", "verdict")
-    rows = [header, *(_model_row(model, result) for model in result.models.values())]
-    heading, *others = fitted(rows, size)
+    rows = [_model_row(model, result) for model in result.models.values()]
+    known = [any(row[place] != _NOTHING for row in rows) for place in range(len(_HEADER))]
+    known[-1] = True  # a verdict that was not made is worth a column
+    shown = [list(compress(row, known)) for row in (_HEADER, *rows)]
+    optional = [shown[0].index(name) for name in _DISPENSABLE if name in shown[0]]
+    heading, *others = fitted(shown, size, optional=optional)
     yield from map(Line, heading)
     for lines, model in zip(others, result.models, strict=True):
         verdict = result.verdicts.get(model)
@@ -146,6 +156,7 @@ def _model_row(model: ModelSummary, result: SuiteResult) -> tuple[str, ...]:
     verdict = result.verdicts.get(model.model)
     return (
         safe_text(model.model),
+        net_preference_text(verdict),
         mean_rank_text(model),
         rank_change_text(model, result),
         number(model.exact_match),
@@ -153,13 +164,23 @@ def _model_row(model: ModelSummary, result: SuiteResult) -> tuple[str, ...]:
         number(model.words, 1),
         number(model.words_per_second, 1),
         number(model.decode_tokens_per_second, 0),
-        _word(verdict.decision) if verdict else "–",
+        _word(verdict.decision) if verdict else _NOTHING,
     )
 
 
 def _word(decision: Decision) -> str:
     loud = decision in (Decision.REGRESSION, Decision.NOT_MEASURED, Decision.NO_BASELINE)
     return decision.value.upper() if loud else decision.value
+
+
+def net_preference_text(verdict: Verdict | None) -> str:
+    """Return the net preference that decides, with its interval: ``−0.23 (−0.32 to −0.15)``."""
+    quality = verdict.quality if verdict else None
+    if quality is None:
+        return _NOTHING
+    low, high = quality.interval.low, quality.interval.high
+    interval = "" if math.isnan(low) else f" ({number(low)} to {number(high)})"
+    return number(quality.net_preference) + interval
 
 
 def mean_rank_text(model: ModelSummary) -> str:
@@ -176,10 +197,10 @@ def _half_width(interval: Interval | None) -> str:
 def rank_change_text(model: ModelSummary, result: SuiteResult) -> str:
     """Return the change of the mean rank, which means something among the same models alone."""
     if result.baseline is None or result.baseline.models.keys() != result.models.keys():
-        return "–"
+        return _NOTHING
     before = result.baseline.models[model.model]
     if before.mean_rank is None or model.mean_rank is None:
-        return "–"
+        return _NOTHING
     return number(model.mean_rank - before.mean_rank, sign=True)
 
 
