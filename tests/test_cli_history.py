@@ -106,7 +106,7 @@ def test_a_count_that_is_none_is_refused(capsys, number):
     with pytest.raises(SystemExit) as caught:
         main(["history", "--last", number])
     assert caught.value.code == 2
-    assert f"'{number}' is no whole number from 1 on" in capsys.readouterr().err
+    assert f"'{number}' is not a whole number from 1 on" in capsys.readouterr().err
 
 
 def test_a_store_without_runs_says_what_fills_it(tmp_path, capsys):

@@ -196,7 +196,7 @@ def test_mistakes_are_told_in_one_line(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["judge", "check", "--questions", "0"])
     assert stop.value.code == 2
-    assert "'0' is no whole number from 1 on" in capsys.readouterr().err
+    assert "'0' is not a whole number from 1 on" in capsys.readouterr().err
 
 
 def test_a_suite_without_sentinels_is_told(capsys):

@@ -299,7 +299,7 @@ def test_wrong_options_are_told(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["rank", file, "--seed", "-1"])
     assert stop.value.code == 2
-    assert "'-1' is no whole number from 0 on" in capsys.readouterr().err
+    assert "'-1' is not a whole number from 0 on" in capsys.readouterr().err
 
 
 @given(

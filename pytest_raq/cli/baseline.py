@@ -6,7 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.output import ExitCode, add_json_option, write_result
+from pytest_raq.cli.options import add_json_option, whole_number_or_zero
+from pytest_raq.cli.output import ExitCode, write_result
 from pytest_raq.errors import BaselineError
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def add_baseline_command(commands: argparse._SubParsersAction[argparse.ArgumentP
     )
     diff.add_argument(
         "--limit",
-        type=_count,
+        type=whole_number_or_zero,
         default=50,
         metavar="N",
         help="changed answers listed for each model (default: 50); --json has all",
@@ -59,12 +60,6 @@ def _share(text: str) -> float:
     if not 0 < value < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is no number between 0 and 1")
     return value
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
-    return int(text)
 
 
 def _show(options: argparse.Namespace) -> int:

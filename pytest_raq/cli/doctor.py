@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.output import ExitCode, add_json_option, add_store_option, write_result
+from pytest_raq.cli.options import add_folder_options, add_json_option, add_store_option
+from pytest_raq.cli.output import ExitCode, write_result
 
 if TYPE_CHECKING:
     import argparse
@@ -28,14 +29,7 @@ def add_doctor_command(commands: argparse._SubParsersAction[argparse.ArgumentPar
         help="look at the llama-cpp-python of another python or virtual environment",
     )
     parser.add_argument("--offline", action="store_true", help="ask no hub and no server")
-    for name in ("suites", "models"):
-        parser.add_argument(
-            f"--{name}-folder",
-            type=Path,
-            default=Path(name),
-            metavar="FOLDER",
-            help=f"folder of the {name} (default: {name})",
-        )
+    add_folder_options(parser, "suites", "models")
     add_store_option(parser)
     add_json_option(parser)
     parser.set_defaults(command=_doctor)

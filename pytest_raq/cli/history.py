@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.output import ExitCode, add_json_option, write_result
+from pytest_raq.cli.options import add_json_option, whole_number
+from pytest_raq.cli.output import ExitCode, write_result
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -61,7 +61,11 @@ def _add_source_options(parser: argparse.ArgumentParser) -> None:
         help="only this model (repeatable)",
     )
     parser.add_argument(
-        "--last", type=_count, default=nothing, metavar="N", help="only the last N runs of a suite"
+        "--last",
+        type=whole_number,
+        default=nothing,
+        metavar="N",
+        help="only the last N runs of a suite",
     )
     _add_store(parser)
 
@@ -74,12 +78,6 @@ def _add_store(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="read this store, not the database that RAQ_HISTORY names (default: .raq/store.db)",
     )
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch(r"0*[1-9][0-9]{0,8}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
-    return int(text)
 
 
 def _show(options: argparse.Namespace) -> int:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.options import add_gate_options, gate_settings
-from pytest_raq.cli.output import ExitCode, add_json_option, add_store_option, write_result
+from pytest_raq.cli.options import (
+    add_folder_options,
+    add_gate_options,
+    add_json_option,
+    add_store_option,
+    gate_settings,
+    whole_number,
+)
+from pytest_raq.cli.output import ExitCode, write_result
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
+    import argparse
+
     from pytest_raq.config import SuiteDefinition
     from pytest_raq.judging.suite_check import CheckedJudge
 
@@ -53,30 +61,17 @@ def add_judge_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
     )
     check.add_argument(
         "--questions",
-        type=_count,
+        type=whole_number,
         default=QUESTIONS,
         metavar="N",
         help=f"make sentinels from N questions, three cases each (default: {QUESTIONS})",
     )
-    for name in ("suites", "models", "baselines"):
-        check.add_argument(
-            f"--{name}-folder",
-            type=Path,
-            default=Path(name),
-            metavar="FOLDER",
-            help=f"folder of the {name} (default: {name})",
-        )
+    add_folder_options(check, "suites", "models", "baselines")
     check.add_argument("--fresh", action="store_true", help="do not reuse stored rankings")
     add_store_option(check)
     add_json_option(check)
     add_gate_options(check, GATE_OPTIONS)
     check.set_defaults(command=_check)
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit()) or not 1 <= int(text) <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
-    return int(text)
 
 
 def _check(options: argparse.Namespace) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.output import ExitCode, add_store_option, verdict_code
+from pytest_raq.cli.options import add_folder_options, add_store_option
+from pytest_raq.cli.output import ExitCode, verdict_code, write_result
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -32,18 +33,8 @@ def add_merge_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
         metavar="FILE",
         help="what each pytest --raq-shard I/N wrote, all N of them",
     )
-    for folder, what in (
-        ("suites", "suites"),
-        ("models", "model definitions; their files are not needed"),
-        ("baselines", "baselines"),
-    ):
-        parser.add_argument(
-            f"--{folder}-folder",
-            type=Path,
-            default=Path(folder),
-            metavar="FOLDER",
-            help=f"folder of the {what} (default: {folder})",
-        )
+    add_folder_options(parser, "suites", "baselines")
+    add_folder_options(parser, "models", what="model definitions; their files are not needed")
     for name, what in _FILES.items():
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=f"write {what}")
     parser.add_argument(
@@ -71,7 +62,6 @@ def _merge(options: argparse.Namespace) -> int:
 
 
 def _decide(session: Session, told: list[str]) -> int:
-    from pytest_raq.cli.output import write_result
     from pytest_raq.report import suite_lines
     from pytest_raq.running import publish, publish_to_github
 

@@ -8,7 +8,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.output import ExitCode, add_json_option, write_result
+from pytest_raq.cli.options import add_folder_options, add_json_option
+from pytest_raq.cli.output import ExitCode, write_result
 from pytest_raq.errors import ConfigError, HubError, MeasurementError
 
 if TYPE_CHECKING:
@@ -37,13 +38,7 @@ def add_pull_action(
         "--suite", action="append", default=[], help="the models and judges of this suite"
     )
     parser.add_argument("--all", action="store_true", help="every model with a [source]")
-    parser.add_argument(
-        "--suites-folder",
-        type=Path,
-        default=Path("suites"),
-        metavar="FOLDER",
-        help="folder of the suites (default: suites)",
-    )
+    add_folder_options(parser, "suites")
     parser.add_argument(
         "--pin",
         action="store_true",

@@ -1,12 +1,12 @@
-"""Options that several commands have: settings of the gate, and what a session needs to know."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.output import add_json_option, add_store_option
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -14,30 +14,61 @@ if TYPE_CHECKING:
     from pytest_raq.running import SessionOptions
 
 
+def add_json_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--json FILE``."""
+    parser.add_argument(
+        "--json",
+        metavar="FILE",
+        help="write the result as JSON; - writes it to standard output, in place of the text",
+    )
+
+
+def add_store_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--store FILE``."""
+    parser.add_argument(
+        "--store",
+        type=Path,
+        default=Path(".raq/store.db"),
+        metavar="FILE",
+        help="the store of the runs (default: .raq/store.db)",
+    )
+
+
+def add_folder_options(parser: argparse.ArgumentParser, *names: str, what: str = "") -> None:
+    """Add ``--NAME-folder FOLDER`` for each of ``suites``, ``models`` and ``baselines``."""
+    for name in names:
+        parser.add_argument(
+            f"--{name}-folder",
+            type=Path,
+            default=Path(name),
+            metavar="FOLDER",
+            help=f"folder of the {what or name} (default: {name})",
+        )
+
+
+def whole_number(text: str, *, least: int = 1) -> int:
+    """Return a typed number of questions, runs or the like."""
+    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} on")
+    return int(text)
+
+
+def whole_number_or_zero(text: str) -> int:
+    """Return a typed number that may be 0."""
+    return whole_number(text, least=0)
+
+
 def add_trial_options(parser: argparse.ArgumentParser) -> None:
     """Add what a session needs to know."""
     parser.add_argument("--suite", required=True, metavar="NAME", help="ask this suite's questions")
     parser.add_argument("--dataset", default="", metavar="SPEC", help="ask other questions")
-    parser.add_argument("--sample", type=_count, metavar="N", help="ask N questions")
+    parser.add_argument("--sample", type=whole_number, metavar="N", help="ask N questions")
     parser.add_argument("--seed", type=int, metavar="S", help="the seed that draws the questions")
     parser.add_argument("--judge", default="", metavar="NAME", help="let another judge rank")
     parser.add_argument("--fresh", action="store_true", help="do not reuse stored answers")
-    for name, folder in (("suites", "suites"), ("models", "models")):
-        parser.add_argument(
-            f"--{name}-folder",
-            type=Path,
-            default=Path(folder),
-            metavar="FOLDER",
-            help=f"folder of the {name} (default: {folder})",
-        )
+    add_folder_options(parser, "suites", "models")
     add_store_option(parser)
     add_json_option(parser)
-
-
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1 on")
-    return int(text)
 
 
 def session_options(options: argparse.Namespace, **more: object) -> SessionOptions:

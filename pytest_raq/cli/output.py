@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from pytest_raq.report import ProgressText, format_seconds
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterable
 
     from pytest_raq.config import GateSettings
@@ -24,26 +23,6 @@ STDOUT = "-"
 
 _LIVE_SECONDS = 0.1
 _LOG_SECONDS = 30.0
-
-
-def add_json_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--json FILE``."""
-    parser.add_argument(
-        "--json",
-        metavar="FILE",
-        help="write the result as JSON; - writes it to standard output, in place of the text",
-    )
-
-
-def add_store_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--store FILE``."""
-    parser.add_argument(
-        "--store",
-        type=Path,
-        default=Path(".raq/store.db"),
-        metavar="FILE",
-        help="the store of the runs (default: .raq/store.db)",
-    )
 
 
 def write_result(lines: Iterable[str], table: object, target: str | None) -> None:

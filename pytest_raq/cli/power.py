@@ -6,8 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.options import add_gate_options, gate_settings
-from pytest_raq.cli.output import ExitCode, add_json_option, add_store_option, write_result
+from pytest_raq.cli.options import (
+    add_folder_options,
+    add_gate_options,
+    add_json_option,
+    add_store_option,
+    gate_settings,
+)
+from pytest_raq.cli.output import ExitCode, write_result
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -49,13 +55,7 @@ def add_power_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
         metavar="P",
         help="share of runs that are to find the loss (default: 0.8)",
     )
-    parser.add_argument(
-        "--suites-folder",
-        type=Path,
-        default=Path("suites"),
-        metavar="FOLDER",
-        help="(default: suites)",
-    )
+    add_folder_options(parser, "suites")
     add_store_option(parser)
     add_json_option(parser)
     add_gate_options(parser, GATE_OPTIONS)

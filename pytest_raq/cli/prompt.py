@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.output import ExitCode, add_json_option, write_result
+from pytest_raq.cli.options import add_folder_options, add_json_option
+from pytest_raq.cli.output import ExitCode, write_result
 from pytest_raq.text import safe_text
 
 if TYPE_CHECKING:
@@ -33,14 +33,7 @@ def add_prompt_command(commands: argparse._SubParsersAction[argparse.ArgumentPar
     show.add_argument(
         "--question", default="", metavar="ID", help="what is asked (default: the first question)"
     )
-    for name in ("suites", "models"):
-        show.add_argument(
-            f"--{name}-folder",
-            type=Path,
-            default=Path(name),
-            metavar="FOLDER",
-            help=f"folder of the {name} (default: {name})",
-        )
+    add_folder_options(show, "suites", "models")
     add_json_option(show)
     show.set_defaults(command=_show)
 

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.options import add_gate_options, gate_settings
-from pytest_raq.cli.output import add_json_option, add_store_option, verdict_code, write_result
+from pytest_raq.cli.options import (
+    add_folder_options,
+    add_gate_options,
+    add_json_option,
+    add_store_option,
+    gate_settings,
+    whole_number_or_zero,
+)
+from pytest_raq.cli.output import verdict_code, write_result
 from pytest_raq.errors import ConfigError, JudgeError
 
 if TYPE_CHECKING:
+    import argparse
+
     from pytest_raq.config import GateSettings
     from pytest_raq.judging import Judge
     from pytest_raq.records import QuestionSet, SuiteResult
@@ -54,18 +62,16 @@ def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
         metavar="NAME",
         help="who ranks, or a panel A,B,C (default: reference)",
     )
-    parser.add_argument(
-        "--models-folder",
-        type=Path,
-        default=Path("models"),
-        metavar="FOLDER",
-        help="folder of the definitions that a judge may name (default: models)",
-    )
+    add_folder_options(parser, "models", what="definitions that a judge may name")
     parser.add_argument(
         "--baseline", default="", metavar="MODEL", help="hold the other models against this one"
     )
     parser.add_argument(
-        "--seed", type=_seed, default=0, metavar="S", help="seed of all resampling (default: 0)"
+        "--seed",
+        type=whole_number_or_zero,
+        default=0,
+        metavar="S",
+        help="seed of all resampling (default: 0)",
     )
     parser.add_argument(
         "--fresh", action="store_true", help="ask a judge again what it was asked before"
@@ -77,12 +83,6 @@ def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
     )
     add_gate_options(parser, GATE_OPTIONS)
     parser.set_defaults(command=_rank)
-
-
-def _seed(text: str) -> int:
-    if not text.isascii() or not text.isdigit():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
-    return int(text)
 
 
 def _rank(options: argparse.Namespace) -> int:

@@ -6,7 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.output import ExitCode, add_store_option, write_result
+from pytest_raq.cli.options import add_store_option
+from pytest_raq.cli.output import ExitCode, write_result
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.output import ExitCode, add_json_option, add_store_option, write_result
+from pytest_raq.cli.options import add_json_option, add_store_option, whole_number_or_zero
+from pytest_raq.cli.output import ExitCode, write_result
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def add_store_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
     )
     prune.add_argument(
         "--all-but-last-runs",
-        type=_count,
+        type=whole_number_or_zero,
         metavar="N",
         help="runs of each suite but its last N, with their results",
     )
@@ -63,12 +64,6 @@ def _age(text: str) -> int:
     if not found:
         raise argparse.ArgumentTypeError(f"{text!r} is no age: write 12h, 30d or 8w")
     return int(found[1]) * _SECONDS[found[2]]
-
-
-def _count(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,9}", text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 on")
-    return int(text)
 
 
 def _info(options: argparse.Namespace) -> int:
