@@ -69,7 +69,7 @@ def test_rows_that_do_not_fit_and_a_source_that_lost_already_are_told(source, ca
 
 def test_types_that_there_are_not(source, capsys):
     assert fails(capsys, source, "--to", "Q4KM") == (
-        "'Q4KM' is no type that this llama.cpp can write; did you mean Q4_K_M?"
+        "'Q4KM' is not a type that this llama.cpp can write; did you mean 'Q4_K_M'?"
     )
     out = source.with_name("out.gguf")
     assert fails(capsys, READER, "--to", "IQ2_XXS", "--out", out, code=3) == (

@@ -96,7 +96,10 @@ def test_another_top_and_another_folder(project, capsys):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (("--to", "Q4KM"), "'Q4KM' is no type that this llama.cpp can write; did you mean Q4_K_M?"),
+        (
+            ("--to", "Q4KM"),
+            "'Q4KM' is not a type that this llama.cpp can write; did you mean 'Q4_K_M'?",
+        ),
         (("--to", "F16"), "the ladder has no rung: F16 is its top; name others"),
         (("--to", ","), "--to ',': name types, e.g. Q8_0,Q4_K_M"),
         (("--plot", "x.jpeg"), "--plot x.jpeg: write a name that ends with .png, .svg, .pdf"),

@@ -21,7 +21,7 @@ def test_without_a_baseline_the_gate_fails_and_says_how_to_accept(project):
         [
             "*relative answer quality*",
             "small: 20 questions in 10 passages, judge reference",
-            "model*mean rank*change*EM*F1*words*words/s*tok/s*verdict",
+            "model*mean rank*EM*F1*words*words/s*tok/s*verdict",
             "first*1.50*1.00*1.00*NO BASELINE",
             "NO BASELINE first:*baselines/small.json does not exist*--raq-update*",
         ]

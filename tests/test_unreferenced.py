@@ -92,7 +92,7 @@ def test_a_judge_that_reads_the_passage_gates_them_without_exact_match_and_f1(py
     project.worse("first")
     result = project.run("--raq-json", "run.json")
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["first * –  * REGRESSION*", "*reference  –*"])
+    result.stdout.fnmatch_lines(["first  −0.70 (*) 1.85 ±* REGRESSION*", "*reference  –*"])
     found = json.loads((project.root / "run.json").read_text())["suites"]["small"]
     assert (found["models"]["first"]["exact_match"], found["models"]["first"]["f1"]) == (None, None)
     assert found["questions"]["q0"]["references"] == []

@@ -17,6 +17,7 @@ from pytest_raq.records.command_results import (
     PairChange,
     Side,
 )
+from pytest_raq.records.results import FIGURES
 from pytest_raq.stats.ranks import standing_changes
 from pytest_raq.stats.speed import compare_speed
 
@@ -24,17 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from pytest_raq.records import Baseline, PairwiseP, Provenance, RankTests, StandingChange
-
-FIGURES = (
-    "mean_rank",
-    "exact_match",
-    "f1",
-    "words",
-    "words_per_second",
-    "decode_tokens_per_second",
-    "prefill_tokens_per_second",
-    "time_to_first_token",
-)
 
 
 def diff_baselines(

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.report import ProgressText, format_seconds
+from pytest_raq.report.terminal.progress import ProgressReport
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
 
 
 STDOUT = "-"
-
-_LIVE_SECONDS = 0.1
-_LOG_SECONDS = 30.0
 
 
 def write_result(lines: Iterable[str], table: object, target: str | None) -> None:
@@ -61,59 +57,21 @@ def _write(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-class CommandProgress:
-    """Says on standard error how far a command is."""
+class CommandProgress(ProgressReport):
+    """Reports on standard error how far a command is."""
 
     def __init__(self) -> None:
-        self._live = sys.stderr.isatty()
-        self._started = time.monotonic()
-        self._last = 0.0 if self._live else self._started
+        super().__init__(is_live=sys.stderr.isatty())
         self._has_text = False
 
-    def loading(self, model: str) -> None:
-        """Say that a model is being loaded."""
-        self.show(f"{model}: loading")
-
-    def answered(self, model: str, done: int, total: int) -> None:
-        """Say how far a model is."""
-        if done == 0:
-            self._started = time.monotonic()
-            self._last = 0.0 if self._live else self._started
-        if done < total:
-            self.show(str(ProgressText(model, done, total, time.monotonic() - self._started)))
-
-    def finished(self, model: str, done: int, seconds: float) -> None:
-        """Say how long a model took."""
-        self.say(f"{model}: {done} question{'s' * (done != 1)} in {format_seconds(seconds)}")
-
-    def judged(self, judge: str, done: int, total: int, spent: str) -> None:
-        """Say how far a judge is, and what that cost so far."""
-        if done == 0:
-            self._started = time.monotonic()
-        if done < total:
-            seconds = time.monotonic() - self._started
-            self.show(str(ProgressText(f"judge {judge}", done, total, seconds, spent)))
-
-    def all_judged(self, judge: str, done: int, seconds: float, spent: str) -> None:
-        """Say nothing more: what it cost is told with the result."""
-        del judge, done, seconds, spent
-        self.clear()
-
-    def show(self, text: str) -> None:
-        """Say something that the next text replaces; now and then only, in a log."""
-        now = time.monotonic()
-        if now - self._last < (_LIVE_SECONDS if self._live else _LOG_SECONDS):
-            return
-        self._last = now
-        if self._live:
-            self._has_text = True
-            sys.stderr.write(f"\r\x1b[K{text[:100]}")
-            sys.stderr.flush()
-        else:
-            sys.stderr.write(f"{text}\n")
+    def draw(self, text: str) -> None:
+        """Show a text in place of the one before."""
+        self._has_text = True
+        sys.stderr.write(f"\r\x1b[K{text[:100]}")
+        sys.stderr.flush()
 
     def say(self, text: str) -> None:
-        """Say something that stays."""
+        """Write a line that stays."""
         self.clear()
         sys.stderr.write(f"{text}\n")
 
@@ -123,6 +81,16 @@ class CommandProgress:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
         self._has_text = False
+
+    def is_worth_a_line(self, seconds: float) -> bool:
+        """Every step of a command gets a line at its end."""
+        del seconds
+        return True
+
+    def all_judged(self, judge: str, done: int, seconds: float, spent: str) -> None:
+        """Report nothing more: the cost is in the result."""
+        del judge, done, seconds, spent
+        self.clear()
 
 
 class ExitCode(IntEnum):

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_raq.config import GateSettings, SuiteDefinition
-    from pytest_raq.planning.power import Design, RunSpread
+    from pytest_raq.planning.power import RunSpread
+    from pytest_raq.records.command_results import PlannedRun
     from pytest_raq.stats.power import Spread
 
 GATE_OPTIONS = ("alpha", "min_effect")
@@ -70,10 +71,10 @@ def _power(options: argparse.Namespace) -> int:
     suite = _suite(options)
     name, told, source = _last(options)
     settings = gate_settings(options, GATE_OPTIONS, suite.gate if suite else None)
-    design = _design(options, suite, told, settings, name)
+    run = _planned_run(options, suite, told, settings, name)
     spreads, source = _spreads(options, told, source)
     effect = None if options.effect is None else abs(options.effect)
-    plan = make_plan(design, spreads, source, effect)
+    plan = make_plan(run, spreads, source, effect)
     write_result(plan_lines(plan), plan_to_json(plan), options.json)
     return ExitCode.FINE
 
@@ -99,20 +100,20 @@ def _last(options: argparse.Namespace) -> tuple[str, RunSpread | None, str]:
     return options.suite or "a run", kept, f"the last run ({options.store})"
 
 
-def _design(
+def _planned_run(
     options: argparse.Namespace,
     suite: SuiteDefinition | None,
     told: RunSpread | None,
     settings: GateSettings,
     name: str,
-) -> Design:
-    from pytest_raq.planning.power import Design
+) -> PlannedRun:
+    from pytest_raq.records.command_results import PlannedRun
 
     if not 0 < options.power < 1:
         raise ConfigError(f"--power {options.power:g}: give a share between 0 and 1")
     questions, passages = _size(options, suite, told)
     known = len(suite.models) if suite else len(told.spreads) if told else 1
-    return Design(
+    return PlannedRun(
         name=name,
         questions=questions,
         passages=passages,

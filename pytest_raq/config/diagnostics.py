@@ -37,15 +37,20 @@ _KINDS = {
 _CHOICES = frozenset({"str", "int", "float", "bool"})
 """What pydantic adds to the place of a value that may be of several kinds."""
 
+_MOST_SHOWN = 300
+"""Characters of names that a message lists."""
+
 
 def nearest(wrong: str, known: Iterable[str], there_are: str = "there are") -> str:
-    """Return the end of a message that a name is wrong: the nearest right one, or all there are."""
+    """Return the end of a message that a name is wrong: the nearest right one, or those known."""
     names = list(known)
     by_folded = {name.casefold(): name for name in names}
     near = difflib.get_close_matches(wrong.casefold(), by_folded, n=1)
     if near:
         return f"; did you mean {by_folded[near[0]]!r}?"
-    return f"; {there_are} {', '.join(names)}" if names else ""
+    shown = ", ".join(name if name.isprintable() else repr(name) for name in names)
+    shown = shown if len(shown) <= _MOST_SHOWN else f"{shown[:_MOST_SHOWN].rpartition(', ')[0]}, …"
+    return f"; {there_are} {shown}" if names else ""
 
 
 def tell_errors(errors: Sequence[ErrorDetails], kind: type[Settings]) -> list[str]:

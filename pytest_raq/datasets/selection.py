@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 from typing import TYPE_CHECKING
 
+from pytest_raq.config import nearest
 from pytest_raq.datasets.tables import tell_values
 from pytest_raq.errors import DatasetError
 
@@ -104,11 +104,9 @@ def _refuse_unknown_titles(source: str, items: Sequence[Item], settings: FilterS
     titles = {item.question.title for item in items}
     for title in settings.title:
         if title not in titles:
-            near = difflib.get_close_matches(title, titles, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
             raise DatasetError(
                 f"{source}: no question has the title {title!r}, which dataset.filter.title"
-                f" names{hint}"
+                f" names{nearest(title, titles)}"
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_raq.datasets.items import read_bytes, read_text, without_mark
@@ -109,6 +110,18 @@ def _long_cells() -> Iterator[None]:
         yield
     finally:
         csv.field_size_limit(before)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLine:
+    """One object of a JSON Lines file, and its place for messages: ``file.jsonl:3``."""
+
+    place: str
+    values: Mapping[str, object]
+
+    def wrong(self, name: str, expected: str, value: object) -> DatasetError:
+        """Return the error that a field holds another kind of value."""
+        return DatasetError(f"{self.place}: {name}: expected {expected}, found {tell(value)}")
 
 
 def read_lines(path: Path, raw: bytes) -> Iterator[tuple[int, dict[str, object]]]:

@@ -11,6 +11,7 @@ from pytest_raq.errors import ConfigError
 from pytest_raq.files import show_path
 from pytest_raq.planning.power import complete_spread
 from pytest_raq.records import Decision, RunFigures, RunRecord, RunState
+from pytest_raq.records.results import FIGURES
 from pytest_raq.report.json.result import read_result, read_suites
 from pytest_raq.report.page.suite import PageSuite, page_suite, run_facts
 from pytest_raq.stats.speed import medians
@@ -27,18 +28,7 @@ if TYPE_CHECKING:
 LAST = "last"
 """Names the latest run whose results are kept."""
 
-_SUMMARIZED = (
-    "answered",
-    "failed",
-    "mean_rank",
-    "exact_match",
-    "f1",
-    "words",
-    "words_per_second",
-    "decode_tokens_per_second",
-    "prefill_tokens_per_second",
-    "time_to_first_token",
-)
+_SUMMARIZED = ("answered", "failed", *FIGURES)
 
 
 @dataclass(frozen=True, slots=True)

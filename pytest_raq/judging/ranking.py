@@ -36,14 +36,14 @@ def rank_contestants(
     contestants, for panels.
     """
     mine, asked = tee((make_case(question, texts, families), texts) for question, texts in items)
-    verdicts = _verdicts(
+    replies = _endless_verdicts(
         judge, (case for case, _ in asked if not is_settled(case.question, case.texts))
     )
     for case, texts in mine:
         if is_settled(case.question, case.texts):
             verdict: Order | NoOrder = Order((tuple(range(len(case.texts))),))
         else:
-            verdict = next(verdicts)
+            verdict = next(replies)
         yield _ranking(case, texts, verdict)
 
 
@@ -69,18 +69,6 @@ def is_settled(question: Question, texts: Collection[str]) -> bool:
 
 def _words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
-
-
-def _verdicts(judge: Judge, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
-    """Yield the verdicts of a judge; without end, so that a case never stands without one."""
-    name = judge.identity.name
-    reason = f"judge {name!r} gave no verdict"
-    try:
-        yield from judge.order(cases)
-    except JudgeError as exc:
-        reason = str(exc) or reason
-    while True:
-        yield NoOrder(reason)
 
 
 def _ranking(case: Case, texts: Mapping[str, str], verdict: Order | NoOrder) -> Ranking:
@@ -139,14 +127,15 @@ def verdicts(judge: Judge, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
     An order that is not complete is none.
     """
     mine, theirs = tee(cases)
-    with closing(_said(judge, theirs)) as said:
+    with closing(_endless_verdicts(judge, theirs)) as replies:
         for case in mine:
-            verdict = next(said)
+            verdict = next(replies)
             fault = find_fault(case, verdict) if isinstance(verdict, Order) else ""
             yield NoOrder(fault, verdict.exchanges) if fault else verdict
 
 
-def _said(judge: Judge, cases: Iterable[Case]) -> Generator[Order | NoOrder]:
+def _endless_verdicts(judge: Judge, cases: Iterable[Case]) -> Generator[Order | NoOrder]:
+    """Yield the verdicts of a judge, then, without end, why there are no more."""
     reason = f"judge {judge.identity.name!r} gave no verdict"
     try:
         yield from judge.order(cases)

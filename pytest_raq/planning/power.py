@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from pytest_raq.errors import ConfigError
 from pytest_raq.files import show_path
-from pytest_raq.records.command_results import PowerPlan, SpreadPlan
+from pytest_raq.records.command_results import PlannedRun, PowerPlan, SpreadPlan
 from pytest_raq.report.json.result import read_suites
 from pytest_raq.stats.power import Spread, detectable_effect, questions_needed, spread
 from pytest_raq.store import Store
@@ -40,68 +40,38 @@ class RunSpread:
         return any(item.changed for item in self.spreads.values())
 
 
-@dataclass(frozen=True, slots=True)
-class Design:
-    """A run to come; ``models`` is what Holm's correction counts."""
-
-    name: str
-    questions: int
-    passages: int
-    models: int
-    alpha: float
-    power: float
-    min_effect: float
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot be asked."""
-        for name in ("questions", "passages", "models"):
-            if getattr(self, name) < 1:
-                raise ConfigError(f"--{name} {getattr(self, name)}: give 1 or more")
-        if self.passages > self.questions:
-            raise ConfigError(
-                f"--passages {self.passages}: is more than the {self.questions} questions;"
-                " each passage has one or more"
-            )
-
-
 def make_plan(
-    design: Design, spreads: Mapping[str, Spread], source: str, effect: float | None = None
+    run: PlannedRun, spreads: Mapping[str, Spread], source: str, effect: float | None = None
 ) -> PowerPlan:
-    """Return what a design finds at each spread; ``source`` says where they are from.
+    """Return what a run finds at each spread; ``source`` says where they are from.
 
     ``effect`` is a net preference lost (0 to 1) to find, with as many
-    questions a passage as the design has. UsageError where none are enough.
+    questions a passage as the run has. UsageError where none are enough.
     """
     return PowerPlan(
-        name=design.name,
-        questions=design.questions,
-        passages=design.passages,
-        models=design.models,
-        alpha=design.alpha,
-        power=design.power,
-        min_effect=design.min_effect,
+        run=run,
         source=source,
-        spreads=tuple(_plan_one(design, name, item, effect) for name, item in spreads.items()),
+        spreads=tuple(_plan_one(run, name, item, effect) for name, item in spreads.items()),
         effect=effect,
     )
 
 
-def _plan_one(design: Design, model: str, given: Spread, effect: float | None) -> SpreadPlan:
+def _plan_one(run: PlannedRun, model: str, given: Spread, effect: float | None) -> SpreadPlan:
     found = detectable_effect(
-        design.questions, design.passages, given,
-        alpha=design.alpha, power=design.power, models=design.models,
-        min_effect=design.min_effect,
+        run.questions, run.passages, given,
+        alpha=run.alpha, power=run.power, models=run.models,
+        min_effect=run.min_effect,
     )  # fmt: skip
-    needed = None if effect is None else _needed(design, given, effect)
+    needed = None if effect is None else _needed(run, given, effect)
     return SpreadPlan(model, given.changed, given.correlation, found, needed)
 
 
-def _needed(design: Design, given: Spread, effect: float) -> tuple[int, int]:
-    per_passage = design.questions / design.passages
+def _needed(run: PlannedRun, given: Spread, effect: float) -> tuple[int, int]:
+    per_passage = run.questions / run.passages
     questions = questions_needed(
         effect, per_passage, given,
-        alpha=design.alpha, power=design.power, models=design.models,
-        min_effect=design.min_effect,
+        alpha=run.alpha, power=run.power, models=run.models,
+        min_effect=run.min_effect,
     )  # fmt: skip
     return questions, max(1, round(questions / per_passage))
 

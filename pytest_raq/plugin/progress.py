@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_raq.report import ProgressText, format_seconds
+from pytest_raq.report.terminal.progress import ProgressReport
 from pytest_raq.text import width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
-LOG_SECONDS = 30.0
-"""Least time between two lines about one model where there is no terminal."""
 
-_LIVE_SECONDS = 0.1
-
-
-class ProgressDisplay:
+class ProgressDisplay(ProgressReport):
     """Writes where pytest writes, around its capture.
 
     On a terminal the text stands right of pytest's own dots, is wiped before
@@ -28,52 +22,27 @@ class ProgressDisplay:
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        self._config = config
         reporter = config.pluginmanager.get_plugin("terminalreporter")
+        super().__init__(is_live=bool(reporter and reporter.isatty and reporter.hasmarkup))
+        self._config = config
         quiet = config.get_verbosity() < -1
         self._reporter: pytest.TerminalReporter | None = None if quiet else reporter
-        self._live = bool(reporter and reporter.isatty and reporter.hasmarkup)
         self._text = ""
-        self._started = self._last = 0.0
         config.pluginmanager.register(self)
 
-    def loading(self, model: str) -> None:
-        """Say that a model is being loaded."""
-        if self._live:
-            self._show(f"{model}: loading")
+    def draw(self, text: str) -> None:
+        """Show a text in place of the one before."""
+        self._text = text
+        self._draw()
 
-    def answered(self, model: str, done: int, total: int) -> None:
-        """Say how far a model is."""
-        self._advance(model, done, total, "")
+    def say(self, text: str) -> None:
+        """Write a line that stays."""
 
-    def judged(self, judge: str, done: int, total: int, spent: str) -> None:
-        """Say how far a judge is, and what that cost."""
-        self._advance(f"judge {judge}", done, total, spent)
+        def write(reporter: pytest.TerminalReporter) -> None:
+            reporter.ensure_newline()
+            reporter.write_line(f"raq {text}")
 
-    def _advance(self, model: str, done: int, total: int, spent: str) -> None:
-        now = time.monotonic()
-        if done == 0:
-            self._started, self._last = now, now
-        text = str(ProgressText(model, done, total, now - self._started, spent))
-        if self._live:
-            if done < total and (done == 0 or now - self._last >= _LIVE_SECONDS):
-                self._last = now
-                self._show(text)
-        elif done < total and now - self._last >= LOG_SECONDS:
-            self._last = now
-            self._line(text)
-
-    def finished(self, model: str, done: int, seconds: float) -> None:
-        """Say how long a model took."""
-        self.clear()
-        if not self._live and seconds >= LOG_SECONDS:
-            self._line(f"{model}: {done} question{'s' * (done != 1)} in {format_seconds(seconds)}")
-
-    def all_judged(self, judge: str, done: int, seconds: float, spent: str) -> None:
-        """Say how long a judge took, and what that cost."""
-        self.finished(f"judge {judge}", done, seconds)
-        if spent and not self._live and seconds >= LOG_SECONDS:
-            self._line(f"judge {judge}: {spent}")
+        self._uncaptured(write)
 
     def clear(self) -> None:
         """Wipe the live text for good."""
@@ -96,10 +65,6 @@ class ProgressDisplay:
         self._draw()
         return result
 
-    def _show(self, text: str) -> None:
-        self._text = text
-        self._draw()
-
     def _draw(self) -> None:
         if self._text:
             self._uncaptured(self._draw_on)
@@ -117,13 +82,6 @@ class ProgressDisplay:
     def _wipe(self) -> None:
         if self._text:
             self._uncaptured(lambda reporter: _write_raw(reporter, "\x1b[K"))
-
-    def _line(self, text: str) -> None:
-        def write(reporter: pytest.TerminalReporter) -> None:
-            reporter.ensure_newline()
-            reporter.write_line(f"raq {text}")
-
-        self._uncaptured(write)
 
     def _uncaptured(self, write: Callable[[pytest.TerminalReporter], None]) -> None:
         if self._reporter is None:

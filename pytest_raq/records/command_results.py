@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from pytest_raq.errors import ConfigError
 from pytest_raq.records.results import ModelSummary, Provenance, SpeedSamples, SuiteResult  # noqa: TC001 - read at run time
 from pytest_raq.records.verdicts import SpeedEvidence, Verdict  # noqa: TC001 - read at run time
 
@@ -212,8 +213,8 @@ class SpreadPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class PowerPlan:
-    """A run to come, what it is told to find, and where the spread is from."""
+class PlannedRun:
+    """A run to come; ``models`` is what Holm's correction counts."""
 
     name: str
     questions: int
@@ -222,6 +223,24 @@ class PowerPlan:
     alpha: float
     power: float
     min_effect: float
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be asked."""
+        for name in ("questions", "passages", "models"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"--{name} {getattr(self, name)}: give 1 or more")
+        if self.passages > self.questions:
+            raise ConfigError(
+                f"--passages {self.passages}: is more than the {self.questions} questions;"
+                " each passage has one or more"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class PowerPlan:
+    """What a planned run finds, and where the spread is from."""
+
+    run: PlannedRun
     source: str
     spreads: tuple[SpreadPlan, ...]
     effect: float | None = None

@@ -55,6 +55,19 @@ class Provenance:
     machine: Mapping[str, str]
 
 
+FIGURES = (
+    "mean_rank",
+    "exact_match",
+    "f1",
+    "words",
+    "words_per_second",
+    "decode_tokens_per_second",
+    "prefill_tokens_per_second",
+    "time_to_first_token",
+)
+"""The figures of a `ModelSummary` that are compared between runs."""
+
+
 @dataclass(frozen=True, slots=True)
 class ModelSummary:
     """The figures of one model over the questions it answered.

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_raq.answering.prompts import question_prompt
-from pytest_raq.config import load_model, load_suite
+from pytest_raq.config import load_model, load_suite, nearest
 from pytest_raq.datasets import load_questions
 from pytest_raq.errors import ConfigError
 from pytest_raq.running.build import check_prompt
@@ -56,8 +55,4 @@ def _require(problem: str, name: str, known: Iterable[str]) -> None:
     names = list(known)
     if name in names:
         return
-    near = difflib.get_close_matches(name, names, n=1)
-    shown = ", ".join(names[:5]) + (", …" if len(names) > 5 else "")
-    raise ConfigError(
-        f"{problem}; " + (f"did you mean {near[0]!r}?" if near else f"it has {shown}")
-    )
+    raise ConfigError(f"{problem}{nearest(name, names, 'it has')}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+from pytest_raq.config import nearest
 from pytest_raq.errors import ConfigError
 from pytest_raq.gate import GateInput, decide
 from pytest_raq.judging.checked_panel import CheckedPanel
@@ -104,9 +104,9 @@ def _refuse_baseline(table: AnswerTable, baseline: str) -> None:
         return
     models = list(table.answers)
     if baseline not in models:
-        near = difflib.get_close_matches(baseline, models, n=1)
-        told = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(models)}"
-        raise ConfigError(f"--baseline {baseline}: no answer is by that model; {told}")
+        raise ConfigError(
+            f"--baseline {baseline}: no answer is by that model{nearest(baseline, models)}"
+        )
     if len(models) == 1:
         raise ConfigError(
             f"--baseline {baseline}: it is the only model; give the answers of another one too"

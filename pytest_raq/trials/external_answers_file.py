@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.datasets import fingerprint
 from pytest_raq.datasets.items import read_bytes
-from pytest_raq.datasets.text_rows import read_lines
-from pytest_raq.datasets.values import is_half, tell
+from pytest_raq.datasets.text_rows import JsonLine, read_lines
+from pytest_raq.datasets.values import is_half
 from pytest_raq.errors import DatasetError
 from pytest_raq.records import UNANSWERABLE, Question, QuestionSet
 
@@ -73,14 +73,8 @@ def _lines(path: Path, raw: bytes) -> Iterator[_Line]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """A line that knows where it stands."""
-
-    place: str
-    values: Mapping[str, object]
-
-    def wrong(self, name: str, expected: str, value: object) -> DatasetError:
-        return DatasetError(f"{self.place}: {name}: expected {expected}, found {tell(value)}")
+class _Line(JsonLine):
+    """A line with the fields of this file."""
 
     def missing(self, name: str, expected: str) -> DatasetError:
         others = [key for key in self.values if key not in FIELDS]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shutil
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_raq.config import nearest
 from pytest_raq.engines.llamacpp.engine_build import EXTRA, pip_install
 from pytest_raq.engines.llamacpp.model_file import require_model_file
 from pytest_raq.engines.llamacpp.recovery import advise
@@ -104,9 +104,8 @@ class Quantizer(Closing):
         known = {name.lower(): name for name in self.source.types}
         if text.lower() in known:
             return known[text.lower()]
-        near = difflib.get_close_matches(text.lower(), known, n=1, cutoff=0.4)
-        told = f"did you mean {known[near[0]]}?" if near else f"it has {', '.join(known.values())}"
-        raise ConfigError(f"{text!r} is no type that this llama.cpp can write; {told}")
+        hint = nearest(text, known.values(), "it has")
+        raise ConfigError(f"{text!r} is not a type that this llama.cpp can write{hint}")
 
     def planned_bytes(self, kind: str) -> int:
         """Return about how large the file will be; 0 where llama.cpp cannot tell.

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_raq.datasets.items import read_bytes
-from pytest_raq.datasets.text_rows import read_lines
-from pytest_raq.datasets.values import tell
+from pytest_raq.datasets.text_rows import JsonLine, read_lines
 from pytest_raq.errors import DatasetError
 from pytest_raq.judging.protocol import Case, Order
 from pytest_raq.judging.ranking import verdicts
@@ -81,14 +80,8 @@ def _ranking(
 
 
 @dataclass(frozen=True, slots=True)
-class _Line:
-    """A line that knows where it stands."""
-
-    place: str
-    values: Mapping[str, object]
-
-    def wrong(self, name: str, expected: str, value: object) -> DatasetError:
-        return DatasetError(f"{self.place}: {name}: expected {expected}, found {tell(value)}")
+class _Line(JsonLine):
+    """A line with the fields of this file."""
 
     def question(self, known: Mapping[str, Question]) -> Question:
         value = self.values.get("id")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pytest_raq.records.plain import Json, plain
@@ -73,13 +74,7 @@ def plan_to_json(plan: PowerPlan) -> Json:
     """Return a plan as plain data; None for a loss that is not found."""
     needed = plan.needed
     return {
-        "name": plan.name,
-        "questions": plan.questions,
-        "passages": plan.passages,
-        "models": plan.models,
-        "alpha": plan.alpha,
-        "power": plan.power,
-        "min_effect": plan.min_effect,
+        **asdict(plan.run),
         "spread": {
             "source": plan.source,
             "by_model": [

@@ -33,9 +33,8 @@ if TYPE_CHECKING:
 Table = dict[str, object]
 _QUESTION = tuple(item.name for item in fields(Question))
 
-FORMAT = 1
-
 JSON_FORMAT = 1
+"""The number of the layout; another one is refused."""
 
 
 def suite_from_json(name: str, table: Mapping[str, object]) -> SuiteResult:
@@ -301,9 +300,9 @@ def read_suites(path: Path) -> dict[str, object]:
     suites = table.get("suites") if isinstance(table, dict) else None
     if not isinstance(suites, dict):
         raise ConfigError(f"{where}: suites: is missing; expected a file of --raq-json")
-    if table.get("format") != FORMAT:
+    if table.get("format") != JSON_FORMAT:
         raise ConfigError(
-            f"{where}: format is {table.get('format')!r}, this version reads {FORMAT};"
+            f"{where}: format is {table.get('format')!r}, this version reads {JSON_FORMAT};"
             " write it anew with --raq-json"
         )
     return suites

@@ -36,9 +36,9 @@ def plan_lines(plan: PowerPlan) -> list[str]:
 
 def _design(plan: PowerPlan) -> Iterator[str]:
     yield (
-        f"{safe_text(plan.name)}: {_count(plan.questions, 'question')} in"
-        f" {_count(plan.passages, 'passage')}, {_count(plan.models, 'model')} tested,"
-        f" alpha {plan.alpha:g}, min_effect {plan.min_effect:g}"
+        f"{safe_text(plan.run.name)}: {_count(plan.run.questions, 'question')} in"
+        f" {_count(plan.run.passages, 'passage')}, {_count(plan.run.models, 'model')} tested,"
+        f" alpha {plan.run.alpha:g}, min_effect {plan.run.min_effect:g}"
     )
     yield f"spread: {safe_text(plan.source, 300)}"
 
@@ -60,18 +60,18 @@ def _spreads(plan: PowerPlan) -> Iterator[str]:
 
 def _found(plan: PowerPlan) -> Iterator[str]:
     if math.isnan(plan.detectable):
-        least = math.ceil(math.log2(plan.models / plan.alpha) - 1e-9)
-        if plan.passages < least:
+        least = math.ceil(math.log2(plan.run.models / plan.run.alpha) - 1e-9)
+        if plan.run.passages < least:
             yield (
-                f"No loss can be found: {_count(plan.passages, 'passage')} cannot be significant"
-                f" at alpha {plan.alpha:g}; ask about {least} or more"
+                f"No loss can be found: {_count(plan.run.passages, 'passage')} cannot be"
+                f" significant at alpha {plan.run.alpha:g}; ask about {least} or more"
             )
         else:
             yield "No loss can be found: ask more questions about more passages"
         return
     yield (
         f"A net preference of {number(-plan.detectable)} or worse is found in"
-        f" {_percent(plan.power)} of runs: of 100 answers,"
+        f" {_percent(plan.run.power)} of runs: of 100 answers,"
         f" {max(1, round(100 * plan.detectable))} more are worse than are better."
     )
 
@@ -81,7 +81,7 @@ def _needed(plan: PowerPlan) -> Iterator[str]:
         return
     questions, passages = plan.needed
     yield (
-        f"To find {number(-plan.effect)} in {_percent(plan.power)} of runs:"
+        f"To find {number(-plan.effect)} in {_percent(plan.run.power)} of runs:"
         f" {questions:,} questions in {passages:,} passages"
         f" ({questions / passages:.3g} a passage)."
     )
