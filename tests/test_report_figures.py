@@ -17,8 +17,8 @@ from pytest_raq.report.figures.drawing import (
     draw_marks,
     draw_shares,
 )
+from pytest_raq.report.figures.files import inline_svg, svg_text
 from pytest_raq.report.figures.suite import suite_pictures
-from pytest_raq.report.figures.svg import inline_svg, svg_text
 
 HOSTILE = '$\\frac{x}$ <script>alert("1")</script> & {name}\x1b[31m \u202e'
 

@@ -12,7 +12,7 @@ from pytest_raq.doctor.patient import file_size, finding, split_step, unexpected
 from pytest_raq.engines.llamacpp.model_file import verify_model_file
 from pytest_raq.errors import RaqError
 from pytest_raq.records.command_results import Health
-from pytest_raq.store.inspection import inspect_store
+from pytest_raq.store.maintenance import inspect_store
 from pytest_raq.store.schema import FORMAT
 from pytest_raq.text import size_text
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_raq.config import ModelDefinition, SuiteDefinition
     from pytest_raq.doctor.patient import Patient
     from pytest_raq.records.command_results import Finding
-    from pytest_raq.store.inspection import StoreState
+    from pytest_raq.store.maintenance import StoreState
 
 _SECTION = "project"
 _QUICKLY_READ = 500_000_000

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from pytest_raq import __version__
 from pytest_raq.report.figures.drawing import style
+from pytest_raq.report.figures.files import inline_svg
 from pytest_raq.report.figures.suite import quality_pictures, speed_pictures
-from pytest_raq.report.figures.svg import inline_svg
 from pytest_raq.report.page.data import question_data
 from pytest_raq.report.page.tables import judge_tables, probe_table, provenance_tables, shown
 from pytest_raq.report.page.views import (
