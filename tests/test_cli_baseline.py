@@ -87,7 +87,7 @@ def test_nothing_changed(capsys, old):
     out = diff(capsys, old, old)
     assert "| `second` | 0 of 20 | 0 of 20 |" in out
     assert "No answer changed." in out
-    assert "No pair stands otherwise than before." in out
+    assert "No pair changed." in out
     assert out.endswith("### Provenance\n\nNothing changed.\n")
 
 
@@ -132,7 +132,7 @@ def test_long_lists_are_cut(capsys, old, new):
 def test_what_does_not_compare_is_told(capsys, old, new):
     judged = replace(new.provenance, judge=JudgeIdentity("other"), machine={"cores": "99"})
     out = diff(capsys, old, replace(new, provenance=judged, questions=new.questions))
-    assert "**The figures of the two do not compare:** `it was judged differently:" in out
+    assert "**The figures of the two cannot be compared:** `it was judged differently:" in out
     assert "The two were measured on different machines" in out
     assert "- `judge.name`: `reference` → `other`" in out
     assert "- `machine.cores`: `" in out
@@ -229,10 +229,10 @@ def test_a_revision_of_git_is_read(capsys, old, new, tmp_path):
         ("HEAD:readme", "HEAD:readme:1: is not JSON"),
         (
             "small.json",
-            "small.json: is no file; name a file, the name of a suite, or REVISION:PATH",
+            "small.json: is not a file; give a file, the name of a suite, or REVISION:PATH",
         ),
-        ("some/where", "some/where: is no file; name a file"),
-        ("smal", "smal: is no file, and baselines has no baseline of that suite; it has small"),
+        ("some/where", "some/where: is not a file; give a file"),
+        ("smal", "smal: is not a file, and baselines has no baseline of that suite; it has small"),
         ("x" * 5000, ".json: cannot be read: File name too long"),
     ],
 )
@@ -252,7 +252,7 @@ def test_no_folder_of_baselines(capsys):
     assert run(capsys, "show", "small") == (
         2,
         "",
-        "raq: small: is no file, and baselines has no baseline of that suite; it has none\n",
+        "raq: small: is not a file, and baselines has no baseline of that suite; it has none\n",
     )
 
 

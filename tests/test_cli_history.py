@@ -83,10 +83,10 @@ def test_json_is_the_same_for_programs(capsys):
     [
         (["--suite", "big"], "--suite big: no run of it in .raq/store.db; there are runs of mini"),
         (["--model", "six"], "--model six: no run of it in .raq/store.db; there are one, two"),
-        (["--store", "none.db"], "none.db: does not exist; the first run makes it"),
+        (["--store", "none.db"], "none.db: does not exist; the first run creates it"),
         (
             ["export", "--out", "table.xlsx"],
-            "--out table.xlsx: say --format parquet or --format csv",
+            "--out table.xlsx: add --format parquet or --format csv",
         ),
         (["sync"], "RAQ_HISTORY is not set: it names the database that runs are sent to"),
         (["--html", "."], ".: cannot be written: "),

@@ -188,7 +188,7 @@ def test_mistakes_are_told_in_one_line(capsys):
     assert refused(capsys, "--judge", ",") == (
         "raq: --judge ',': name a judge, or several as A,B,C\n"
     )
-    assert "none: is no folder; name it with --suites-folder" in refused(
+    assert "none: is not a folder; name it with --suites-folder" in refused(
         capsys, "--suites-folder", "none"
     )
     write_suite(default="false")

@@ -72,7 +72,7 @@ def test_a_suite_that_never_ran_is_planned_with_cautious_figures(capsys):
     lines = out.splitlines()
     assert lines[:2] == [
         "small: 20 questions in 10 passages, 2 models tested, alpha 0.05, min_effect 0.05",
-        "spread: assumed, because no run tells it; state it with --changed and --correlation",
+        "spread: assumed, because no run has measured it; state it with --changed and --correlation",  # noqa: E501
     ]
     assert lines[3].split()[:4] == ["any", "50", "%", "0.30"]
     assert lines[4].startswith("A net preference of −0.")
@@ -261,4 +261,4 @@ def test_a_damaged_memory_is_told_and_left_as_it_is(capsys, text):
 def test_a_store_without_a_run_of_the_suite_tells_nothing(capsys):
     Store(Path(".raq/store.db")).close()
     table = plan(capsys, "--suite", "small")
-    assert table["spread"]["source"].startswith("assumed, because no run tells it")
+    assert table["spread"]["source"].startswith("assumed, because no run has measured it")

@@ -52,7 +52,7 @@ def test_rows_that_do_not_fit_and_a_source_that_lost_already_are_told(source, ca
     first, second = tmp_path / "a.gguf", tmp_path / "b.gguf"
     assert main(["quantize", str(source), "--to", "Q4_K_M", "--out", str(first)]) == 0
     assert capsys.readouterr().out.endswith(
-        "note: rows of some tensors do not fit the type and took another:"
+        "note: the rows of some tensors do not fit the type; they got another one:"
         " 13 q4_K → q5_0, 2 q6_K → q8_0\n"
     )
     command = ["quantize", str(first), "--to", "Q8_0", "--out", str(second), "--json", "-"]

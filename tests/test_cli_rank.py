@@ -293,9 +293,7 @@ def test_wrong_options_are_told(capsys):
     file = write(rows_of({"alpha": 0}))
     assert "no judge 'nobody'" in refused(capsys, file, "--judge", "nobody")
     assert "none.json: does not exist" in refused(capsys, file, "--dataset", "none.json")
-    assert "--split says which part of --dataset: give both" in refused(
-        capsys, file, "--split", "x"
-    )
+    assert "--split selects a part of --dataset: give both" in refused(capsys, file, "--split", "x")
     with pytest.raises(SystemExit) as stop:
         main(["rank", file, "--seed", "-1"])
     assert stop.value.code == 2

@@ -169,7 +169,7 @@ def test_what_is_wrong_with_a_file_is_one_line(project, capsys):
         Path(name).write_text(json.dumps(copy), encoding="utf-8")
         return report(capsys, name, code=2)
 
-    again = "; write it anew with --raq-json"
+    again = "; write the file again with --raq-json"
     assert told(lambda suite: suite.pop("questions")) == (
         f"raq: bad.json: suites.small.questions: is missing{again}"
     )
@@ -197,8 +197,8 @@ def test_what_is_wrong_with_a_file_is_one_line(project, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "raq: .raq/store.db: does not exist; the first run makes it"),
-        (("--list",), "raq: .raq/store.db: does not exist; the first run makes it"),
+        ((), "raq: .raq/store.db: does not exist; the first run creates it"),
+        (("--list",), "raq: .raq/store.db: does not exist; the first run creates it"),
         (("--list", "20"), "raq: --list lists all runs; leave out 20"),
         (("--out", "."), "raq: --out .: is a folder; give a file"),
     ],

@@ -177,7 +177,7 @@ def test_hashes_of_files_that_are_gone_are_removed(capsys):
         (
             ["prune"],
             (
-                "raq: raq store prune: say what to remove: --older-than 30d, --model NAME"
+                "raq: raq store prune: choose what to remove: --older-than 30d, --model NAME"
                 " or --all-but-last-runs N"
             ),
         ),
@@ -185,8 +185,8 @@ def test_hashes_of_files_that_are_gone_are_removed(capsys):
             ["prune", "--model", "gamma"],
             "raq: --model gamma: .raq/store.db keeps no answers of it; it has alpha, beta",
         ),
-        (["info", "--store", "no.db"], "raq: no.db: does not exist; the first run makes it"),
-        (["info", "--store", "."], "raq: .: is a folder; --raq-store wants a file"),
+        (["info", "--store", "no.db"], "raq: no.db: does not exist; the first run creates it"),
+        (["info", "--store", "."], "raq: .: is a folder; --raq-store needs a file"),
     ],
 )
 def test_a_mistake_is_one_line(capsys, arguments, message):
@@ -202,7 +202,7 @@ def test_a_wrong_age_is_refused(capsys, age):
     with pytest.raises(SystemExit) as exit_:
         main(["store", "prune", f"--older-than={age}"])
     assert exit_.value.code == 2
-    assert f"{age!r} is no age: write 12h, 30d or 8w" in capsys.readouterr().err
+    assert f"{age!r} is not an age: write 12h, 30d or 8w" in capsys.readouterr().err
 
 
 def test_a_store_of_a_run_can_be_told(capsys, pytester, monkeypatch):

@@ -48,7 +48,7 @@ def test_all_is_well(home, capsys):
     assert by_name["suite small"]["text"] == (
         "1 model, judge reference, 12 questions of small.json, no baseline yet"
     )
-    assert by_name["store"]["text"] == ".raq/store.db does not exist; the first run makes it"
+    assert by_name["store"]["text"] == ".raq/store.db does not exist; the first run creates it"
     assert "llama.cpp" in lines
     assert lines[-1].endswith(", 0 failures")
     assert fit(lines)

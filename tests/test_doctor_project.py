@@ -177,7 +177,7 @@ def test_what_is_no_store(home, capsys):
         connection.execute("CREATE TABLE mine (a)")
     _, _, found = doctor(capsys, "--store", path)
     assert found["project", "store"]["text"].startswith(
-        f"{path}: it is a database of something else; it is left as it is"
+        f"{path}: it is the database of another program; it was not changed"
     )
     _, _, found = doctor(capsys, "--store", home)
     assert found["project", "store"]["text"] == f"{home}: is a folder"

@@ -193,7 +193,7 @@ def test_a_model_that_computes_nan_fails_and_never_answers(tmp_path):
     with open_engine(define(path)) as engine:
         (outcome,) = ask(engine, "x")
     assert outcome == Failure(
-        "q0", "tiny", "the model computes values that are no numbers: check its file"
+        "q0", "tiny", "the model computes values that are not numbers: check its file"
     )
 
 

@@ -29,6 +29,6 @@ def test_threads_of_a_worker_soon_sleep_unless_the_user_says_otherwise(
     )
     python.chmod(0o755)
     worker = WorkerProcess([str(python)])
-    with pytest.raises(EngineCrashError, match=f"wrote '?{expected}'?, which is no reply"):
+    with pytest.raises(EngineCrashError, match=f"wrote '?{expected}'?, which is not a reply"):
         worker.receive(10)
     worker.close()

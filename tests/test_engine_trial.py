@@ -83,9 +83,9 @@ def test_paths_that_are_no_environment(tmp_path):
     ancient.chmod(0o755)
     for path, told in (
         (tmp_path / "no", "does not exist: name a python, or the folder of a virtual environment"),
-        (tmp_path, "is no virtual environment: it has no bin/python"),
+        (tmp_path, "is not a virtual environment: it has no bin/python"),
         (text, "cannot be run: Permission denied: name a python, or the folder of a virtual"),
-        (liar, "is no Python that can be asked what it has (no such thing)"),
+        (liar, "is not a Python that lists what it has (no such thing)"),
         (ancient, "is Python 3.9; the worker needs 3.11 or newer"),
     ):
         with pytest.raises(ConfigError) as caught:

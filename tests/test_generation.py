@@ -144,7 +144,7 @@ def test_an_engine_that_forgets_a_question_is_a_failure(model):
 
     answers = answers_of(model, Forgetful(lambda _: "x", model="m"))
     assert isinstance(answers.get("q0"), Answer)
-    assert answers.get("q1").reason == "the engine ended without an answer to this question"
+    assert answers.get("q1").reason == "the engine stopped without an answer to this question"
     assert isinstance(answers.get("q5"), Answer)
 
 

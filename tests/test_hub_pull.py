@@ -379,7 +379,7 @@ def test_list_tells_what_is_there(models, capsys):
     assert capsys.readouterr().out.endswith("/reader.gguf, 1.0 MB, present\n")
     (models / "reader.gguf").write_bytes(b"GGUF")
     assert main(command) == 0
-    assert capsys.readouterr().out.endswith("4 B, another file than sha256 says\n")
+    assert capsys.readouterr().out.endswith("4 B, does not match sha256\n")
 
 
 def _pull_in_a_process(models):

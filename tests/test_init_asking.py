@@ -86,7 +86,7 @@ def test_a_wrong_answer_is_told_and_asked_again(ask):
         "  --questions q.json: does not exist; give a JSON, JSONL, CSV or Parquet file\n",
         "  'a/b' is no name of a suite: ",
         "  --judge refrence: no such judge; did you mean 'reference'?\n",
-        "  'gitlb' is no CI that is known; did you mean 'gitlab'?\n",
+        "  'gitlb' is not a known CI; did you mean 'gitlab'?\n",
     ):
         assert told in out
 

@@ -144,11 +144,14 @@ def test_trouble_on_the_way_is_tried_again(judging, trouble):
         (error(400, "too long"), "{url} refuses the request (400: too long)"),
         (Response(b"x" * 200, cut_at=20), "{url} cut the connection before its reply was complete"),
         (Response(b"<html>hello", headers={"Content-Type": "text/html"}), "{url} replied what is"),
-        (Response({"hello": 1}), "{url} replied what is no completion: it has no choices"),
-        (Response([1, 2]), "{url} replied what is no completion: it has no choices"),
+        (
+            Response({"hello": 1}),
+            "{url} sent something that is not a completion: it has no choices",
+        ),
+        (Response([1, 2]), "{url} sent something that is not a completion: it has no choices"),
         (
             Response({}, after=1.5),
-            "{url} said nothing for 0.5 s: raise timeout in models/gpt.toml, or ask less at once",
+            "{url} said nothing for 0.5 s: raise timeout in models/gpt.toml, or send fewer requests at once",  # noqa: E501
         ),
     ],
 )
@@ -181,11 +184,11 @@ def test_a_judge_that_fails_again_and_again_ends(judging):
                 " correct it, or api_key_env in models/gpt.toml"
             ),
         ),
-        (error(403, "no"), "{url} does not allow model 'm' (403: no): ask its owner"),
+        (error(403, "no"), "{url} does not allow model 'm' (403: no): ask its administrator"),
         (
             error(404, "The model `m` does not exist"),
             (
-                "{url} does not know model 'm', or is no /v1 address (404: The model `m` does not"
+                "{url} does not know model 'm', or is not a /v1 address (404: The model `m` does not"  # noqa: E501
                 " exist): correct model or base_url in models/gpt.toml"
             ),
         ),

@@ -168,11 +168,11 @@ def test_trouble_on_the_way_is_tried_again(trouble):
         ),
         (
             Response(b"data: {garbage\n\n", headers={"Content-Type": "text/event-stream"}),
-            "{url} replied what is no completion: ",
+            "{url} sent something that is not a completion: ",
         ),
         (
             Response(b"data: [1, 2]\n\n", headers={"Content-Type": "text/event-stream"}),
-            "{url} replied what is no completion: its stream has no choices",
+            "{url} sent something that is not a completion: its stream has no choices",
         ),
         (
             Response(
@@ -202,7 +202,7 @@ def test_an_unknown_model_is_told_and_not_asked_for_again():
         first, *others = ask(server, *map(chat_prompt, range(10)), parallel=1)
         assert len(server.requests) == 1
     assert first.reason == (
-        f"{server.url} does not know model 'm', or is no /v1 address (404: no model m): correct"
+        f"{server.url} does not know model 'm', or is not a /v1 address (404: no model m): correct"
         " model or base_url in models/remote.toml"
     )
     assert {failure.reason for failure in others} == {f"not asked, because {first.reason}"}

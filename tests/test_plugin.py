@@ -277,7 +277,7 @@ def test_a_store_that_cannot_be_used_is_told_and_the_run_goes_on(project):
     (project.root / "file").write_text("")
     project.accept()
     result = project.run("--raq-store", "file/store.db")
-    result.stdout.fnmatch_lines(["answers are not kept from here on: *store.db: cannot be used*"])
+    result.stdout.fnmatch_lines(["answers are not stored from now on: *store.db: cannot be used*"])
     assert result.ret == 0
 
 

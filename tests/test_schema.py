@@ -102,8 +102,8 @@ def test_the_command_prints_what_docs_hold(capfdbinary):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["sute"], "raq: raq schema sute: is no kind of file; did you mean 'suite'?\n"),
-        ([], "raq: raq schema: say which: suite or model, or --markdown\n"),
+        (["sute"], "raq: raq schema sute: is not a kind of file; did you mean 'suite'?\n"),
+        ([], "raq: raq schema: choose one: suite or model, or --markdown\n"),
         (
             ["suite", "--markdown"],
             "raq: raq schema suite --markdown: the Markdown has every kind: leave suite out\n",

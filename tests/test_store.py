@@ -134,13 +134,13 @@ def test_the_key_of_a_verdict_depends_on_judge_question_and_texts():
 
 
 def test_a_folder_is_no_store(tmp_path):
-    with pytest.raises(StoreError, match=r"is a folder; --raq-store wants a file$"):
+    with pytest.raises(StoreError, match=r"is a folder; --raq-store needs a file$"):
         Store(tmp_path)
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(StoreError, match=r"is not a regular file; --raq-store wants one$"):
+    with pytest.raises(StoreError, match=r"is not a regular file; --raq-store needs one$"):
         Store(tmp_path / "pipe")
 
 
@@ -151,7 +151,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path):
 
 
 def test_a_command_that_reads_makes_no_store(path):
-    with pytest.raises(StoreError, match=r"store.db: does not exist; the first run makes it$"):
+    with pytest.raises(StoreError, match=r"store.db: does not exist; the first run creates it$"):
         Store(path, mend=False)
     assert not path.parent.exists()
 

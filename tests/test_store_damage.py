@@ -101,7 +101,10 @@ def test_the_log_goes_with_its_store(path):
     [
         ("DROP TABLE answers", "it has no table answers"),
         ("ALTER TABLE answers RENAME COLUMN payload TO x", "its table answers is not one of a"),
-        ("ALTER TABLE run_models ADD COLUMN more", "its table run_models is not one of a store"),
+        (
+            "ALTER TABLE run_models ADD COLUMN more",
+            "its table run_models does not belong to a store",
+        ),
         ("PRAGMA user_version = 0", "it has no format"),
     ],
 )
@@ -113,7 +116,7 @@ def test_a_store_with_wrong_tables_is_set_aside(path, statement, why):
     other.close()
     with Store(path) as store:
         assert f"could not be read ({why}" in store.notices[0]
-        assert store.notices[0].endswith("; 1 of its entries could be saved")
+        assert store.notices[0].endswith("; 1 of its entries were saved")
         assert store.verdicts.get(KEYS[0]) == JudgeVerdict(((0,),))
 
 
@@ -124,7 +127,7 @@ def test_a_store_of_format_1_with_wrong_tables_is_set_aside(path):
     other.execute("PRAGMA user_version = 1")
     other.close()
     with Store(path) as store:
-        assert "its table entries is not one of a store" in store.notices[0]
+        assert "its table entries does not belong to a store" in store.notices[0]
 
 
 def test_a_table_that_vanishes_in_the_middle_of_a_run_is_a_new_store(full):
@@ -152,7 +155,7 @@ def test_pages_of_noise_cost_what_stood_on_them(full, seed):
         store.answers.put(KEYS[0], replace(ANSWER, text="answer 0"))
         assert survivors(store) > 1700
         assert "it is kept as store.db.damaged-1; " in store.notices[0]
-        assert store.notices[0].endswith(" of its entries could be saved")
+        assert store.notices[0].endswith(" of its entries were saved")
     assert full.with_name("store.db.damaged-1").read_bytes() == bytes(data)
     with Store(full) as again:
         assert survivors(again) > 1700
@@ -227,7 +230,7 @@ def test_a_full_disk_is_told_once_and_what_was_kept_can_still_be_read(full):
     store.engines.put("k", EngineInfo("e", "1"))
     assert store.notices == [
         (
-            f"answers are not kept from here on: {full}: cannot be used: database or disk is full;"
+            f"answers are not stored from now on: {full}: cannot be used: database or disk is full;"
             " choose another with --raq-store"
         )
     ]
@@ -245,7 +248,7 @@ def test_a_store_that_stays_locked_is_told_once_and_can_still_be_read(full):
         store.answers.put(f"new {number}", ANSWER)
     assert store.notices == [
         (
-            f"answers are not kept from here on: {full}: cannot be used: database is locked;"
+            f"answers are not stored from now on: {full}: cannot be used: database is locked;"
             " choose another with --raq-store"
         )
     ]

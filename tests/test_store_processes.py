@@ -162,7 +162,9 @@ def test_a_folder_that_cannot_be_written_is_read_and_told(log):
         assert reader.returncode == 0, errors
         answers, *notices = said.splitlines()
         assert len(notices) == 1
-        assert notices[0].startswith(f"answers are not kept from here on: {path}: cannot be used: ")
+        assert notices[0].startswith(
+            f"answers are not stored from now on: {path}: cannot be used: "
+        )
         if not log:  # else the log cannot be shared with who may not write it
             assert answers == "1"
         assert path.read_bytes() == before

@@ -87,6 +87,6 @@ def test_a_result_that_is_not_what_was_written_is_no_result(path):
     change(path, "UPDATE results SET payload = ? WHERE run = 'r1'", b"noise")
     with Store(path) as store:
         assert store.results.get("r1", "mini") is None
-        assert "is not what was written" in store.notices[0]
-        assert store.notices[0].endswith("; 1 of its entries could be saved")
+        assert "was changed or damaged" in store.notices[0]
+        assert store.notices[0].endswith("; 1 of its entries were saved")
         assert store.results.get("r2", "mini") == RESULT

@@ -109,7 +109,7 @@ class AnswerIdentity:
     def former_key(self, prompt: Prompt) -> str:
         """Return the key of the answer in a store of format 1; empty where it cannot be there.
 
-        Format 1 knew no batches: what it holds was asked one at a time. Nor did
+        Format 1 had no batches: its questions were asked one at a time. Nor did
         it know chats of several messages.
         """
         options = model_options(self._model)
@@ -160,7 +160,7 @@ def _libraries_in(folder: Path) -> list[Path]:
 
 
 def _other_environment(model: ModelDefinition) -> Environment | None:
-    """Return the environment that the definition names; ConfigError when it is of no use."""
+    """Return the environment that the definition names; ConfigError when it cannot be used."""
     if model.engine != "llama-cpp" or model.python_path is None:
         return None
     return find_environment(model.python_path)
@@ -171,6 +171,6 @@ def _hash_libraries(files: Iterable[Path], digest: Callable[[Path], str]) -> str
     for path in files:
         try:
             whole.update(f"{path.name} {digest(path)}\n".encode())
-        except OSError:  # the engine will say so when it cannot be loaded
+        except OSError:  # the engine reports it when it cannot be loaded
             continue
     return whole.hexdigest()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_raq.store import Store
 
 
-_IN_NO_SHARD = "none of the shards has an answer to this question"
+_IN_NO_SHARD = "no shard has an answer to this question"
 
 
 class WorkSharing(Protocol):
@@ -80,11 +80,11 @@ class ModelAnswers:
         self._given: ModelProvenance | None = None
 
     def take_over(self, provenance: ModelProvenance) -> None:
-        """Answer nothing here: the answers come from shards, made by what this says."""
+        """Answer nothing here: the answers come from shards, with this provenance."""
         self._given = provenance
 
     def plan(self, question_ids: Iterable[str]) -> None:
-        """Say which questions will be asked, so that no others are generated."""
+        """Set which questions will be asked, so that no others are generated."""
         wanted = set(question_ids)
         self._plan = [question_id for question_id in self._questions if question_id in wanted]
 

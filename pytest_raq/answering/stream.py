@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pytest_raq.progress import Progress
     from pytest_raq.records import EngineInfo, Outcome, Prompt, Question
 
-NO_ANSWER = "the engine ended without an answer to this question"
+NO_ANSWER = "the engine stopped without an answer to this question"
 
 
 class AnswerStream:
@@ -104,7 +104,7 @@ class AnswerStream:
                 return
 
     def count(self, outcome: Outcome) -> None:
-        """Note that a question has its outcome, whoever found it out."""
+        """Note that a question has its outcome."""
         self._awaited.discard(outcome.question_id)
 
     def show_progress(self) -> None:

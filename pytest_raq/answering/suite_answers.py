@@ -27,12 +27,12 @@ class SuiteAnswers:
         return self._by_model[model]
 
     def plan(self, question_ids: Sequence[str]) -> None:
-        """Say which questions all models will be asked."""
+        """Set which questions all models will be asked."""
         for answers in self._by_model.values():
             answers.plan(question_ids)
 
     def take_over(self, provenance: Mapping[str, ModelProvenance]) -> None:
-        """Answer nothing here: what was answered elsewhere, by what this says, is absorbed."""
+        """Answer nothing here: the answers come from shards, with this provenance."""
         for model, answers in self._by_model.items():
             answers.take_over(provenance[model])
 
@@ -83,11 +83,11 @@ class SuiteAnswers:
         return [f"{', '.join(models)}: {note}" for note, models in names.items()]
 
     def found_here(self) -> list[Outcome]:
-        """Return what no other process of this run has told."""
+        """Return the outcomes that came from no other process of this run."""
         return [item for answers in self._by_model.values() for item in answers.found_here()]
 
     def absorb(self, outcomes: Iterable[Outcome]) -> None:
-        """Take over what another process found out."""
+        """Take over outcomes of another process."""
         known = list(outcomes)
         for model, answers in self._by_model.items():
             answers.absorb(outcome for outcome in known if outcome.model == model)

@@ -24,7 +24,7 @@ def add_baseline_command(commands: argparse._SubParsersAction[argparse.ArgumentP
     show = actions.add_parser("show", help=text, description=text)
     show.add_argument("baseline", metavar="SUITE|FILE", help=_WHERE)
     show.set_defaults(command=_show)
-    text = "tell what changed between two baselines, as Markdown for a pull request"
+    text = "show what changed between two baselines, as Markdown for a pull request"
     diff = actions.add_parser("diff", help=text, description=text)
     diff.add_argument("old", metavar="OLD", help=_WHERE)
     diff.add_argument("new", metavar="NEW", help=_WHERE)
@@ -32,7 +32,7 @@ def add_baseline_command(commands: argparse._SubParsersAction[argparse.ArgumentP
         "--alpha",
         type=_share,
         default=0.05,
-        help="level at which two models stand apart (default: 0.05)",
+        help="level at which two models count as different (default: 0.05)",
     )
     diff.add_argument(
         "--limit",
@@ -58,7 +58,7 @@ def _share(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 < value < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number between 0 and 1")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number between 0 and 1")
     return value
 
 
@@ -95,12 +95,12 @@ def _find(spec: str, folder: Path) -> Baseline:
     if ":" in spec:
         return read_revision(spec)
     if Path(spec).name != spec or Path(spec).suffix == ".json":
-        raise BaselineError(f"{spec}: is no file; name {_WHERE}")
+        raise BaselineError(f"{spec}: is not a file; give {_WHERE}")
     baseline = load_baseline(folder, spec)
     if baseline is None:
         known = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
         raise BaselineError(
-            f"{spec}: is no file, and {folder} has no baseline of that suite; it has {known}"
+            f"{spec}: is not a file, and {folder} has no baseline of that suite; it has {known}"
         )
     return baseline
 

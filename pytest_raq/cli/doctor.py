@@ -14,21 +14,21 @@ if TYPE_CHECKING:
 
 def add_doctor_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``raq doctor``."""
-    text = "look at everything a run needs, and say what is wrong and what to do next"
+    text = "check everything that a run needs; report what is wrong and what to do next"
     parser = commands.add_parser(
         "doctor",
         help=text,
         description=f"{text}. Nothing is changed, and no key is shown: send its output along"
         " with a report of a bug.",
-        epilog="exit codes: 0 nothing failed (warnings may be there), 2 usage, 3 a failure",
+        epilog="exit codes: 0 nothing failed (there may be warnings), 2 usage, 3 a failure",
     )
     parser.add_argument(
         "--python",
         type=Path,
         metavar="PATH",
-        help="look at the llama-cpp-python of another python or virtual environment",
+        help="check the llama-cpp-python of another python or virtual environment",
     )
-    parser.add_argument("--offline", action="store_true", help="ask no hub and no server")
+    parser.add_argument("--offline", action="store_true", help="contact no hub and no server")
     add_folder_options(parser, "suites", "models")
     add_store_option(parser)
     add_json_option(parser)

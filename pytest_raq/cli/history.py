@@ -40,17 +40,19 @@ def add_history_command(commands: argparse._SubParsersAction[argparse.ArgumentPa
         "--out", required=True, type=Path, metavar="FILE", help="where the table is written"
     )
     export.set_defaults(command=_export)
-    text = "deliver runs that the database of RAQ_HISTORY did not get"
+    text = "send the runs that the database of RAQ_HISTORY does not have yet"
     sync = actions.add_parser("sync", help=text, description=text)
     sync.add_argument(
-        "--all", action="store_true", help="every run of the store, whether it was noted or not"
+        "--all",
+        action="store_true",
+        help="every run of the store, also those that were delivered before",
     )
     _add_store(sync)
     sync.set_defaults(command=_sync)
 
 
 def _add_source_options(parser: argparse.ArgumentParser) -> None:
-    # Without defaults of their own: those of an action would hide what stands before it.
+    # Without defaults of their own: those of an action would hide those given before it.
     nothing = argparse.SUPPRESS
     parser.add_argument("--suite", default=nothing, metavar="S", help="only this suite")
     parser.add_argument(
@@ -112,7 +114,7 @@ def _export(options: argparse.Namespace) -> int:
 
     kind = options.format or options.out.suffix.removeprefix(".")
     if kind not in _FORMATS:
-        raise ConfigError(f"--out {options.out}: say --format parquet or --format csv")
+        raise ConfigError(f"--out {options.out}: add --format parquet or --format csv")
     suites, _, notices = _read(options)
     runs = [run for some in suites.values() for run in some]
     count = write_table(options.out, kind, runs, models=options.model)

@@ -29,11 +29,11 @@ _NONE = "none"
 _STARTER = "some to start from"
 
 _LARGE = 500_000_000
-"""Bytes of a file whose SHA-256 takes so long that one is told."""
+"""Bytes of a file whose SHA-256 takes so long that it is announced."""
 
 
 def read_choices(options: argparse.Namespace, folder: Path) -> Choices:
-    """Return what the flags say, with defaults; ConfigError when they do not suffice."""
+    """Return the choices of the flags, with defaults; ConfigError when a flag is missing."""
     from pytest_raq.scaffold import Choices, check_suite_name, find_judge, guess_ci
 
     models = tuple(_model(text, folder) for text in options.model or [_only_model(folder)])
@@ -50,7 +50,7 @@ def read_choices(options: argparse.Namespace, folder: Path) -> Choices:
 
 
 def ask_choices(options: argparse.Namespace, folder: Path) -> Choices:
-    """Ask for what the flags leave open; a wrong answer is told and asked for again.
+    """Ask for what the flags leave open; a wrong answer is reported, then asked again.
 
     KeyboardInterrupt and EOFError when the user stops.
     """
@@ -85,7 +85,7 @@ def _ask_models(folder: Path) -> tuple[Contestant, ...]:
 
 
 def _ask(label: str, given: str | None, default: str, read: Callable[[str], T]) -> T:
-    """Return what a flag or the user says; asks again until it can be read."""
+    """Return the value of a flag, or of the user; ask again until it can be read."""
     if given is not None:
         return read(given)
     while True:
@@ -145,7 +145,7 @@ def _ci(text: str) -> str:
     from pytest_raq.config import nearest
 
     if text not in CI_SYSTEMS:
-        raise ConfigError(f"{text!r} is no CI that is known{nearest(text, CI_SYSTEMS)}")
+        raise ConfigError(f"{text!r} is not a known CI{nearest(text, CI_SYSTEMS)}")
     return text
 
 
@@ -155,7 +155,7 @@ def add_init_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
     parser = commands.add_parser(
         "init",
         help=text,
-        description=f"{text}. With --model nothing is asked; without, a terminal is.",
+        description=f"{text}. With --model it asks nothing; without it, it asks on the terminal.",
     )
     parser.add_argument(
         "folder",
@@ -171,7 +171,7 @@ def add_init_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
         default=[],
         metavar="[NAME=]MODEL",
         help="a GGUF file, URL[#MODEL] of an OpenAI-compatible server, OWNER/REPO/FILE.gguf or"
-        " OWNER/REPO:Q4_K_M of a hub, or a definition that is there (repeatable)",
+        " OWNER/REPO:Q4_K_M of a hub, or an existing definition (repeatable)",
     )
     parser.add_argument(
         "--questions",
@@ -189,7 +189,7 @@ def add_init_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
     parser.add_argument(
         "--ci", choices=CI_SYSTEMS, help="whose workflow to write (default: what the folder uses)"
     )
-    parser.add_argument("--force", action="store_true", help="replace files that are there")
+    parser.add_argument("--force", action="store_true", help="replace existing files")
     parser.set_defaults(command=_init)
 
 

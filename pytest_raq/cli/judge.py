@@ -28,16 +28,14 @@ QUESTIONS = 20
 
 DESCRIPTION = (
     "Let a judge rank sentinels, answers of known order that are made from the questions of a"
-    " suite, and tell how it did; with --human also how far it agrees with people."
+    " suite, and report its accuracy; with --human also its agreement with people."
 )
-EXIT_CODES = (
-    "exit codes: 0 the judge may be believed, 1 it may not, 2 usage, 3 could not be measured"
-)
+EXIT_CODES = "exit codes: 0 the judge can be trusted, 1 it cannot, 2 usage, 3 could not be measured"
 
 
 def add_judge_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``raq judge check``."""
-    parser = commands.add_parser("judge", help="put a judge to the test")
+    parser = commands.add_parser("judge", help="test a judge")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     check = actions.add_parser(
         "check",
@@ -114,7 +112,7 @@ def _suites(options: argparse.Namespace) -> list[SuiteDefinition]:
     if options.suite:
         return [load_suite(folder, name) for name in dict.fromkeys(options.suite)]
     if not folder.is_dir():
-        raise ConfigError(f"{folder}: is no folder; name it with --suites-folder")
+        raise ConfigError(f"{folder}: is not a folder; name it with --suites-folder")
     found = [load_suite(folder, name) for name in suite_names(folder)]
     chosen = [suite for suite in found if suite.default]
     if not chosen:

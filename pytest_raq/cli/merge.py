@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pytest_raq.running import Session, SessionOptions
 
 _FILES = {
-    "json": "the whole run as JSON, as --raq-json of a run that was not cut",
+    "json": "the whole run as JSON, as --raq-json of a run without shards",
     "report": "the whole run as one HTML page",
     "markdown": "the whole run as Markdown, for a pull request",
     "metrics": "the whole run as OpenMetrics text",
@@ -24,14 +24,14 @@ _FILES = {
 
 def add_merge_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``raq merge``."""
-    text = "decide a run whose questions were asked by several jobs with --raq-shard"
+    text = "decide a run whose questions were split over several jobs with --raq-shard"
     parser = commands.add_parser("merge", help=text, description=text)
     parser.add_argument(
         "files",
         nargs="+",
         type=Path,
         metavar="FILE",
-        help="what each pytest --raq-shard I/N wrote, all N of them",
+        help="the files that pytest --raq-shard I/N wrote, all N of them",
     )
     add_folder_options(parser, "suites", "baselines")
     add_folder_options(parser, "models", what="model definitions; their files are not needed")
@@ -88,7 +88,7 @@ def _session_options(options: argparse.Namespace) -> SessionOptions:
     for name in ("suites", "models"):
         folder = getattr(options, f"{name}_folder")
         if not folder.is_dir():
-            raise ConfigError(f"{folder}: is no folder; name it with --{name}-folder")
+            raise ConfigError(f"{folder}: is not a folder; name it with --{name}-folder")
     files = {
         name: None if getattr(options, name) is None else start / getattr(options, name)
         for name in _FILES

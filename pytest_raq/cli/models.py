@@ -31,7 +31,7 @@ def add_pull_action(
         "pull",
         help=text,
         description=text,
-        epilog="HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE and HF_HOME are honoured",
+        epilog="HF_TOKEN, HF_ENDPOINT, HF_HUB_OFFLINE and HF_HOME are respected",
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help="these models")
     parser.add_argument(
@@ -45,7 +45,7 @@ def add_pull_action(
         help="write the SHA-256 and the commit of each file into its definition",
     )
     parser.add_argument(
-        "--force", action="store_true", help="replace a file that is another than the hub's"
+        "--force", action="store_true", help="replace a file that differs from the hub's"
     )
     parser.set_defaults(command=_pull)
     return parser
@@ -115,7 +115,7 @@ def _job(model: ModelDefinition) -> Job:
 
 
 class _Steps:
-    """Tells how far a file is, how fast it comes, and how long the rest takes."""
+    """Shows how much of a file is here, its speed, and the time left."""
 
     def __init__(self, progress: CommandProgress) -> None:
         self._progress = progress
@@ -163,8 +163,8 @@ def add_models_command(commands: argparse._SubParsersAction[argparse.ArgumentPar
     parser = commands.add_parser("models", help="list, verify and pull models")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
     for name, help_text, command in (
-        ("list", "name every definition with its file, and whether that is there", _list),
-        ("verify", "check that every file is there and has the right SHA-256", _verify),
+        ("list", "list every definition with its file, and whether the file exists", _list),
+        ("verify", "check that every file exists and has the right SHA-256", _verify),
     ):
         action = actions.add_parser(name, help=help_text, description=help_text)
         action.add_argument("names", nargs="*", metavar="NAME", help="only these models")
@@ -187,7 +187,7 @@ def _definitions(options: argparse.Namespace) -> Iterator[ModelDefinition]:
     from pytest_raq.config import load_model, suite_names
 
     if not options.folder.is_dir():
-        raise ConfigError(f"{options.folder}: is no folder; name it with --folder")
+        raise ConfigError(f"{options.folder}: is not a folder; name it with --folder")
     names = options.names or suite_names(options.folder)
     if not names:
         raise ConfigError(f"{options.folder}: holds no definition; a model is a file NAME.toml")
@@ -213,8 +213,8 @@ def _state(model: ModelDefinition) -> str:
     if problem and not model.file_path.is_file():
         return ", missing"
     size = size_text(model.file_path.stat().st_size)
-    known = "present" if model.sha256 else "present, no sha256 to check it by"
-    return f", {size}, {'another file than sha256 says' if problem else known}"
+    known = "present" if model.sha256 else "present, no sha256 to check it against"
+    return f", {size}, {'does not match sha256' if problem else known}"
 
 
 def _is_not_pulled(model: ModelDefinition) -> bool:
@@ -226,7 +226,7 @@ def _verify(options: argparse.Namespace) -> int:
     problems = 0
     for model in _definitions(options):
         if _is_not_pulled(model):
-            # Whoever names a model wants to know whether it can be run.
+            # A named model is reported even if it was not pulled.
             problems += bool(options.names)
             sys.stdout.write(f"{model.name}: not pulled (raq models pull {model.name})\n")
             continue
@@ -234,13 +234,13 @@ def _verify(options: argparse.Namespace) -> int:
         problems += bool(problem)
         sys.stdout.write(f"{model.name}: {problem or _fine(model)}\n")
     if problems:
-        raise MeasurementError(f"{problems} of the models cannot be run as they are defined")
+        raise MeasurementError(f"{problems} of the models cannot run as they are defined")
     return ExitCode.FINE
 
 
 def _fine(model: ModelDefinition) -> str:
     is_checked = model.file is None or model.sha256 is not None
-    return "fine" if is_checked else "there, and the definition has no sha256 to check it by"
+    return "fine" if is_checked else "present; the definition has no sha256 to check it against"
 
 
 def _problem(model: ModelDefinition) -> str:

@@ -64,7 +64,7 @@ def add_trial_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dataset", default="", metavar="SPEC", help="ask other questions")
     parser.add_argument("--sample", type=whole_number, metavar="N", help="ask N questions")
     parser.add_argument("--seed", type=int, metavar="S", help="the seed that draws the questions")
-    parser.add_argument("--judge", default="", metavar="NAME", help="let another judge rank")
+    parser.add_argument("--judge", default="", metavar="NAME", help="use another judge")
     parser.add_argument("--fresh", action="store_true", help="do not reuse stored answers")
     add_folder_options(parser, "suites", "models")
     add_store_option(parser)

@@ -101,7 +101,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     NOT_MEASURED = 3
     INTERRUPTED = 130
-    """As shells say it of Ctrl-C."""
+    """The exit code of shells after Ctrl-C."""
 
 
 def verdict_code(result: SuiteResult, settings: GateSettings) -> ExitCode:

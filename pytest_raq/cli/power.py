@@ -31,14 +31,14 @@ DEFAULT_POWER = 0.8
 
 def add_power_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``raq power``."""
-    text = "tell which loss of quality a run finds, and how many questions a loss needs"
+    text = "show which loss of quality a run finds, and how many questions a loss needs"
     parser = commands.add_parser("power", help=text, description=text)
     parser.add_argument("--suite", default="", metavar="S", help="plan the next run of this suite")
     parser.add_argument(
         "--run", type=Path, metavar="FILE", help="take the spread from a file of --raq-json"
     )
     parser.add_argument(
-        "--effect", type=float, metavar="E", help="also tell the questions that find this loss"
+        "--effect", type=float, metavar="E", help="also show how many questions find this loss"
     )
     parser.add_argument("--questions", type=int, metavar="N", help="questions of the run")
     parser.add_argument("--passages", type=int, metavar="M", help="passages they are about")
@@ -54,7 +54,7 @@ def add_power_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
         type=float,
         default=DEFAULT_POWER,
         metavar="P",
-        help="share of runs that are to find the loss (default: 0.8)",
+        help="share of runs that must find the loss (default: 0.8)",
     )
     add_folder_options(parser, "suites")
     add_store_option(parser)
@@ -174,5 +174,5 @@ def _spreads(
             for model, item in told.spreads.items()
         }
         return spreads, f"{source}; the correlation within passages as stated"
-    why = "no run tells it" if told is None else f"{source} changed no ranking"
+    why = "no run has measured it" if told is None else f"{source} changed no ranking"
     return {"": stated}, f"assumed, because {why}; state it with --changed and --correlation"

@@ -67,7 +67,7 @@ def _lines(asked: AskedQuestion, rendered: RenderedPrompt | None) -> Iterator[st
 
     model = asked.model
     kind = _kind(asked, rendered)
-    yield f"{model.name} is asked {asked.question.id!r} by {kind}, as {asked.origin} says it"
+    yield f"{model.name} is asked {asked.question.id!r} by {kind}, as defined in {asked.origin}"
     yield ""
     if rendered is None:
         prompt = asked.prompt

@@ -64,7 +64,7 @@ def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
     )
     add_folder_options(parser, "models", what="definitions that a judge may name")
     parser.add_argument(
-        "--baseline", default="", metavar="MODEL", help="hold the other models against this one"
+        "--baseline", default="", metavar="MODEL", help="compare the other models with this one"
     )
     parser.add_argument(
         "--seed",
@@ -168,7 +168,7 @@ def _dataset(options: argparse.Namespace) -> QuestionSet | None:
     if options.dataset is None:
         for name in ("split", "revision"):
             if getattr(options, name) is not None:
-                raise ConfigError(f"--{name} says which part of --dataset: give both")
+                raise ConfigError(f"--{name} selects a part of --dataset: give both")
         return None
     from pytest_raq.config import choose_dataset
     from pytest_raq.datasets import load_questions

@@ -83,7 +83,7 @@ def _write_figures(run: ReportedRun, name: str, folder: Path) -> str:
 
 
 def find_run(names: list[str], store: Path) -> ReportedRun:
-    """Return the run that is meant: the last one, one by its id, or files of results.
+    """Return the chosen run: the last one, one by its id, or files of results.
 
     ConfigError says what is wrong with a name, StoreError what with the store.
     """

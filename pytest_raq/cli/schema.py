@@ -43,9 +43,9 @@ def _schema_text(kind: str, *, markdown: bool) -> str:
         )
     if kind not in KINDS:
         raise ConfigError(
-            f"raq schema {kind}: is no kind of file{nearest(kind, KINDS)}"
+            f"raq schema {kind}: is not a kind of file{nearest(kind, KINDS)}"
             if kind
-            else f"raq schema: say which: {' or '.join(KINDS)}, or --markdown"
+            else f"raq schema: choose one: {' or '.join(KINDS)}, or --markdown"
         )
     return schema_text(kind)
 

@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 
 _SECONDS = {"h": 3600, "d": 86400, "w": 7 * 86400}
 _KINDS = {"entries": "answers and engines of format 1", "run_models": ""}
-"""How a table is told where its name does not say it; empty: not at all."""
+"""The name of a table in the output, where it differs; empty: not shown."""
 
 
 def add_store_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``raq store info`` and ``raq store prune``."""
-    parser = commands.add_parser("store", help="tell what the store keeps, and make it smaller")
+    parser = commands.add_parser("store", help="show what the store keeps, and make it smaller")
     actions = parser.add_subparsers(required=True, metavar="ACTION")
-    text = "tell what the store keeps"
+    text = "show what the store keeps"
     info = actions.add_parser("info", help=text, description=text)
     info.set_defaults(command=_info)
-    text = "remove what is no longer wanted and make the file smaller"
+    text = "remove what is not needed any more and make the file smaller"
     prune = actions.add_parser("prune", help=text, description=text)
     prune.add_argument(
         "--older-than",
@@ -51,7 +51,7 @@ def add_store_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
         metavar="N",
         help="runs of each suite but its last N, with their results",
     )
-    prune.add_argument("--dry-run", action="store_true", help="only tell how much would be removed")
+    prune.add_argument("--dry-run", action="store_true", help="only show how much would be removed")
     prune.set_defaults(command=_prune)
     for action in (info, prune):
         add_store_option(action)
@@ -62,7 +62,7 @@ def _age(text: str) -> int:
     """Return seconds."""
     found = re.fullmatch(r"([0-9]{1,6})([hdw])", text)
     if not found:
-        raise argparse.ArgumentTypeError(f"{text!r} is no age: write 12h, 30d or 8w")
+        raise argparse.ArgumentTypeError(f"{text!r} is not an age: write 12h, 30d or 8w")
     return int(found[1]) * _SECONDS[found[2]]
 
 
@@ -105,7 +105,7 @@ def _prune(options: argparse.Namespace) -> int:
 
     if options.older_than is None and not options.model and options.all_but_last_runs is None:
         raise ConfigError(
-            "raq store prune: say what to remove: --older-than 30d, --model NAME"
+            "raq store prune: choose what to remove: --older-than 30d, --model NAME"
             " or --all-but-last-runs N"
         )
     selection = Selection(

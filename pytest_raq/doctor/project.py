@@ -138,7 +138,7 @@ def look_at_store(patient: Patient) -> Iterator[Finding]:
 
 def _store(path: Path, state: StoreState | None) -> Finding:
     if state is None:
-        text = f"{path} does not exist; the first run makes it"
+        text = f"{path} does not exist; the first run creates it"
         return finding(_SECTION, "store", Health.OK, text)
     told = f"{path}, {size_text(state.size)}, {_count(state.answers, 'answer')}"
     told += f", {_count(state.runs, 'run')}, format {state.format}"

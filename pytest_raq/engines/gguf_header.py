@@ -1,4 +1,4 @@
-"""What a GGUF file says of itself, read from its header without llama.cpp.
+"""The header of a GGUF file, read without llama.cpp.
 
 The layout is that of the GGUF specification (docs/gguf.md of ggml), versions 2
 and 3, little-endian: magic, version, counts of tensors and of keys, then the
@@ -79,7 +79,7 @@ class GgufHeader:
 
 
 def read_gguf_header(path: Path) -> GgufHeader:
-    """Return what a GGUF file says of itself.
+    """Return the header of a GGUF file.
 
     ConfigError when the file is absent, unreadable, not GGUF, or ends within
     its header.
@@ -149,7 +149,7 @@ class _Reader:
 
     def _wrong(self, what: str) -> ConfigError:
         return ConfigError(
-            f"{self._path} is no GGUF file that can be read: {what}; download or make it again"
+            f"{self._path} is not a readable GGUF file: {what}; download or make it again"
         )
 
     def _need(self, count: int) -> None:

@@ -1,4 +1,4 @@
-"""What a model thinks aloud, told from its answer."""
+"""The reasoning of a model, apart from its answer."""
 
 from __future__ import annotations
 

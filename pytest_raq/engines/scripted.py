@@ -25,7 +25,7 @@ _NO_FAILURES: Mapping[str, str] = MappingProxyType({})
 
 
 class ScriptedEngine(Closing):
-    """Says what it was told to say.
+    """Gives prepared answers.
 
     ``answers`` maps question ids to texts, or makes the text from a prompt;
     ``failures`` maps question ids to the reasons why they fail. A question in

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 ASSUMED_CHANGED = 0.5
-"""Share of answers ranked differently where no run tells it: a large change of a model."""
+"""Share of answers ranked differently where no run has measured it: a large change of a model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,7 @@ def _quality(results: Sequence[SuiteResult]) -> Iterator[str]:
 def _verdicts(results: Sequence[SuiteResult]) -> Iterator[str]:
     if not any(result.verdicts for result in results):
         return
-    yield from _family("raq_verdict", "stateset", "What the gate says of the model.")
+    yield from _family("raq_verdict", "stateset", "The verdict of the gate.")
     for result in results:
         for name, verdict in result.verdicts.items():
             for decision in Decision:

@@ -26,7 +26,7 @@ LETTERS = {
     MarkKind.QUESTIONS.value: "Q",
     MarkKind.SWAP.value: "S",
 }
-"""What stands below a sparkline for each kind of mark, the most telling first."""
+"""The letter below a sparkline for each kind of mark, the most important first."""
 
 
 def change_text(change: TrendChange, history: SuiteHistory) -> str:

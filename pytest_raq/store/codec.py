@@ -1,4 +1,4 @@
-"""Between records and what stands in a row, with checksums."""
+"""From records to rows of the store and back, with checksums."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _TIMES = tuple(item.name for item in fields(Timing))
 
 
 def checksum(key: str, payload: str) -> int:
-    """Return the CRC-32 that stands beside a value."""
+    """Return the CRC-32 of a value."""
     return zlib.crc32(f"{key}\0{payload}".encode("utf-8", "replace"))
 
 
@@ -42,20 +42,20 @@ def to_payload(table: Mapping[str, object]) -> str:
 
 
 def from_payload(key: str, payload: str, expected: int) -> dict[str, Any]:
-    """Return the value of a row; DamagedError when it is not what was written there."""
+    """Return the value of a row; DamagedError when it was changed or damaged there."""
     if checksum(key, payload) != expected:
-        raise DamagedError(f"the entry {key[:12]} is not what was written")
+        raise DamagedError(f"the entry {key[:12]} was changed or damaged")
     return parse_payload(payload)
 
 
 def parse_payload(payload: str) -> dict[str, Any]:
-    """Return a value; ValueError when it is no JSON."""
+    """Return a value; ValueError when it is not JSON."""
     table: dict[str, Any] = json.loads(payload)
     return table
 
 
 def answer_to_payload(answer: Answer) -> str:
-    """Return what a model said, without who was asked what."""
+    """Return an answer without its model and question."""
     return to_payload(
         {
             "text": answer.text,
@@ -88,7 +88,7 @@ def engine_from(table: Mapping[str, Any]) -> EngineInfo:
 
 
 def verdict_to_payload(verdict: JudgeVerdict) -> str:
-    """Return what a judge said, and what was said to it."""
+    """Return the verdict of a judge with its exchanges."""
     exchanges = [
         {"prompt": item.prompt, "reply": item.reply, "usage": dict(item.usage)}
         for item in verdict.exchanges
@@ -106,7 +106,7 @@ def verdict_to_payload(verdict: JudgeVerdict) -> str:
 
 
 def verdict_from(table: Mapping[str, Any]) -> JudgeVerdict:
-    """Return what a judge said."""
+    """Return the verdict of a judge."""
     return JudgeVerdict(
         tiers=_tiers(table["tiers"]),
         reason=table["reason"],
@@ -151,7 +151,7 @@ def figure_values(figures: RunFigures) -> list[object]:
 
 
 def checksum_of_bytes(run_id: str, suite: str, payload: bytes) -> int:
-    """Return the CRC-32 that stands beside a result."""
+    """Return the CRC-32 of a result."""
     return zlib.crc32(f"{run_id}\0{suite}\0".encode("utf-8", "replace") + payload)
 
 

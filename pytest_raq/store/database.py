@@ -1,4 +1,4 @@
-"""The file of the store: opened, migrated, set aside and saved from when it is damaged."""
+"""The file of the store: opened, migrated, and replaced when it is damaged."""
 
 from __future__ import annotations
 
@@ -142,9 +142,9 @@ class Database:
             else:
                 if self._identity == self._identify():
                     return result
-                # Another process has set the file aside, or somebody removed it.
+                # Another process moved the file away, or somebody removed it.
                 self._replace(None)
-        raise StoreError(f"{self.path}: is damaged again and again: check its disk")
+        raise StoreError(f"{self.path}: was damaged several times: check its disk")
 
     def transaction(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Return what ``work`` does, all of it or nothing."""
@@ -157,13 +157,13 @@ class Database:
 
     def _connect(self) -> sqlite3.Connection:
         if self.path.is_dir():
-            raise StoreError(f"{self.path}: is a folder; --raq-store wants a file")
+            raise StoreError(f"{self.path}: is a folder; --raq-store needs a file")
         if self.path.exists() and not self.path.is_file():
-            raise StoreError(f"{self.path}: is not a regular file; --raq-store wants one")
+            raise StoreError(f"{self.path}: is not a regular file; --raq-store needs one")
         if self._mend:
             self._make_folder()
         elif not self.path.exists():
-            raise StoreError(f"{self.path}: does not exist; the first run makes it")
+            raise StoreError(f"{self.path}: does not exist; the first run creates it")
         with folder_lock(self.path.parent, self._busy_seconds):
             return self._open_or_replace()
 
@@ -237,9 +237,9 @@ class Database:
         return found.st_dev, found.st_ino
 
     def _replace(self, exc: Exception | None) -> None:
-        """Open the file anew, after setting it aside where it is the one that is damaged."""
+        """Open the file again; move it away first if it is the damaged one."""
         if not self._mend:
-            raise StoreError(f"{self.path}: was replaced while it was read; try again")
+            raise StoreError(f"{self.path}: was replaced while it was being read; try again")
         damaged = self._connection
         self._make_folder()
         with folder_lock(self.path.parent, self._busy_seconds):
@@ -274,12 +274,12 @@ class Database:
             raise self._error(exc) from exc
         if not self._mend:
             raise StoreError(
-                f"{self.path}: is damaged ({exc}); the next run sets it aside and saves what it can"
+                f"{self.path}: is damaged ({exc}); the next run moves it away and saves what it can"
             ) from exc
 
     def _tell_saved(self, rows: int) -> None:
         if rows:
-            self.notices[-1] += f"; {rows} of its entries could be saved"
+            self.notices[-1] += f"; {rows} of its entries were saved"
 
     def _named(self, suffix: str) -> Path:
         return self.path.with_name(f"{self.path.name}{suffix}")

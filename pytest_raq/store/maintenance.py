@@ -34,7 +34,7 @@ _LATE = (
 
 _MAGIC = b"SQLite format 3\0"
 _BUSY_SECONDS = 2.0
-"""How long a lock must be held to be told: one write of a run takes a hundredth of that."""
+"""How long a lock must be held to be reported: one write of a run takes a hundredth of that."""
 _CHECK_SECONDS = 3.0
 _STEPS = 10_000
 """Instructions of SQLite between two looks at the clock."""
@@ -351,7 +351,7 @@ def _is_locked(path: Path) -> bool:
 def _tell(path: Path, exc: Exception) -> StoreError:
     if is_damage(exc):
         return StoreError(
-            f"{path}: is damaged ({exc}); the next run sets it aside and saves what it can"
+            f"{path}: is damaged ({exc}); the next run moves it away and saves what it can"
         )
     told = exc.strerror if isinstance(exc, OSError) and exc.strerror else str(exc)
     return StoreError(f"{path}: cannot be read ({told}): choose another with --raq-store")

@@ -232,13 +232,13 @@ def _write_result(connection: sqlite3.Connection, run_id: str, suite: str, paylo
 
 
 def _read_result(connection: sqlite3.Connection, run_id: str, suite: str) -> dict[str, Any] | None:
-    """Return a result; DamagedError when it is not what was written there."""
+    """Return a result; DamagedError when it was changed or damaged there."""
     row = connection.execute(
         "SELECT payload, checksum FROM results WHERE run = ? AND suite = ?", (run_id, suite)
     ).fetchone()
     if row is None:
         return None
     if not codec.is_sound(run_id, suite, *row):
-        raise DamagedError(f"the result of {suite} in run {run_id} is not what was written")
+        raise DamagedError(f"the result of {suite} in run {run_id} was changed or damaged")
     table: dict[str, Any] = json.loads(zlib.decompress(row[0]))
     return table

@@ -125,11 +125,11 @@ def format_of(connection: sqlite3.Connection) -> int:
             " use the newer pytest-raq"
         )
     if not ours and (found or _count_tables(connection)):
-        raise ForeignError("it is a database of something else; it is left as it is")
+        raise ForeignError("it is the database of another program; it was not changed")
     if ours and not found:
         raise DamagedError("it has no format")
     if found == FORMER and _columns(connection, FORMER_TABLE) != _FORMER_COLUMNS:
-        raise DamagedError(f"its table {FORMER_TABLE} is not one of a store")
+        raise DamagedError(f"its table {FORMER_TABLE} does not belong to a store")
     return found
 
 
@@ -159,7 +159,11 @@ def check_tables(connection: sqlite3.Connection) -> None:
     for name, columns in TABLES.items():
         found = _columns(connection, name)
         if found != tuple(column.split()[0] for column in columns):
-            what = f"its table {name} is not one of a store" if found else f"it has no table {name}"
+            what = (
+                f"its table {name} does not belong to a store"
+                if found
+                else f"it has no table {name}"
+            )
             raise DamagedError(what)
 
 

@@ -85,7 +85,7 @@ class Access:
         if not self._degrades:
             raise exc
         if self.is_writable:
-            self.notices.append(f"answers are not kept from here on: {exc}")
+            self.notices.append(f"answers are not stored from now on: {exc}")
         self.is_writable = False
 
     def close(self) -> None:

@@ -28,7 +28,7 @@ DEFAULT_PARALLEL = 16
 """Sequences: batches of fewer tokens cost llama.cpp nearly as much time."""
 
 BLOCKS_OF_PARALLEL = 2
-"""How often a block fills all sequences: the longer, the fewer stand empty at its end."""
+"""How often a block fills all sequences: the longer, the fewer are empty at its end."""
 
 MOST_CRASHES = 3
 """Questions that may end the worker one after the other before the model is given up."""

@@ -86,7 +86,7 @@ def _interpreter(path: Path) -> Path:
         for name in _INTERPRETERS:
             if (path / name).exists():
                 return path / name
-        raise ConfigError(f"{path}: is no virtual environment: it has no {_INTERPRETERS[0]}")
+        raise ConfigError(f"{path}: is not a virtual environment: it has no {_INTERPRETERS[0]}")
     if not path.exists():
         raise ConfigError(
             f"{path}: does not exist: name a python, or the folder of a virtual environment"
@@ -117,7 +117,7 @@ def _ask(python: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError) as exc:
         lines = (said.stderr or said.stdout).decode("utf-8", "replace").splitlines() or [""]
         raise ConfigError(
-            f"{python}: is no Python that can be asked what it has ({one_line(lines[-1])})"
+            f"{python}: is not a Python that lists what it has ({one_line(lines[-1])})"
         ) from exc
 
 

@@ -120,7 +120,7 @@ class Quantizer(Closing):
     def quantize(self, kind: str, target: Path, steps: Steps | None = None) -> QuantizedFile:
         """Write the file as ``kind`` to ``target``, in one step; an old one there is replaced.
 
-        ``steps`` is told how many tensors of how many are done. EngineError
+        ``steps`` gets the number of tensors that are done, and of all. EngineError
         when llama.cpp cannot do it or crashes, ConfigError when there is no
         room; nothing is left behind then.
         """
@@ -174,7 +174,9 @@ class Quantizer(Closing):
         fallbacks: Mapping[str, int] = reply.get("fallbacks", {})
         if fallbacks:
             told = ", ".join(f"{count} {pair}" for pair, count in fallbacks.items())
-            notes.append(f"rows of some tensors do not fit the type and took another: {told}")
+            notes.append(
+                f"the rows of some tensors do not fit the type; they got another one: {told}"
+            )
         return tuple(notes)
 
     def _log_line(self) -> str:

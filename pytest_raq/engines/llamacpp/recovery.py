@@ -1,4 +1,4 @@
-"""What is said when a signal ends llama.cpp while it loads a model."""
+"""The messages about a signal that ends llama.cpp while it loads a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said to one worker process, from its start to its end."""
+"""The messages to one worker process, from its start to its end."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pytest_raq.records import Outcome, Prompt
 
 _START_SILENCE = 120.0
-"""Seconds: importing llama.cpp from a cold disk says nothing for long."""
+"""Seconds: importing llama.cpp from a cold disk takes long."""
 
 
 @dataclass(slots=True)
@@ -256,7 +256,7 @@ class WorkerClient:
 
 
 def _describe_build(build: str, *, extra_buffers: bool) -> str:
-    """Return a build that says when its kernels are others: they add in another order."""
+    """Return the text of a build; it states when other kernels run, which add in another order."""
     return build if extra_buffers else f"{build}, extra buffer types off"
 
 

@@ -31,9 +31,9 @@ Reply = dict[str, Any]
 """One JSON object of the worker; ``type`` is always there and a string."""
 
 _SECONDS_TO_END = 2.0
-# Threads of GNU OpenMP wait for each other in a loop of billions of turns unless told: on cores
+# Threads of GNU OpenMP wait for each other in a loop of billions of turns by default: on cores
 # that others use too (three workers on two cores) answers took 3 to 40 s so, and 1.2 to 1.6 s
-# with this; a worker on cores of its own is no slower for it (0.4 and 0.5 s).
+# with this; a worker on cores of its own is not slower with it (0.4 and 0.5 s).
 _SPINS = "1000"
 _LONGEST_REPLY = 2**26
 _LONGEST_POLL = 2.0**31 - 1
@@ -90,7 +90,7 @@ class WorkerProcess:
             except BlockingIOError:
                 continue
             except BrokenPipeError:
-                # How the worker died is told by the attempt to read its reply.
+                # Reading its reply reports how the worker died.
                 self._outgoing.clear()
 
     def receive(self, silence: float) -> Reply:
@@ -139,7 +139,7 @@ class WorkerProcess:
         return EngineDiedError(f"was killed by {signal_name(-code)}{hint}", -code)
 
     def last_log_line(self) -> str:
-        """Return the last line of the log that says something; empty when none does."""
+        """Return the last line of the log that is not blank; empty when there is none."""
         if self._log.closed:
             return ""
         size = self._log.seek(0, os.SEEK_END)
@@ -221,7 +221,7 @@ def _parse(line: bytes) -> Reply:
 
 def _tell_garbage(line: bytes) -> str:
     shown = one_line(line[:80].decode("utf-8", "replace"))
-    return f"wrote {shown!r}, which is no reply"
+    return f"wrote {shown!r}, which is not a reply"
 
 
 def _tell_silence(seconds: float) -> str:

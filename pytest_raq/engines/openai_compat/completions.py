@@ -29,7 +29,7 @@ class Completion:
 
 @dataclass(slots=True)
 class Collector:
-    """Puts a completion together; whatever is of no known form is left out.
+    """Puts a completion together; what has no known form is left out.
 
     Chat and plain completions, whole ones and parts of a stream differ in
     names only. ``seen`` tells whether anything was a completion at all.

@@ -93,7 +93,7 @@ class Connection:
         except Exception as exc:
             told = one_line(server.hide(f"{type(exc).__name__}: {exc}"))
             raise EngineStartError(
-                f"{server.address} cannot be asked ({told}): correct base_url in {server.path}, or"
+                f"{server.address} cannot be used ({told}): correct base_url in {server.path}, or"
                 " the proxies of the environment"
             ) from exc
         self._most = most
@@ -102,7 +102,7 @@ class Connection:
         self._finalizer = weakref.finalize(self, _end, self._desk, self._threads)
 
     def find_problem(self) -> Problem | None:
-        """Return why the server cannot be used, as far as it tells without being asked anything.
+        """Return why the server cannot be used, as far as that is known without a request.
 
         A server that has no list of its models may still answer.
         """
@@ -164,7 +164,7 @@ def _client_maker(server: Server) -> Callable[[], openai.OpenAI]:
     secure = server.base_url.startswith("https://")
     verify = httpx2.create_ssl_context() if secure else False
 
-    # What the client tells of this machine helps nobody here; each header takes time.
+    # The client's headers about this machine help nobody here; each header takes time.
     unsaid: Any = {f"X-Stainless-{name}": openai.Omit() for name in _TELEMETRY}
 
     def make() -> openai.OpenAI:
@@ -192,7 +192,7 @@ def _note_start(request: httpx2.Request) -> None:
 
 
 def _end(desk: _Desk, threads: list[threading.Thread]) -> None:
-    """Let the threads end; one that waits for a server ends when that says something."""
+    """Let the threads end; one that waits for a server ends with the server's reply."""
     desk.is_closed = True
     for _ in threads:
         desk.jobs.put(None)
@@ -325,7 +325,7 @@ class Parameters:
         }
 
     def learn(self, problem: Problem, sent: Mapping[str, object]) -> bool:
-        """Whether a request that was refused should be written anew and sent again."""
+        """Whether a refused request should be written differently and sent again."""
         if "max_tokens" in sent and problem.refuses("max_completion_tokens"):
             self._renamed["max_tokens"] = "max_completion_tokens"
             return True

@@ -25,7 +25,7 @@ DEFAULT_PARALLEL = 4
 """Requests in flight: what a small server of one's own still takes without a queue."""
 
 _ONE_PACKET = 0.0002
-"""Seconds; pieces that come so close together came in one packet, which says nothing of speed."""
+"""Seconds; pieces that come so close together came in one packet: they show no speed."""
 
 _FINISHED = {"stop": FinishReason.STOP, "eos": FinishReason.STOP, "length": FinishReason.LENGTH}
 

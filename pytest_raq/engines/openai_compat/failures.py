@@ -1,4 +1,4 @@
-"""What goes wrong between us and a server, told in one line: the only place that knows how."""
+"""The errors of a server, each in one line."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Problem:
 
 
 def no_completion(server: Server, why: str) -> Problem:
-    """Return the problem with a response that is no completion."""
+    """Return the problem with a response that is not a completion."""
     told = one_line(server.hide(why), _SHOWN)
-    return Problem(f"{server.address} replied what is no completion: {told}")
+    return Problem(f"{server.address} sent something that is not a completion: {told}")
 
 
 def tell_exception(error: Exception, server: Server) -> Problem:
@@ -53,7 +53,7 @@ def tell_exception(error: Exception, server: Server) -> Problem:
     if isinstance(error, ValueError):
         return no_completion(server, str(error))
     told = one_line(server.hide(f"{type(error).__name__}: {error}"), _SHOWN)
-    return Problem(f"{server.address} could not be asked: {told}")
+    return Problem(f"{server.address} could not be reached: {told}")
 
 
 def _said(error: Exception, server: Server) -> str:
@@ -71,11 +71,11 @@ def _tell_status(status: int, said: str, code: str, server: Server) -> Problem:
         reason = f"{address} refuses {key} {told}: correct it, or api_key_env in {path}"
         return Problem(reason, is_final=True, status=status, said=said)
     if status == 403:
-        reason = f"{address} does not allow model {server.model!r} {told}: ask its owner"
+        reason = f"{address} does not allow model {server.model!r} {told}: ask its administrator"
         return Problem(reason, is_final=True, status=status, said=said)
     if status == 404:
         reason = (
-            f"{address} does not know model {server.model!r}, or is no /v1 address {told}:"
+            f"{address} does not know model {server.model!r}, or is not a /v1 address {told}:"
             f" correct model or base_url in {path}"
         )
         return Problem(reason, is_final=True, status=status, said=said)
@@ -98,8 +98,8 @@ def _tell_connection(error: Exception, server: Server) -> Problem:
         return _tell_unreachable(server, last)
     if isinstance(error, openai.APITimeoutError):
         return Problem(
-            f"{server.address} said nothing for {server.timeout:g} s: raise timeout in"
-            f" {server.path}, or ask less at once",
+            f"{server.address} sent nothing for {server.timeout:g} s: raise timeout in"
+            f" {server.path}, or send fewer requests at once",
             is_timeout=True,
         )
     return cut(server)

@@ -1,4 +1,4 @@
-"""Which server, with which key; how both are told, and how the key is kept."""
+"""A server and its key: how they are shown, and how the key is kept secret."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The shapes that all pictures are made of: a row a model, names above, figures beside.
 
-Colours are few and named, so that a page can replace them by its own; shapes
-tell apart what colours do: today is filled, the baseline is an outline.
+Colors are few and named, so that a page can replace them by its own; shapes
+tell apart what colors do: today is filled, the baseline is an outline.
 Matplotlib is imported where something is drawn.
 """
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 INK, MUTED, LINE, PAPER = "#1b1f24", "#59636e", "#d1d9e0", "#fefefe"
 NOW = "#0072b2"
-"""Blue of Okabe and Ito, which every kind of colour vision tells from grey."""
+"""Blue of Okabe and Ito, which every kind of color vision tells from grey."""
 ON_DARK, ON_LIGHT = "#ffffff", "#101418"
 
 WIDTH = 316.0
@@ -100,7 +100,7 @@ def style() -> Iterator[None]:
 
 
 def name_text(model: str, longest: int = _LONGEST_NAME) -> str:
-    """Return the name of a model as it stands in a picture."""
+    """Return the name of a model as a picture shows it."""
     return safe_text(model, longest)
 
 
@@ -179,7 +179,7 @@ def _beside(axes: Axes, x: float, y: float, text: str, *, strong: bool) -> None:
 
 
 def _legend(axes: Axes, y: float, kind: str) -> None:
-    """Say which shape is today and which the baseline."""
+    """Explain which shape is today and which is the baseline."""
     transform = axes.get_yaxis_transform()
     marker = "s" if kind == "bar" else "o"
     for x, face, text in ((0.012, NOW, "today"), (0.16, "none", "baseline")):
@@ -276,7 +276,7 @@ def draw_shares(counts: Mapping[str, Mapping[float, int]]) -> Figure:
 
 
 def _shades(count: int) -> Iterator[str]:
-    """Yield colours of one hue from dark to light, so that they differ in grey too."""
+    """Yield colors of one hue from dark to light, so that they differ in grey too."""
     for index in range(count):
         part = index / max(count - 1, 1)
         mixed = (
@@ -287,7 +287,7 @@ def _shades(count: int) -> Iterator[str]:
 
 
 def _text_on(color: str) -> str:
-    """Return the colour of a text that can be read on a colour."""
+    """Return a color of text that can be read on a color."""
     red, green, blue = (int(color[place : place + 2], 16) / 255 for place in (1, 3, 5))
     return ON_LIGHT if 0.299 * red + 0.587 * green + 0.114 * blue > 0.5 else ON_DARK
 
@@ -329,9 +329,9 @@ def _rank_legend(axes: Axes, y: float, colors: Mapping[float, str]) -> None:
 def draw_difference(
     ranks: Mapping[str, float], p_values: Mapping[str, Mapping[str, float]], alpha: float
 ) -> Figure:
-    """Return a critical difference diagram (Demšar, 2006): bars join what no test tells apart.
+    """Return a critical difference diagram (Demšar, 2006): bars join models that no test separates.
 
-    ``p_values`` are those of all pairs; an undefined one tells nothing apart.
+    ``p_values`` are those of all pairs; an undefined one separates nothing.
     """
     from pandas import DataFrame
     from scikit_posthocs import critical_difference_diagram

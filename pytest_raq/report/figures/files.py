@@ -119,7 +119,7 @@ def svg_text(figure: Figure) -> str:
 def inline_svg(figure: Figure, *, title: str, description: str, prefix: str) -> str:
     """Return a figure as an ``<svg>`` element for a page.
 
-    Its colours are the page's variables ``--chart-…``, its font is the page's,
+    Its colors are the page's variables ``--chart-…``, its font is the page's,
     and it has no ``style``, which the page's policy would not let pass. Ids
     begin with ``prefix``; title and description are what is read aloud.
     """
@@ -158,7 +158,7 @@ def _rename(root: ET.Element, prefix: str) -> None:
 
 
 def _make_plain(element: ET.Element) -> None:
-    """Turn a ``style`` into attributes, colours into variables."""
+    """Turn a ``style`` into attributes, and colors into variables."""
     for part in element.attrib.pop("style", "").split(";"):
         key, _, value = (text.strip() for text in part.partition(":"))
         if key == "font" and (size := _FONT_SIZE.search(value)):

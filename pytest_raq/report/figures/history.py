@@ -21,7 +21,7 @@ LEFT, RIGHT, TOP, BOTTOM = 58, 12, 22, 26
 MOST_POINTS = 240
 """Points of a line: of more runs each is the median of its share."""
 STYLES = 8
-"""Lines that differ in colour and dashes; with more models they begin anew."""
+"""Lines that differ in color and dashes; more models use them again."""
 _DATES = 5
 
 

@@ -49,7 +49,7 @@ def draw_ladder(ladder: Ladder, path: Path) -> None:
     """Write a picture of a ladder in the format of the name; StoreError when that fails.
 
     One row a file, the largest on top: its size, its speed, and its net
-    preference against the top with interval, in the colour of its verdict.
+    preference against the top with interval, in the color of its verdict.
     """
     from matplotlib import rc_context
     from matplotlib.figure import Figure

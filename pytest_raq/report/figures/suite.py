@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_raq.records import Interval, ModelSummary, RankTests, SuiteResult
 
 ALPHA = 0.05
-"""The level at which the critical difference diagram tells two models apart."""
+"""The level at which the critical difference diagram separates two models."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def suite_from_json(name: str, table: Mapping[str, object]) -> SuiteResult:
 
     The accepted answers stand with the questions, so the questions and the
     speed samples of the baseline are left out. ValueError, which for a wrong
-    type is pydantic's with the place, when it is no such result.
+    type is pydantic's with the place, when it is not such a result.
     """
     from pydantic import TypeAdapter
 
@@ -67,7 +67,7 @@ def _items(table: Mapping[str, object], key: str) -> list[tuple[str, object]]:
 
 
 def _named(table: Mapping[str, object], key: str) -> Table:
-    """Return an object by name with each name also inside; ValueError when it is none."""
+    """Return an object by name with each name also inside; ValueError when it is not one."""
     found = table.get(key)
     if not isinstance(found, dict):
         raise ValueError(f"{key}: is missing")  # noqa: TRY004 - told as other wrong values are
@@ -289,7 +289,7 @@ def _baseline_to_json(result: SuiteResult) -> Json | None:
 
 
 def read_suites(path: Path) -> dict[str, object]:
-    """Return the suites of a result file; ConfigError when it is no such file."""
+    """Return the suites of a result file; ConfigError when it is not such a file."""
     where = show_path(path)
     try:
         table = json.loads(path.read_text(encoding="utf-8-sig"))
@@ -309,11 +309,13 @@ def read_suites(path: Path) -> dict[str, object]:
 
 
 def read_result(where: str, suite: str, table: object) -> SuiteResult:
-    """Return the result of a suite; ConfigError, which names the place, when it is none."""
+    """Return the result of a suite; ConfigError, which names the place, when it is not one."""
     from pydantic import ValidationError
 
     if not isinstance(table, dict):
-        raise ConfigError(f"{where}: suites.{suite}: is no object; write it anew with --raq-json")
+        raise ConfigError(
+            f"{where}: suites.{suite}: is not an object; write the file again with --raq-json"
+        )
     try:
         return suite_from_json(suite, table)
     except ValidationError as exc:
@@ -322,4 +324,4 @@ def read_result(where: str, suite: str, table: object) -> SuiteResult:
         told = f"{place}: {first['msg'][0].lower()}{first['msg'][1:]}"
     except ValueError as exc:
         told = f"suites.{suite}.{exc}"
-    raise ConfigError(f"{where}: {told}; write it anew with --raq-json")
+    raise ConfigError(f"{where}: {told}; write the file again with --raq-json")

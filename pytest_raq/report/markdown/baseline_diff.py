@@ -53,7 +53,7 @@ def _heading(diff: BaselineDiff) -> Iterator[str]:
         yield f"- {label}: {code(side.name)}, accepted {code(side.accepted_at)}{reason}"
     if diff.unfair:
         yield ""
-        yield f"**The figures of the two do not compare:** {code(diff.unfair, 600)}"
+        yield f"**The figures of the two cannot be compared:** {code(diff.unfair, 600)}"
     for what, names in (
         ("models added", diff.models_added),
         ("models removed", diff.models_removed),
@@ -116,7 +116,7 @@ def _answer_list(answers: Sequence[BaselineAnswerChange], limit: int) -> Iterato
 def _standing(diff: BaselineDiff) -> Iterator[str]:
     if not diff.pairs:
         return
-    yield "### Standing between models"
+    yield "### Differences between models"
     yield ""
     for change in diff.standing:
         before, now = _better(change.better_before), _better(change.better_now)
@@ -125,7 +125,7 @@ def _standing(diff: BaselineDiff) -> Iterator[str]:
             f" ({change.test}, p = {p_text(change.p_before)} → {p_text(change.p_now)})"
         )
     if not diff.standing:
-        yield "No pair stands otherwise than before."
+        yield "No pair changed."
     yield ""
     tests = list(diff.pairs[0].p_values)
     rows = [
@@ -152,7 +152,7 @@ def _speed(diff: BaselineDiff) -> Iterator[str]:
     yield "### Speed"
     yield ""
     if not diff.same_machine:
-        yield "The two were measured on different machines: the ratios say nothing of the models."
+        yield "The machines differ: the ratios say nothing about the models."
         yield ""
     rows = [
         (

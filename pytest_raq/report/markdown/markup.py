@@ -42,7 +42,7 @@ def code(text: str, limit: int = 300) -> str:
 
 
 def cell(text: str, limit: int = 80) -> str:
-    """Return a text as a code span for a table, where no bar may stand."""
+    """Return a text as a code span for a table, where no bar is allowed."""
     return code(text.replace("|", "¦"), limit)
 
 

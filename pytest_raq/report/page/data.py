@@ -31,10 +31,10 @@ FIELDS = (
     "disagree",
     "judges",
 )
-"""What stands at which place of a question; page.js reads it by these names."""
+"""The places of the fields of a question; page.js reads it by these names."""
 
 SAME = 0
-"""Stands for an accepted answer that is the same as today's."""
+"""Marks an accepted answer that is the same as today's."""
 
 LONGEST_PLAIN: Final = 6_000_000
 """Characters beyond which the data is compressed: a page of 30 MB is too long for a mail."""
@@ -47,7 +47,7 @@ _UNSAFE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class PageData:
-    """The content of a ``<script>`` that is no program, and its type."""
+    """The content of a ``<script>`` that is not a program, and its type."""
 
     type: str
     text: str

@@ -41,7 +41,7 @@ _NOTES = {
     "net-preference": "Below zero, today’s answers rank below the accepted ones more often than"
     " above. Lines are 95 % intervals.",
     "mean-ranks": "Lines are 95 % intervals.",
-    "critical-difference": "Models that a bar joins are not told apart by the permutation test"
+    "critical-difference": "Models that a bar joins are not separated by the permutation test"
     " at 0.05.",
 }
 
@@ -55,7 +55,7 @@ class PageSuite:
 
 
 def page_html(suites: Sequence[PageSuite], facts: Mapping[str, str]) -> str:
-    """Return the page of a run; ``facts`` are told on top, e.g. time and commit.
+    """Return the page of a run; ``facts`` are shown at the top, e.g. time and commit.
 
     Nothing but numbers is printed as it is: every other text passes
     `safe_text` and is escaped, and what models said stands in JSON that only
@@ -210,7 +210,7 @@ def page_suite(result: SuiteResult, table: Mapping[str, object]) -> PageSuite:
 
 
 def run_facts(records: Sequence[RunRecord]) -> dict[str, str]:
-    """Return what is told of a run on top of its page: id, time, commit, options, state."""
+    """Return the facts of a run for the top of its page: id, time, commit, options, state."""
     if not records:
         return {}
     first, last = records[0], records[-1]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pytest_raq.records import Baseline, Provenance, SuiteResult
 
 _BY_QUESTION = {"ranks", "orders_agreed"}
-"""These stand with the questions."""
+"""These are shown with the questions."""
 _LEFT_OUT = {"judge", "kendall_w_by_question"}
 _TOLD_APART = {"problems", "notes", "judges"}
 _DECIMALS = 3
@@ -37,7 +37,7 @@ class Table:
     rows: Sequence[Row]
     hide_title: bool = False
     numbers_from: int = 99
-    """The first column whose cells are numbers and stand to the right."""
+    """The first column whose cells are numbers, aligned right."""
 
 
 def words(name: str) -> str:
@@ -156,7 +156,7 @@ def provenance_tables(now: Provenance, baseline: Baseline | None) -> tuple[Table
 
 
 def _differs(name: str, now: Mapping[str, str], before: Mapping[str, str]) -> bool:
-    # What an engine says of itself is not known where it was not loaded.
+    # The description of an engine is not known where it was not loaded.
     is_unknown = name.endswith(("build", "template_sha256")) and not (
         now.get(name) and before.get(name)
     )

@@ -1,4 +1,4 @@
-"""What a page says of a suite, as the template prints it: words, rows, pictures."""
+"""The content of a suite's page for its template: words, rows, pictures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 ALPHA = 0.05
 DIFFERS = "differs from the baseline: "
-"""How a note begins that the table of provenance tells too."""
+"""The start of a note that repeats the table of provenance."""
 
 _KINDS = {
     Decision.PASS: ("good", "✓"),
@@ -49,7 +49,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """The run in one sentence, and the kind of its colour."""
+    """The run in one sentence, and the kind of its color."""
 
     text: str
     kind: str
@@ -88,7 +88,7 @@ class ModelRow:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A p-value, and whether it tells two models apart."""
+    """A p-value, and whether it separates two models."""
 
     text: str
     apart: bool
@@ -121,7 +121,7 @@ def conclude(results: Sequence[SuiteResult]) -> Conclusion:
     total = sum(map(len, found.values()))
     for decision, text in (
         (Decision.REGRESSION, "Regression: {names} {is_} worse than accepted"),
-        (Decision.NOT_MEASURED, "Not measured: {names}; this run says nothing of {them}"),
+        (Decision.NOT_MEASURED, "Not measured: {names}; this run shows nothing about {them}"),
         (Decision.NO_BASELINE, "No baseline: nothing accepted to compare {names} with"),
         (Decision.INCONCLUSIVE, "Inconclusive: {names}; neither a loss nor its absence is shown"),
     ):

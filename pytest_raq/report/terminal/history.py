@@ -131,7 +131,7 @@ def _rounded(value: float, decimals: int) -> float:
 
 
 def _incomparable(history: SuiteHistory) -> Iterator[str]:
-    """Say how many runs are not in the sparklines because they do not compare."""
+    """Report how many runs are not in the sparklines because they cannot be compared."""
     for is_speed, why in ((False, "other questions, judge or models"), (True, "another machine")):
         counts = [
             sum(map(len, trend.series[:-1]))

@@ -105,8 +105,8 @@ def _position(check: JudgeCheck) -> str:
 def _length(found: LengthPreference) -> str:
     p_value = "" if math.isnan(found.p_value) else f" ({_p(found.p_value)})"
     return (
-        "of two answers that say the same the longer ranked higher"
-        f" {found.longer} times, the shorter {found.shorter}, level {found.level}{p_value}"
+        "of two answers with the same meaning, the longer ranked higher"
+        f" {found.longer} times, the shorter {found.shorter}, tied {found.level}{p_value}"
     )
 
 

@@ -56,7 +56,7 @@ def _model(model: ModelProvenance) -> str:
 
 
 class Style(Enum):
-    """How a line is set off on a terminal that has colours."""
+    """How a line is set off on a terminal with colors."""
 
     PLAIN = "plain"
     BOLD = "bold"
@@ -229,7 +229,7 @@ def _standing(result: SuiteResult) -> Iterator[Line]:
     if not result.standing:
         return
     yield Line("")
-    yield Line("standing between models that changed since the baseline:")
+    yield Line("differences between models that changed since the baseline:")
     for change in result.standing:
         before = f"{change.better_before} better" if change.better_before else "not separable"
         now = f"{change.better_now} better" if change.better_now else "not separable"

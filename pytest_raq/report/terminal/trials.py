@@ -24,7 +24,7 @@ SHOWN = 5
 
 
 def ladder_lines(ladder: Ladder) -> list[Line]:
-    """Return a ladder as a table, largest file first, with what is to be said of it."""
+    """Return a ladder as a table, largest file first, with its notes."""
     return [*_heading(ladder), *_table(ladder), *_conclusion(ladder), *_details(ladder)]
 
 
@@ -131,7 +131,7 @@ def trial_lines(trial: EngineTrial) -> list[Line]:
 
 
 def _without_examples(result: SuiteResult) -> SuiteResult:
-    """Return a result without what stands above already: answers side by side, and the builds."""
+    """Return a result without what is shown above: answers side by side, and the builds."""
     questions = tuple(replace(item, preferences={}) for item in result.questions)
     return replace(result, questions=questions, notes=())
 

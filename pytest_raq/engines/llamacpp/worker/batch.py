@@ -32,7 +32,7 @@ class Batch:
         return self._capacity - self.size
 
     def clear(self) -> None:
-        """Start anew."""
+        """Empty it."""
         self.size = 0
 
     def add(self, token: int, position: int, sequence: int) -> None:

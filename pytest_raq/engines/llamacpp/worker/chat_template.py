@@ -15,7 +15,7 @@ Message = tuple[str, str]
 """Role and content."""
 
 _MARK = "\ue000{}\ue001"
-"""Stands for the content of a message in a rendered template; private-use characters."""
+"""Marks the content of a message in a rendered template; private-use characters."""
 _MARKS = re.compile("\ue000([0-9]+)\ue001")
 _TODAY = dt.date(2024, 7, 26)
 """What templates take for today, so that a prompt is the same every day."""
@@ -69,7 +69,7 @@ class ChatTemplate:
         return [rendered[start:end] for start, end in zip([0, *cuts], [*cuts, None], strict=True)]
 
     def _spans(self, rendered: str, messages: Sequence[Message]) -> list[Span]:
-        """Return where the messages stand in the rendered prompt, as (start, end).
+        """Return where the messages are in the rendered prompt, as (start, end).
 
         Templates may strip a message. One that changes it otherwise is found by
         what differs when another stands in its place.
@@ -85,7 +85,7 @@ class ChatTemplate:
 
 
 def find_contents(rendered: str, marked: str, contents: Sequence[str]) -> list[Span] | None:
-    """Return where contents stand, as they are or stripped; None where one does not.
+    """Return where contents are, as they are or stripped; None where one is missing.
 
     ``marked`` is the template rendered with a mark for each of them.
     """

@@ -106,7 +106,7 @@ class Channel:
             line = line[os.write(self._replies, line) :]
 
     def alive(self) -> None:
-        """Tell the parent, now and then, that work goes on."""
+        """Report to the parent, from time to time, that work continues."""
         if time.monotonic() - self._last_sign >= self.sign_seconds:
             self.send("alive")
 
@@ -175,7 +175,7 @@ def log_warnings(llama: ModuleType) -> object:
 
 
 def load_model(llama: ModuleType, order: dict[str, Any], channel: Channel) -> Model:
-    """Load what the first request asks for, and tell what it is."""
+    """Load what the first request asks for, and describe it."""
     order["threads"] = order["threads"] or usable_cores()
     model = Model(llama, order, channel.alive)
     channel.send("loaded", build=describe_build(llama), **model.describe())

@@ -89,7 +89,7 @@ class Model:
             raise LoadError("file", "the model has no tokenizer")
         encodes = self._llama.llama_model_has_encoder(self._model)
         if encodes or not self._llama.llama_model_has_decoder(self._model):
-            raise LoadError("file", "the model is not one that continues a text")
+            raise LoadError("file", "the model cannot continue a text")
 
     def _wanted_cells(self, parallel: int) -> int:
         """Return how many tokens the cache should hold: for one sequence at least."""

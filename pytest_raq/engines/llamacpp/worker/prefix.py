@@ -47,8 +47,8 @@ class Piece:
 def share_prefixes(prompts: Sequence[list[int]], least: int = LEAST_SHARED) -> list[Piece]:
     """Cut prompts, lists of at least one token each, into pieces that are evaluated once.
 
-    Every piece stands behind its parent, and whatever goes on from a piece
-    stands together. The last token of a prompt is never shared: its logits are
+    Every piece comes after its parent, and all pieces that continue a piece
+    are together. The last token of a prompt is never shared: its logits are
     those of one answer.
     """
     chosen = list(range(len(prompts)))
@@ -78,7 +78,7 @@ def _cut(
 
 def _common_end(prompts: Sequence[list[int]], known: int) -> int:
     """Return up to where prompts are equal, the last token of each left out."""
-    # Between the least and the greatest, in the order of lists, stand all others.
+    # All others lie between the least and the greatest, in the order of lists.
     first, last = min(prompts), max(prompts)
     shortest = min(map(len, prompts)) - 1
     pairs = zip(first[known:shortest], last[known:shortest], strict=False)

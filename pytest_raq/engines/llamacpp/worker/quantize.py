@@ -40,7 +40,7 @@ _PAUSE = 0.2
 
 
 class Log:
-    """What llama.cpp says, as far as it means something here."""
+    """The messages of llama.cpp that matter here."""
 
     def __init__(self, llama: ModuleType, replies: int) -> None:
         self._replies = replies
@@ -51,7 +51,7 @@ class Log:
         llama.llama_log_set(self._callback, ctypes.c_void_p(0))
 
     def reset(self) -> None:
-        """Forget what was said."""
+        """Forget the messages."""
         self.fallbacks: Counter[str] = Counter()
         self.mebibytes = {"model": 0.0, "quant": 0.0}
         self.reason = ""
@@ -60,7 +60,7 @@ class Log:
         if level == _ERROR:
             os.write(2, text)
         self._line += text
-        # A step is told before the tensor is converted, so its line has no end yet.
+        # A step is reported before the tensor is converted, so its line has no end yet.
         if level != _CONTINUED or self._line.endswith(b"\n"):
             self._understand(self._line.decode("utf-8", "replace"))
         if self._line.endswith(b"\n"):
@@ -140,7 +140,7 @@ def work(llama: ModuleType, order: dict[str, Any], log: Log) -> None:
         except ValueError as exc:
             log.send("failed", reason=str(exc))
     elif not quantize(llama, order, log, dry_run=kind == "plan"):
-        log.send("failed", reason=log.reason or "llama.cpp does not say why")
+        log.send("failed", reason=log.reason or "llama.cpp gave no reason")
     elif kind == "plan":
         # Beside the tensors a file holds a vocabulary, which stays as it is.
         rest = max(0.0, Path(order["source"]).stat().st_size - log.mebibytes["model"] * 2**20)

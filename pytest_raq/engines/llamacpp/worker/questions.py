@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class LoadError(Exception):
-    """The model cannot be used; ``kind`` tells the parent what to advise."""
+    """The model cannot be used; ``kind`` says which advice the parent gives."""
 
     def __init__(self, kind: str, reason: str) -> None:
         super().__init__(reason)

@@ -130,7 +130,7 @@ class Vocabulary:
         return [text for text in map(self.token_text, special) if len(text) > 1]
 
     def token_text(self, token: int) -> str:
-        """Return how the vocabulary writes a token, also where it stands for no text."""
+        """Return how the vocabulary writes a token, also where it has no text."""
         if token < 0:
             return ""
         text: bytes = self._llama.llama_vocab_get_text(self._vocab, token) or b""
