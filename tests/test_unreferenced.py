@@ -116,10 +116,10 @@ def test_a_prompt_that_shows_a_passage_needs_one(pytester):
     project.run().stdout.fnmatch_lines(
         [
             (
-                "*first.toml: the prompt shows {passage}, and question 'q0' ('What is right"
+                "*first.toml: the prompt uses {passage}, but question 'q0' ('What is right"
                 " about 0?') of asked.jsonl has"
-                " none: name the column of passages with dataset.columns.passage, or take"
-                " {passage} out of the prompt"
+                " none: name the column of passages with dataset.columns.passage, or"
+                " remove {passage} from the prompt"
             )
         ]
     )
