@@ -17,7 +17,7 @@ from pytest_raq.baselines.validation import line_of, path_at
 from pytest_raq.errors import BaselineError
 from pytest_raq.records import Interval
 
-REMEDY = "; restore it from git or accept anew with --raq-update"
+REMEDY = "; restore it from git or accept again with --raq-update"
 
 
 @pytest.fixture(scope="module")
@@ -97,26 +97,26 @@ DAMAGE = [
     (("models", "first", "f1"), "0.5", "input should be a valid number"),
     (("models", "first", "answered"), 2.5, "input should be a valid integer"),
     (("models", "first", "answered"), -1, "is -1; expected 0 or more"),
-    (("models", "first", "model"), "other", "is 'other', but stands under 'first'"),
+    (("models", "first", "model"), "other", "is 'other', but its key is 'first'"),
     (("models", "first", "wods"), 3, "is not a key of a baseline"),
     (("models", "first"), None, "input should be a"),
     (("questions", "q3", "answers", "first"), None, "input should be a valid string"),
     (("questions", "q3", "answers", "third"), "x", "is not among the models of the baseline"),
-    (("questions", "q3", "answers", "first"), ..., "answers differ: one of them lacks 'first'"),
+    (("questions", "q3", "answers", "first"), ..., "answers differ: one of them has no 'first'"),
     (("questions", "q3", "ranks", "first"), 3.0, "is 3; expected a rank from 1 to 2"),
     (("questions", "q3", "ranks", "first"), 1.5, "sum to 3.5; ranks of 2 answers sum to 3"),
     (("questions", "q3", "ranks", "first"), None, "input should be a valid number"),
-    (("questions", "q3"), ..., "says 20, but the file holds 19 questions"),
+    (("questions", "q3"), ..., "is 20, but the file has 19 questions"),
     (("provenance", "fingerprint"), ..., "field required"),
     (("provenance", "judge", "name"), 1, "input should be a valid string"),
-    (("provenance", "models", "first"), ..., "lacks 'first', which is in models"),
+    (("provenance", "models", "first"), ..., "has no 'first', which is in models"),
     (("tests", "dunn_holm", "first", "second"), 1.2, "is 1.2; expected a p-value from 0 to 1"),
     (
         ("tests", "conover_holm", "first", "second"),
         ...,
-        "lacks the p-value of 'first' and 'second'",
+        "has no p-value of 'first' and 'second'",
     ),
-    (("tests", "mean_ranks", "second"), ..., "lacks 'second', which is in tests.models"),
+    (("tests", "mean_ranks", "second"), ..., "has no 'second', which is in tests.models"),
     (("tests", "notes"), "none", "input should be a valid array"),
     (("speeds", "first", "decode_tokens_per_second"), [1.0, "2"], "input should be a valid number"),
     (("reason",), ["why"], "input should be a valid string"),
@@ -165,7 +165,7 @@ def test_a_truncated_file_is_told_wherever_it_ends(text, cut):
 def test_a_truncated_file_names_the_field(text):
     cut = text.index('"prompt_sha256"')
     assert refused(text[:cut]).startswith(
-        f"small.json:{text.count(chr(10), 0, cut) + 1}: is not JSON: it ends in the middle,"
+        f"small.json:{text.count(chr(10), 0, cut) + 1}: is not JSON: it is incomplete,"
         " near provenance.judge.options.rule;"
     )
 
@@ -174,8 +174,8 @@ def test_a_conflict_of_a_merge_is_told(text):
     broken = text.replace(' "format"', '<<<<<<< HEAD\n "format"', 1)
     line = broken[: broken.index("<<<")].count("\n") + 1
     assert refused(broken) == (
-        f"small.json:{line}: a merge left its conflict marks here; choose one side, or restore it"
-        " from git or accept anew with --raq-update"
+        f"small.json:{line}: has conflict marks of a git merge; choose one side, or restore it"
+        " from git or accept again with --raq-update"
     )
 
 
@@ -186,18 +186,18 @@ def test_a_lost_comma_is_told(text):
 
 def test_what_json_does_not_know_is_told(text):
     broken = text.replace('"f1": 0.85', '"f1": NaN', 1)
-    assert "models.first.f1: is NaN or infinite, which is written null" in refused(broken)
+    assert "models.first.f1: is NaN or infinite; write null" in refused(broken)
 
 
 def test_a_key_that_stands_twice_is_told(text):
     broken = text.replace(' "format": 1,', ' "format": 1,\n "format": 1,', 1)
     line = broken[: broken.index('"format"')].count("\n") + 1
-    assert refused(broken) == f"small.json:{line}: format: stands twice{REMEDY}"
+    assert refused(broken) == f"small.json:{line}: format: occurs twice{REMEDY}"
 
 
 FORMATS = [
-    (0, "is 0, older than 1, which this version reads; accept anew with --raq-update"),
-    (2, "is 2, newer than 1, which this version reads; update pytest-raq"),
+    (0, "is 0, older than 1, the format of this version; accept again with --raq-update"),
+    (2, "is 2, newer than 1, the format of this version; update pytest-raq"),
     ("1", 'is "1"; expected 1' + REMEDY),
     (True, "is true; expected 1" + REMEDY),
     (None, "is missing; expected 1" + REMEDY),
@@ -216,7 +216,7 @@ def test_another_format_is_named(table, value, message):
     ("text", "message"),
     [
         ("", "small.json:1: is empty" + REMEDY),
-        ("[]", "small.json:1: is no baseline: expected an object" + REMEDY),
+        ("[]", "small.json:1: is not a baseline: expected an object" + REMEDY),
         ("{}", "small.json:1: format: is missing; expected 1" + REMEDY),
         ("[" * 100_000, "small.json: cannot be read as JSON: "),
         ('{"format": ' + "9" * 5000 + "}", "small.json: cannot be read as JSON: "),

@@ -65,7 +65,7 @@ def test_a_worse_model_is_a_regression_against_the_accepted_one(capsys):
     code, out, _ = rank(capsys, file, "--baseline", "alpha")
     assert code == 1
     assert "REGRESSION beta: answers worse than the accepted ones on 35 of 60 questions" in out
-    assert "PASS gamma: answers level with the accepted ones on all of 60 questions" in out
+    assert "PASS gamma: 60 of 60 answers tied with the accepted ones" in out
     assert "note: the answers of alpha are the accepted ones" in out
     assert "    baseline   right 5\n    today      wrong\n" in out
 
@@ -167,7 +167,7 @@ def test_a_baseline_that_lacks_answers_measures_nothing(capsys):
     rows = [r for r in rows_of({"alpha": 0, "beta": 0}) if r["model"] == "beta" or r["id"] > "q1"]
     code, out, _ = rank(capsys, write(rows), "--baseline", "alpha")
     assert code == 3
-    assert "no ranking beside an accepted answer; max_missing tolerates 2 %" in out
+    assert "no ranking with an accepted answer; max_missing tolerates 2 %" in out
 
 
 def test_models_without_a_common_question_measure_nothing(capsys):

@@ -76,7 +76,7 @@ def test_a_model_that_is_slower_each_time_is_a_regression(project):
     assert verdict["verdict"] == "regression"
     assert verdict["reasons"][0].startswith("slower by more than 10 % (max_slowdown): ")
     assert verdict["reasons"][-1] == (
-        "speed was measured 3 times, with pauses: the fastest is told"
+        "speed was measured 3 times, with pauses: the fastest is reported"
     )
     assert rounds == 3 * PROBED
 
@@ -85,7 +85,7 @@ def test_what_is_gone_after_a_pause_is_none(project):
     verdict, rounds = verdict_at(project, [(ASKED + PROBED, 2.0)])
     assert verdict["verdict"] == "pass"
     assert verdict["reasons"][-1] == (
-        "speed was measured 2 times, with pauses: the fastest is told"
+        "speed was measured 2 times, with pauses: the fastest is reported"
     )
     assert rounds == 2 * PROBED
 

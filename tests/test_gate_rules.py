@@ -51,7 +51,7 @@ def test_an_unchanged_model_passes():
     assert verdict.decision is Decision.PASS
     (reason,) = verdict.reasons
     assert reason == (
-        "answers level with the accepted ones on all of 60 questions;"
+        "60 of 60 answers tied with the accepted ones;"
         " net preference 0.00, interval 0.00 to 0.00, p = 1.000"
     )
 
@@ -61,7 +61,7 @@ def test_undecided_tells_what_would_help():
     assert verdict.decision is Decision.INCONCLUSIVE
     assert verdict.reasons[1:] == (
         "a loss of 0.1 (margin) cannot be ruled out",
-        "a run like this finds a loss of 0.21 in 80 % of cases; more questions find smaller ones",
+        "a run like this finds a loss of 0.21 in 80 % of cases; more questions find smaller losses",
     )
 
 
@@ -132,7 +132,7 @@ def test_nan_is_inconclusive(change):
 def test_one_passage_is_told():
     quality = replace(UNSURE, passages=1, interval=Interval(NAN, NAN), detectable=NAN)
     assert decide(given_input(quality=quality), SETTINGS).reasons[1] == (
-        "1 passage cannot tell change from chance: ask questions about more passages"
+        "1 passage cannot show whether a change is chance: ask questions about more passages"
     )
 
 
@@ -158,9 +158,9 @@ def test_too_few_passages_are_told():
         ({"quality": replace(LEVEL, questions=0)}, UNCOMPARED),
         (
             {"quality": replace(LEVEL, questions=50)},
-            f"10 of 60 questions have no ranking beside an accepted answer; {TOLERATED}",
+            f"10 of 60 questions have no ranking with an accepted answer; {TOLERATED}",
         ),
-        ({"expected": 0, "answered": 0, "ranked": 0}, "there is no question"),
+        ({"expected": 0, "answered": 0, "ranked": 0}, "there are no questions"),
         ({"expected": 1, "answered": 0, "ranked": 0}, "none of 1 question has an answer"),
     ],
 )
@@ -215,7 +215,7 @@ def test_speed_beyond_the_tolerance_is_a_regression():
         "slower by more than 10 % (max_slowdown): decode tokens per second 100 → 80,"
         " speed ×0.77, interval 0.70 to 0.84"
     )
-    assert verdict.reasons[1].startswith("answers level")
+    assert verdict.reasons[1].startswith("60 of 60 answers tied")
     assert verdict.speed == slow.speed
 
 
@@ -247,7 +247,7 @@ def test_speed_is_compared_on_one_machine_only(same_machine, reason):
         (0.9, 1.0, Decision.PASS, "(0.90 to 1.00)"),
         (0.85, 0.95, Decision.INCONCLUSIVE, "a loss of 10 % (max_slowdown) cannot be ruled out"),
         (0.8, 0.9, Decision.INCONCLUSIVE, "a loss of 10 % (max_slowdown) cannot be ruled out"),
-        (NAN, NAN, Decision.INCONCLUSIVE, "interval undefined; measure at least 3 rounds a side"),
+        (NAN, NAN, Decision.INCONCLUSIVE, "measure at least 3 rounds of each file"),
         (0.7, 0.89, Decision.REGRESSION, "interval 0.70 to 0.89"),
     ],
 )
@@ -280,8 +280,8 @@ def test_a_machine_that_is_slower_itself_is_no_regression_of_a_model(ratio, deci
     if decision is Decision.PASS:
         assert verdict.reasons[1] == (
             "speed is inconclusive: decode tokens per second 100 → 80, speed ×0.77,"
-            " interval 0.70 to 0.84; the machine itself runs at ×0.80 of its speed when the"
-            " baseline was measured: measure on a machine that is not busy"
+            " interval 0.70 to 0.84; the machine itself runs at ×0.80 of its speed at the"
+            " time of the baseline: measure on a machine that is not busy"
         )
 
 

@@ -83,7 +83,7 @@ def test_ctrl_c_ends_with_a_summary_keeps_answers_and_leaves_no_worker(tmp_path)
     assert process.returncode == 2, printed
     assert "relative answer quality" in printed
     assert "NOT MEASURED reader-mistral: none of 120 questions has an answer" in printed
-    assert "interrupted: answers so far are kept, the same command goes on from there" in printed
+    assert "interrupted: answers so far are kept; run the same command to continue" in printed
     assert workers
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
 

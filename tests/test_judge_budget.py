@@ -19,8 +19,8 @@ def test_a_budget_of_calls_stops_cleanly_and_the_next_run_goes_on(judging, tmp_p
         assert len(server.requests) == 11 == judge.spending.calls
         assert [bool(r.ranks) for r in found] == [True] * 10 + [False] * 15
         assert found[-1].missing == (
-            "judge 'gpt': budget spent: max_calls = 11 in models/gpt.toml; what was judged is"
-            " kept, and the next run goes on from there"
+            "judge 'gpt': budget spent: max_calls = 11 in models/gpt.toml; verdicts so far are"
+            " kept, and the next run continues from there"
         )
         for _ in range(2):
             found = rank(remember(judging(server, max_calls=11), store), items(25, "wrong"))

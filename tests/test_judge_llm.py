@@ -84,7 +84,7 @@ def test_an_answer_in_any_script_reaches_the_judge_unharmed(judging):
 @pytest.mark.parametrize(
     ("reply", "fault"),
     [
-        (chat("A is best, B comes second."), "the reply is not JSON alone"),
+        (chat("A is best, B comes second."), "the reply is not only JSON"),
         (chat('{"A": 1}'), 'the reply names "B" not at all'),
         (chat('{"A": 1, "A": 2, "B": 1}'), 'the reply names "A" 2 times'),
         (chat(""), "the reply is empty"),
@@ -102,14 +102,14 @@ def test_a_reply_that_is_no_order_is_asked_for_again_then_missing(judging, reply
         server.reply = after_trial(*[reply] * 9)
         (ranking,) = rank(judging(server, attempts=2), items(1, "wrong"))
         assert not ranking.ranks
-        assert ranking.missing.startswith("asked 2 times, the judge gave no complete order:")
+        assert ranking.missing.startswith("the judge was asked 2 times and gave no complete order:")
         assert fault in ranking.missing
 
 
 def test_a_refused_order_of_two_leaves_nothing_to_average(judging):
     with serving(after_trial(GOOD, *[chat("no")] * 9)) as server:
         (ranking,) = rank(judging(server, orders=2, attempts=2, concurrency=1), items(1, "wrong"))
-    assert ranking.missing.startswith("asked 2 times")
+    assert ranking.missing.startswith("the judge was asked 2 times")
 
 
 def test_retry_after_is_honoured(judging):
@@ -169,8 +169,7 @@ def test_a_judge_that_fails_again_and_again_ends(judging):
         assert len(asked(server)) < 9
     assert found[0].missing == f"{server.url} refuses the request (400: no)"
     assert found[-1].missing == (
-        "judge 'gpt': 5 asks failed one after the other:"
-        f" {server.url} refuses the request (400: no)"
+        f"judge 'gpt': 5 requests failed in a row: {server.url} refuses the request (400: no)"
     )
 
 
@@ -219,8 +218,8 @@ def test_a_model_without_room_to_reply_is_told_before_it_is_paid_for(judging):
     ):
         judging(server).prepare()
     assert str(caught.value) == (
-        "judge 'gpt': its reply was cut after 256 tokens: raise max_tokens in models/gpt.toml, for"
-        " a model that reasons to some thousands"
+        "judge 'gpt': its reply was cut after 256 tokens: raise max_tokens in models/gpt.toml;"
+        " a model that reasons needs some thousands"
     )
 
 

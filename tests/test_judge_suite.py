@@ -79,7 +79,7 @@ def test_a_suite_is_judged_once_and_a_rerun_asks_nothing(project, server):
             "small: 20 questions in 10 passages, judge gpt",
             "first*1.15*",
             "second*1.85*",
-            "note: judge gpt: asked in both orders, it said the same on 14 of 14 questions",
+            "note: judge gpt: asked in both orders, it gave the same order on 14 of 14 questions",
             "judge gpt: 29 calls, 3,190 tokens, 0.0035 USD in this run",
         ]
     )
@@ -177,14 +177,14 @@ def test_too_many_missing_rankings_are_not_measured_and_no_rank(project, server)
     result = run(project, "--raq-json", "out.json")
     result.stdout.fnmatch_lines(
         [
-            "*q3 has no ranking: asked 2 times, the judge gave no complete order: the reply is*",
+            "*q3 has no ranking: the judge was asked 2 times and gave no complete order: the*",
             "*1 of 20 questions has no answer or no ranking; max_missing tolerates 2 %*",
-            "note: 1 of 20 questions has no ranking: asked 2 times*",
+            "note: 1 of 20 questions has no ranking: the judge was asked 2*",
         ]
     )
     q3 = results(project)["questions"]["q3"]
     assert q3["ranks"] == {}
-    assert q3["missing"].startswith("asked 2 times")
+    assert q3["missing"].startswith("the judge was asked 2 times")
 
 
 def test_a_spent_budget_stops_cleanly_and_resumes(project, server):
@@ -210,7 +210,7 @@ def test_a_judge_with_a_bias_makes_no_model_win(project, server):
         [
             "first*1.50*",
             "second*1.50*",
-            "note: judge gpt: asked in both orders, it said the same on 0 of 14 questions",
+            "note: judge gpt: asked in both orders, it gave the same order on 0 of 14 questions",
         ]
     )
 

@@ -67,7 +67,7 @@ def test_a_judge_that_prefers_what_it_reads_first_is_refused_and_told_so():
     low, high = found.accuracy.interval.low, found.accuracy.interval.high
     assert judge_problem(found, SETTINGS) == (
         f"judge 'first' is not believed: it ranked {found.accuracy.count} of 24 pairs of known"
-        f" order rightly ({100 * found.accuracy.share:.0f} %, interval {100 * low:.0f} % to"
+        f" order correctly ({100 * found.accuracy.share:.0f} %, interval {100 * low:.0f} % to"
         f" {100 * high:.0f} %); min_judge_accuracy is 80 %; it prefers what it reads first"
         " (Kendall's tau 1.00, p < 0.001)"
     )

@@ -117,7 +117,7 @@ def test_a_model_that_is_not_there(project, capsys):
     assert main(["ladder", "raeder", "--suite", "small"]) == 2
     assert "did you mean 'reader'?" in capsys.readouterr().err
     assert main(["ladder", "reader=no.gguf", "--suite", "small"]) == 2
-    assert "no.gguf is no file" in capsys.readouterr().err
+    assert "no.gguf is not a file" in capsys.readouterr().err
 
 
 def test_a_top_that_does_not_load_is_not_measured(project, capsys):

@@ -204,7 +204,7 @@ def test_other_questions_have_no_baseline(project):
         (["--raq-suite", "smal"], "*no suite 'smal':*did you mean 'small'?"),
         (["--raq-models", "third"], "*--raq-models: suite small has no model 'third'*"),
         (["--raq-swap", "third=x.gguf"], "*--raq-swap: suite small has no model 'third'*"),
-        (["--raq-swap", "first=x.gguf"], "*--raq-swap first=x.gguf:*x.gguf is no file*"),
+        (["--raq-swap", "first=x.gguf"], "*--raq-swap first=x.gguf:*x.gguf is not a file*"),
         (["--raq-swap", "first"], "*--raq-swap 'first': write MODEL=FILE*"),
         (["--raq-dataset", "none.json"], "*none.json: does not exist*"),
         (["--raq-judge", "gpt"], "*no judge 'gpt'*"),
@@ -311,7 +311,7 @@ def test_update_says_what_it_accepts(project):
 def test_speed_that_was_not_measured_is_told(project):
     project.accept()
     result = project.run("--benchmark-disable")
-    result.stdout.fnmatch_lines(["PASS first: *", "  speed is not measured in this run"])
+    result.stdout.fnmatch_lines(["PASS first: *", "  speed was not measured in this run"])
 
 
 def test_how_many_are_asked_together_is_typed_or_defined(project):

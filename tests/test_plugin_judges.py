@@ -207,7 +207,7 @@ def test_a_single_judge_of_the_family_of_a_model_is_told(project):
     result = run(project, "--raq-judge", "good")
     result.stdout.fnmatch_lines(
         [
-            "note: judge good is of the family llama like first: it may prefer their answers*",
+            "note: judge good is of the family llama, as is first: it may prefer their answers*",
         ]
     )
 

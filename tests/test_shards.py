@@ -148,10 +148,10 @@ def test_a_shard_without_answers_is_not_measured(project, capsys, monkeypatch):
     ("text", "message"),
     [
         (None, "x.json: cannot be read: No such file or directory"),
-        ("", "x.json: is no JSON: "),
-        ("{}", "x.json: is no shard of a run; give what --raq-shard I/N wrote"),
+        ("", "x.json: is not JSON: "),
+        ("{}", "x.json: is not a shard of a run; give a file of --raq-shard I/N"),
         ('{"shard": 1, "format": 9}', "x.json: format is 9, not 1: "),
-        ('{"shard": {"index": 1}, "format": 1}', "x.json: is not a whole shard of a run: "),
+        ('{"shard": {"index": 1}, "format": 1}', "x.json: is not a complete shard: "),
     ],
 )
 def test_a_file_that_is_no_shard_is_told(tmp_path, capsys, monkeypatch, text, message):

@@ -84,7 +84,7 @@ def test_what_is_neither(project):
     with pytest.raises(ConfigError) as caught:
         run(project, "no.gguf")
     assert str(caught.value) == (
-        f"--raq-swap ours=no.gguf: {project}/no.gguf is no file,"
+        f"--raq-swap ours=no.gguf: {project}/no.gguf is not a file,"
         f" and {project}/models has no definition 'no.gguf'"
     )
 
@@ -127,7 +127,7 @@ def test_a_hub_id_is_pulled_beside_the_store_once(project, monkeypatch):
     found = contestants(project, swaps={"ours": f"hf:{FILE}"})
     assert found.models(load_suite(project / "suites", "s"))["ours"].file_path == place
     assert found.notices[0].startswith(
-        f"{place} is run as it was pulled before: {FILE.removeprefix('team/reader/')} of"
+        f"{place} is used as pulled before: {FILE.removeprefix('team/reader/')} of"
         " team/reader (main): http://127.0.0.1:9 cannot be reached ("
     )
     assert "the cache" not in found.notices[0]

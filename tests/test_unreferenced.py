@@ -76,8 +76,8 @@ def test_the_reference_judge_says_before_the_run_that_it_cannot_judge_them(pytes
         [
             (
                 "*'q0' ('What is right about 0?') and 19 more have no references, and judge"
-                " 'reference' knows nothing else: name their column with"
-                " dataset.columns.references, or a judge that reads the passage"
+                " 'reference' needs them: name their column with"
+                " dataset.columns.references, or use a judge that reads the passage"
             )
         ]
     )
@@ -116,10 +116,10 @@ def test_a_prompt_that_shows_a_passage_needs_one(pytester):
     project.run().stdout.fnmatch_lines(
         [
             (
-                "*first.toml: the prompt shows {passage}, and question 'q0' ('What is right"
+                "*first.toml: the prompt uses {passage}, but question 'q0' ('What is right"
                 " about 0?') of asked.jsonl has"
-                " none: name the column of passages with dataset.columns.passage, or take"
-                " {passage} out of the prompt"
+                " none: name the column of passages with dataset.columns.passage, or"
+                " remove {passage} from the prompt"
             )
         ]
     )
@@ -129,9 +129,7 @@ def test_a_prompt_that_shows_a_passage_needs_one(pytester):
 def test_the_reference_judge_has_no_order_without_references():
     case = Case(Question("q", "", "p", "Who?", ()), ("a", "b"))
     (found,) = ReferenceJudge().order([case])
-    assert found == NoOrder(
-        "the question has no references, and judge 'reference' knows nothing else"
-    )
+    assert found == NoOrder("the question has no references, and judge 'reference' needs them")
 
 
 def bare(rows):
@@ -163,8 +161,8 @@ def test_a_data_set_without_references_is_told_by_raq_rank(tmp_path, monkeypatch
     assert main(["rank", "a.jsonl", "--dataset", "asked.jsonl"]) == 2
     assert capsys.readouterr().err == (
         "raq: asked.jsonl: 'q3' ('What is right about 3?') and 1 more have no references, and"
-        " judge 'reference' knows nothing else: name their column with"
-        " dataset.columns.references, or a judge that reads the passage\n"
+        " judge 'reference' needs them: name their column with"
+        " dataset.columns.references, or use a judge that reads the passage\n"
     )
 
 

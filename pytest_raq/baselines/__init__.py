@@ -1,1 +1,1 @@
-"""Accepted states: their files, whether one may be compared with, and how one is accepted."""
+"""Accepted states: their files, when a run can be compared with one, and how to accept one."""

@@ -1,4 +1,4 @@
-"""From a finished run to a baseline, and what is said of it."""
+"""Turns a finished run into a baseline, and describes the changes."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ def refuse_unmeasured(
     questions: Sequence[Question],
     rank: Callable[[str], Ranking],
 ) -> None:
-    """MeasurementError unless each model answered each question, and a judge ranked them all.
+    """Raise MeasurementError unless each model answered each question and all are ranked.
 
-    ``outcomes`` are those in hand, by model and question id.
-    ``rank`` returns the ranking of a question id; it is not asked before all is answered.
+    ``outcomes`` are the outcomes so far, by model and question id.
+    ``rank`` returns the ranking of a question id; it is called only when all is answered.
     """
     for model, known in outcomes.items():
         answered = sum(isinstance(outcome, Answer) for outcome in known.values())
         if answered < len(questions):
             raise MeasurementError(
                 f"{path} is not updated: {model} answered {answered} of"
-                f" {len(questions)} questions; a baseline needs them all"
+                f" {len(questions)} questions; a baseline needs all of them"
             )
     missing = [question.id for question in questions if rank(question.id).missing]
     if missing:
         raise MeasurementError(
             f"{path} is not updated: {len(missing)} questions have no ranking,"
-            f" the first is {missing[0]}"
+            f" the first one is {missing[0]}"
         )
 
 
@@ -58,7 +58,7 @@ def make_baseline(result: SuiteResult, reason: str) -> Baseline:
 
 
 def tell_accepted(path: str, new: Baseline, old: Baseline | None) -> list[str]:
-    """Return what is accepted, and what that changes, a line a model."""
+    """Return what is accepted and what that changes, one line per model."""
     because = f", because {new.reason}" if new.reason else ""
     models, questions = len(new.models), len(new.questions)
     counts = f"{models} model{'s' * (models != 1)}, {questions} question{'s' * (questions != 1)}"

@@ -1,4 +1,4 @@
-"""Whether a baseline may be compared with a run, and what differs beside."""
+"""Whether a baseline can be compared with a run, and what else differs."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
 
 class BaselineComparison:
-    """The baseline that a run is held against, and why it may not be.
+    """The baseline that a run is compared with, or why there is no comparison.
 
-    ``path`` is where it is, as it is shown; ``problem`` why nothing can be
-    compared with it, empty when something can; ``was_accepted`` says that this
+    ``path`` is its path as it is shown; ``problem`` says why nothing can be
+    compared with it and is empty otherwise; ``was_accepted`` says that this
     run has become the baseline.
     """
 
@@ -26,47 +26,47 @@ class BaselineComparison:
         self.was_accepted = False
 
     def hold_against(self, baseline: Baseline, now: Provenance) -> None:
-        """Compare with a baseline, wherever it comes from."""
+        """Compare with the given baseline."""
         why = refuse(baseline, now)
         self.baseline = baseline
         self.problem = f"{self.path} does not fit: {why}" if why else ""
 
     @property
     def comparable(self) -> Baseline | None:
-        """The baseline, if anything of it may be compared."""
+        """The baseline, if any part of it can be compared."""
         return None if self.problem else self.baseline
 
     def problem_of(self, model: str, now: ModelProvenance) -> str:
-        """Return why a model cannot be compared; empty when it can."""
+        """Return why a model cannot be compared; empty if it can."""
         if self.baseline is None or self.problem:
             return self.problem
         why = refuse_model(self.baseline, now, model)
         return f"{self.path} does not fit: {why}; accept with --raq-update" if why else ""
 
     def accepted_answer(self, model: str, question_id: str, now: ModelProvenance) -> str | None:
-        """Return the accepted answer of a model to a question, where it may be compared."""
+        """Return the accepted answer of a model to a question, if it can be compared."""
         if self.baseline is None or self.problem_of(model, now):
             return None
         question = self.baseline.questions.get(question_id)
         return None if question is None else question.answers.get(model)
 
     def accepted_file(self, model: str) -> str:
-        """Return the SHA-256 of the accepted file of a model; empty where there is none."""
+        """Return the SHA-256 of the accepted file of a model; empty if there is none."""
         before = self.baseline.provenance.models.get(model) if self.baseline else None
         return before.file_sha256 if before else ""
 
     def differences(self, now: Provenance) -> list[str]:
-        """Return what differs from what is compared with, one line a field."""
+        """Return the differences from the baseline, one line per field."""
         comparable = self.comparable
         return [] if comparable is None else list(differences(comparable.provenance, now))
 
     def is_settled(self, verdict: Verdict) -> bool:
-        """Whether the lack of a baseline was mended by accepting this run."""
+        """Whether the verdict is NO_BASELINE and this run was then accepted as the baseline."""
         return self.was_accepted and verdict.decision is Decision.NO_BASELINE
 
 
 def refuse(baseline: Baseline, now: Provenance) -> str:
-    """Return why the two cannot be compared, naming the field; empty when they can."""
+    """Return why the two cannot be compared, with the field; empty if they can."""
     before = baseline.provenance
     if before.fingerprint != now.fingerprint:
         return (
@@ -91,10 +91,10 @@ def _refuse_judge(before: JudgeIdentity, now: JudgeIdentity) -> str:
 
 
 def refuse_model(baseline: Baseline, now: ModelProvenance, model: str) -> str:
-    """Return why one model cannot be compared, naming the field; empty when it can."""
+    """Return why one model cannot be compared, with the field; empty if it can."""
     before = baseline.provenance.models.get(model)
     if before is None or model not in baseline.models:
-        return f"it does not hold {model}"
+        return f"it does not contain {model}"
     if before.prompt_sha256 != now.prompt_sha256:
         return (
             f"it was accepted with another prompt: provenance.models.{model}.prompt_sha256 is"
@@ -104,7 +104,7 @@ def refuse_model(baseline: Baseline, now: ModelProvenance, model: str) -> str:
 
 
 def differences(before: Provenance, now: Provenance) -> Iterator[str]:
-    """Yield what differs without making a comparison unfair, one line a field."""
+    """Yield differences that do not prevent a comparison, one line per field."""
     for model in sorted(before.models.keys() & now.models.keys()):
         yield from _model_differences(model, before.models[model], now.models[model])
     for name in sorted(before.versions.keys() | now.versions.keys()):
@@ -124,7 +124,7 @@ def _model_differences(model: str, before: ModelProvenance, now: ModelProvenance
             if _file(before) != _file(now)
             else f"{model}: {now.file} changed ({before.file_sha256[:12]} → {now.file_sha256[:12]})"
         )
-    # What the engine says of itself is not known while it was not loaded.
+    # Details of the engine are not known if it was not loaded.
     if before.template_sha256 and now.template_sha256:
         for field in ("engine", "build", "template_sha256"):
             then, today = getattr(before, field), getattr(now, field)

@@ -30,10 +30,10 @@ if TYPE_CHECKING:
 def diff_baselines(
     old: Baseline, new: Baseline, *, names: tuple[str, str], alpha: float = 0.05
 ) -> BaselineDiff:
-    """Compare two baselines; ``names`` says where each was read.
+    """Compare two baselines; ``names`` says where each was read from.
 
-    ``alpha`` is the level at which a pair of models stands apart. Figures and
-    p-values are told also where the two do not compare; the diff says so.
+    ``alpha`` is the level at which a pair of models differs significantly. Figures
+    and p-values are reported even if the two cannot be compared; the diff says so.
     """
     shared = [model for model in new.models if model in old.models]
     return BaselineDiff(
@@ -83,7 +83,7 @@ def _model(model: str, old: Baseline, new: Baseline) -> ModelChange:
 
 
 def _pairs(old: RankTests | None, new: RankTests | None) -> Iterator[PairChange]:
-    """Yield the p-values of all pairs of models that either side tested."""
+    """Yield the p-values of all pairs of models that at least one side tested."""
     models = dict.fromkeys([*(old.models if old else ()), *(new.models if new else ())])
     for first, second in combinations(models, 2):
         p_values = {

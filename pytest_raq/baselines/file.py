@@ -1,4 +1,4 @@
-"""``baselines/SUITE.json``: an accepted state as a file, here or in a revision of git."""
+"""``baselines/SUITE.json``: an accepted state as a file, on disk or in a git revision."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ if TYPE_CHECKING:
 
 
 FORMAT = 1
-"""The layout of a baseline file; raised when an older one cannot be read as it is."""
+"""The version of the file format; raised when older files cannot be read unchanged."""
 
 _DECIMALS = 6
-_REMEDY = "restore it from git or accept anew with --raq-update"
+_REMEDY = "restore it from git or accept again with --raq-update"
 _CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
 _ADAPTER = TypeAdapter(Baseline)
 
 
 def baseline_path(folder: Path, suite: str) -> Path:
-    """Return where the baseline of a suite is kept."""
+    """Return the path of the baseline of a suite."""
     return folder / f"{suite}.json"
 
 
 def save_baseline(folder: Path, baseline: Baseline) -> Path:
     """Write a baseline in one step and return its path.
 
-    Keys are sorted, one value a line, floats rounded, so that a change of one
-    answer is a change of one line. StoreError when it cannot be written.
+    Keys are sorted, with one value per line and rounded floats, so that a change
+    of one answer is a change of one line. Raises StoreError when it cannot be written.
     """
     table = _ADAPTER.dump_python(baseline, mode="python")
     path = baseline_path(folder, baseline.suite)
@@ -56,9 +56,9 @@ def save_baseline(folder: Path, baseline: Baseline) -> Path:
 
 
 def load_baseline(folder: Path, suite: str) -> Baseline | None:
-    """Read the baseline of a suite; None when there is none yet.
+    """Read the baseline of a suite; None if there is none yet.
 
-    BaselineError names the file, the line and the field of what is wrong.
+    BaselineError names the file, the line and the field of an error.
     """
     path = baseline_path(folder, suite)
     try:
@@ -76,7 +76,7 @@ def load_baseline(folder: Path, suite: str) -> Baseline | None:
 
 
 def read_baseline(path: Path) -> Baseline:
-    """Read a baseline file of any name; BaselineError also when there is none."""
+    """Read a baseline file of any name; raise BaselineError also when it does not exist."""
     try:
         return parse_baseline(show_path(path), _read(path))
     except FileNotFoundError as exc:
@@ -102,15 +102,15 @@ def decode_baseline(where: str, raw: bytes) -> str:
 
 
 def parse_baseline(where: str, text: str) -> Baseline:
-    """Return the baseline that a text holds; ``where`` names the text in messages.
+    """Return the baseline in a text; ``where`` names the text in messages.
 
-    BaselineError for what is no JSON, of another format, not of the right
-    types, or contradicts itself: with the line and the field.
+    Raises BaselineError, with the line and the field, for a text that is not JSON,
+    has another format or wrong types, or contradicts itself.
     """
     table = _parse_json(where, text)
     _refuse_format(where, text, table.pop("format", None))
     try:
-        # As JSON, where strict types still let a list be a tuple.
+        # As JSON, because strict types then still accept a list for a tuple.
         baseline = _ADAPTER.validate_json(json.dumps(_from_json(table)), strict=True)
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
@@ -132,7 +132,7 @@ def _dotted(path: tuple[int | str, ...]) -> str:
 
 
 def _existing(table: object, loc: tuple[int | str, ...]) -> tuple[int | str, ...]:
-    """Return a place of pydantic's without the names of types that it puts behind."""
+    """Return a location of pydantic without the type names that pydantic appends."""
     path: list[int | str] = []
     for part in loc:
         if not isinstance(table, dict | list):
@@ -155,27 +155,27 @@ def _parse_json(where: str, text: str) -> dict[str, object]:
     except (ValueError, RecursionError) as exc:  # thousands of digits, thousands of brackets
         raise BaselineError(f"{where}: cannot be read as JSON: {exc}; {_REMEDY}") from exc
     if not isinstance(table, dict):
-        raise BaselineError(f"{where}:1: is no baseline: expected an object; {_REMEDY}")
+        raise BaselineError(f"{where}:1: is not a baseline: expected an object; {_REMEDY}")
     if (path := find_no_number(text)) is not None:
-        raise _fault(where, text, path, "is NaN or infinite, which is written null")
+        raise _fault(where, text, path, "is NaN or infinite; write null")
     if (path := find_repeated_key(text)) is not None:
-        raise _fault(where, text, path, "stands twice")
+        raise _fault(where, text, path, "occurs twice")
     return table
 
 
 def _broken(where: str, text: str, exc: json.JSONDecodeError) -> BaselineError:
-    """Say where a text stops being JSON: after a merge, a hand edit, or half a copy."""
+    """Say where a text is not JSON any more: after a merge, a manual edit, or a partial copy."""
     conflict = _CONFLICT.search(text)
     if conflict:
         line = text.count("\n", 0, conflict.start()) + 1
         return BaselineError(
-            f"{where}:{line}: a merge left its conflict marks here; choose one side, or {_REMEDY}"
+            f"{where}:{line}: has conflict marks of a git merge; choose one side, or {_REMEDY}"
         )
     path = path_at(text, exc.pos)
     near = f" near {'.'.join(str(part) for part in path)}" if path else ""
     if exc.pos >= len(text.rstrip()) or exc.msg.startswith("Unterminated"):
         return BaselineError(
-            f"{where}:{exc.lineno}: is not JSON: it ends in the middle,{near or ' at the start'};"
+            f"{where}:{exc.lineno}: is not JSON: it is incomplete,{near or ' at the start'};"
             f" {_REMEDY}"
         )
     return BaselineError(
@@ -192,19 +192,19 @@ def _refuse_format(where: str, text: str, found: object) -> None:
     if isinstance(found, int) and not isinstance(found, bool):
         if found > FORMAT:
             raise BaselineError(
-                f"{place}: is {found}, newer than {FORMAT}, which this version reads;"
+                f"{place}: is {found}, newer than {FORMAT}, the format of this version;"
                 " update pytest-raq"
             )
         raise BaselineError(
-            f"{place}: is {found}, older than {FORMAT}, which this version reads;"
-            " accept anew with --raq-update"
+            f"{place}: is {found}, older than {FORMAT}, the format of this version;"
+            " accept again with --raq-update"
         )
     shown = json.dumps(found)[:40]
     raise BaselineError(f"{place}: is {shown}; expected {FORMAT}; {_REMEDY}")
 
 
 def _to_json(value: object) -> object:
-    """Round floats and write NaN as null, which JSON has."""
+    """Round floats and write NaN as null, because JSON has no NaN."""
     if isinstance(value, float):
         return round(value, _DECIMALS) if math.isfinite(value) else None
     if isinstance(value, dict):
@@ -215,7 +215,7 @@ def _to_json(value: object) -> object:
 
 
 def _from_json(table: dict[str, object]) -> dict[str, object]:
-    """Read null as NaN where a float must stand."""
+    """Read null as NaN where a float is expected."""
     result = dict(table)
     if isinstance(tests := result.get("tests"), dict):
         result["tests"] = _null_to_nan(tests)
@@ -241,9 +241,9 @@ def _null_to_nan(value: object) -> object:
 
 
 def read_revision(spec: str) -> Baseline:
-    """Return the baseline that ``REV:PATH`` names, as ``git show`` finds it.
+    """Return the baseline at ``REV:PATH``, as ``git show`` finds it.
 
-    ``PATH`` starts at the top of the repository, or at the working folder when
-    it begins with ``./``. BaselineError when git does not know it.
+    ``PATH`` is relative to the top of the repository, or to the working folder if
+    it begins with ``./``. Raises BaselineError when git does not find it.
     """
     return parse_baseline(spec, decode_baseline(spec, show_revision(spec)))

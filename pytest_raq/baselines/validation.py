@@ -1,4 +1,4 @@
-"""Whether the JSON of a baseline is one, told with the place of what is wrong."""
+"""Checks that JSON is a valid baseline; each error has its place in the text."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _NO_JSON = ("NaN", "Infinity", "-Infinity")
 
 
 def find_unknown(given: object, known: object, path: tuple[int | str, ...] = ()) -> Fault | None:
-    """Return the first key of the file that the record read from it does not have."""
+    """Return the first key of the file that is not a field of the record."""
     if isinstance(given, dict) and isinstance(known, dict):
         for key, value in given.items():
             if key not in known:
@@ -39,13 +39,13 @@ def find_unknown(given: object, known: object, path: tuple[int | str, ...] = ())
 
 
 def find_faults(baseline: Baseline) -> Iterator[Fault]:
-    """Yield what contradicts itself."""
+    """Yield contradictions within a baseline."""
     yield from _models(baseline)
     count = baseline.provenance.questions
     if count != len(baseline.questions):
         yield (
             ("provenance", "questions"),
-            f"says {count}, but the file holds {len(baseline.questions)} questions",
+            f"is {count}, but the file has {len(baseline.questions)} questions",
         )
     for question_id, question in baseline.questions.items():
         yield from _question(("questions", question_id), question, baseline.models)
@@ -56,9 +56,9 @@ def find_faults(baseline: Baseline) -> Iterator[Fault]:
 def _models(baseline: Baseline) -> Iterator[Fault]:
     for name, model in baseline.models.items():
         if model.model != name:
-            yield ("models", name, "model"), f"is {model.model!r}, but stands under {name!r}"
+            yield ("models", name, "model"), f"is {model.model!r}, but its key is {name!r}"
         if name not in baseline.provenance.models:
-            yield ("provenance", "models"), f"lacks {name!r}, which is in models"
+            yield ("provenance", "models"), f"has no {name!r}, which is in models"
         for field in ("exact_match", "f1"):
             value = getattr(model, field)
             if value is not None and not 0 <= value <= 1:
@@ -82,7 +82,7 @@ def _question(
             yield (*path, field, unknown[0]), "is not among the models of the baseline"
     lacking = sorted(question.answers.keys() ^ question.ranks.keys())
     if lacking:
-        yield (*path, "ranks"), f"and answers differ: one of them lacks {lacking[0]!r}"
+        yield (*path, "ranks"), f"and answers differ: one of them has no {lacking[0]!r}"
     size = len(question.ranks)
     for name, rank in question.ranks.items():
         if not 1 <= rank <= size:
@@ -99,7 +99,7 @@ def _tests(tests: RankTests) -> Iterator[Fault]:
     for model in tests.models:
         for field, table in (("mean_ranks", tests.mean_ranks), ("intervals", tests.intervals)):
             if model not in table:
-                yield ("tests", field), f"lacks {model!r}, which is in tests.models"
+                yield ("tests", field), f"has no {model!r}, which is in tests.models"
 
 
 def _matrix(path: tuple[str, str], matrix: PairwiseP, models: tuple[str, ...]) -> Iterator[Fault]:
@@ -107,7 +107,7 @@ def _matrix(path: tuple[str, str], matrix: PairwiseP, models: tuple[str, ...]) -
         for second in models:
             value = matrix.get(first, {}).get(second)
             if value is None:
-                yield (*path, first), f"lacks the p-value of {first!r} and {second!r}"
+                yield (*path, first), f"has no p-value of {first!r} and {second!r}"
             elif not math.isnan(value) and not 0 <= value <= 1:
                 yield (*path, first, second), f"is {value:g}; expected a p-value from 0 to 1"
 
@@ -122,7 +122,7 @@ class _Step(NamedTuple):
 
 
 def line_of(text: str, path: Sequence[int | str]) -> int:
-    """Return the line (from 1) of a part, or of its nearest parent that is there."""
+    """Return the line (from 1) of a part, or of its nearest existing parent."""
     wanted, best, position = tuple(path), 0, 0
     for step in _walk(text):
         size = len(step.path)
@@ -132,7 +132,7 @@ def line_of(text: str, path: Sequence[int | str]) -> int:
 
 
 def path_at(text: str, position: int) -> Path:
-    """Return the part that was being told before an offset; empty at the start."""
+    """Return the part that contains an offset; empty at the start."""
     path: Path = ()
     for step in _walk(text):
         if step.start >= position:
@@ -142,7 +142,7 @@ def path_at(text: str, position: int) -> Path:
 
 
 def find_repeated_key(text: str) -> Path | None:
-    """Return the first key that an object has twice."""
+    """Return the first key that occurs twice in an object."""
     seen = set()
     for step in _walk(text):
         if step.is_key and step.path in seen:
@@ -153,12 +153,12 @@ def find_repeated_key(text: str) -> Path | None:
 
 
 def find_no_number(text: str) -> Path | None:
-    """Return the first part that is NaN or infinite, which JSON does not know."""
+    """Return the first part that is NaN or infinite, which is not valid JSON."""
     return next((step.path for step in _walk(text) if step.piece in _NO_JSON), None)
 
 
 class _Frame:
-    """An object or a list that is open, and where it is: a key, or an index."""
+    """An open object or list, and its current place: a key or an index."""
 
     def __init__(self, *, is_list: bool) -> None:
         self.is_list = is_list
@@ -173,7 +173,7 @@ class _Frame:
 
 
 def _walk(text: str) -> Iterator[_Step]:
-    """Yield each key and each value; text that is no JSON ends nothing."""
+    """Yield each key and each value; continue after text that is not JSON."""
     frames: list[_Frame] = []
     for match in _TOKEN.finditer(text):
         piece, top = match[0], frames[-1] if frames else None

@@ -1,4 +1,4 @@
-"""What a run means for one model: pass, regression, or why neither can be said."""
+"""What a run means for one model: pass, regression, or why neither could be decided."""
 
 from pytest_raq.gate.rules import GateInput, decide, decide_speed, is_failure
 

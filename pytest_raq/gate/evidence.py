@@ -1,4 +1,4 @@
-"""What the answers and rankings in hand say: tests between models, evidence for the gate."""
+"""From answers and rankings to tests between models and evidence for the gate."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Material:
-    """What a run has in hand.
+    """The data of a run that the gate needs.
 
     ``problems`` says why a model has no baseline to compare with,
     ``judge_problems`` why judges are not believed;
-    ``accepted_speeds`` are those of accepted files that were timed in this run.
+    ``accepted_speeds`` are the speeds of accepted files that were timed in this run.
     """
 
     questions: Sequence[Question]
@@ -56,7 +56,7 @@ class Material:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What was found in it."""
+    """The results of the tests on the data of a run."""
 
     tests: RankTests | None
     quality: Mapping[str, QualityEvidence]
@@ -66,7 +66,7 @@ class Evidence:
 
 
 def gather_evidence(material: Material, settings: GateSettings) -> Evidence:
-    """Test what is in hand."""
+    """Run the tests on the data of a run."""
     clusters = {question.id: question.cluster for question in material.questions}
     models = list(material.outcomes)
     compared = [model for model in models if not material.problems[model]]
@@ -93,12 +93,12 @@ def gather_evidence(material: Material, settings: GateSettings) -> Evidence:
 
 
 def verdict_of(model: str, evidence: Evidence, settings: GateSettings) -> Verdict:
-    """Return the gate's word on one model."""
+    """Return the gate's verdict on one model."""
     return decide(evidence.inputs[model], settings)
 
 
 def slowdown_of(model: str, material: Material, settings: GateSettings) -> float | None:
-    """Return the lowest ratio of a model's speeds where that is a regression; else None."""
+    """Return the lowest ratio of a model's speeds if that is a regression, otherwise None."""
     speed = _speed(model, material)
     alone = decide_speed(
         model,
@@ -115,7 +115,7 @@ def _same_machine(model: str, material: Material) -> bool | None:
 
 
 def _tests(material: Material, clusters: Mapping[str, str]) -> RankTests | None:
-    """Test the ranks of the models that answered; None while nothing is ranked."""
+    """Test the ranks of the models that answered; None if nothing is ranked."""
     rankings = [candidate_ranking(ranking) for ranking in material.rankings.values()]
     if not any(ranking.ranks for ranking in rankings):
         return None
@@ -165,7 +165,7 @@ def _ranks(material: Material, question_id: str) -> Mapping[str, float]:
 def _f1(
     model: str, material: Material, answers: Mapping[str, Answer]
 ) -> tuple[float | None, float | None]:
-    """Return the mean F1 of today's and of the accepted answers over the same questions."""
+    """Return the mean F1 of the new and of the accepted answers over the same questions."""
     if material.baseline is None or material.problems[model]:
         return None, None
     pairs = []
@@ -184,7 +184,7 @@ def _f1(
 
 
 def _speed(model: str, material: Material) -> tuple[SpeedEvidence, ...]:
-    """Compare what the probe measured with the baseline, measure by measure."""
+    """Compare each measure of the speed probe with the baseline."""
     if material.baseline is None or material.problems[model]:
         return ()
     now, before = _speeds(model, material)
@@ -192,7 +192,7 @@ def _speed(model: str, material: Material) -> tuple[SpeedEvidence, ...]:
 
 
 def _machine(model: str, material: Material) -> SpeedEvidence | None:
-    """Compare the machine with itself; files that were timed in turns had the same one."""
+    """Compare the machine with itself; files that were timed in turns used the same machine."""
     if material.baseline is None or model in material.accepted_speeds:
         return None
     now, before = _speeds(model, material)
@@ -200,6 +200,6 @@ def _machine(model: str, material: Material) -> SpeedEvidence | None:
 
 
 def _speeds(model: str, material: Material) -> tuple[SpeedSamples, SpeedSamples]:
-    """Return what was measured of a model now, and of its accepted file, then or now."""
+    """Return the speeds of a model now, and those of its accepted file, stored or measured now."""
     stored = material.baseline.speeds.get(model, {}) if material.baseline else {}
     return material.speeds.get(model, {}), material.accepted_speeds.get(model, stored)

@@ -1,4 +1,4 @@
-"""Evidence in words: one line each, figures with a true minus sign."""
+"""Evidence as text: one line each, figures with a typographic minus sign."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def _changes(evidence: QualityEvidence) -> str:
         return f"answers worse than the accepted ones on {worse} {of}, better on {better}"
     if better:
         return f"answers better than the accepted ones on {better} {of}, worse on none"
-    return f"answers level with the accepted ones on all of {_count(questions, 'question')}"
+    return f"{questions} of {_count(questions, 'answer')} tied with the accepted ones"
 
 
 def _p_value(evidence: QualityEvidence, models: int) -> str:
@@ -44,7 +44,7 @@ def undecided(evidence: QualityEvidence, settings: GateSettings) -> Iterator[str
     """Yield why a run cannot decide, and what would help."""
     if math.isnan(evidence.interval.low):
         yield (
-            f"{_count(evidence.passages, 'passage')} cannot tell change from chance:"
+            f"{_count(evidence.passages, 'passage')} cannot show whether a change is chance:"
             " ask questions about more passages"
         )
         return
@@ -63,14 +63,14 @@ def undecided(evidence: QualityEvidence, settings: GateSettings) -> Iterator[str
     else:
         yield (
             f"a run like this finds a loss of {evidence.detectable:.2f} in 80 % of cases;"
-            " more questions find smaller ones"
+            " more questions find smaller losses"
         )
 
 
 def missing(expected: int, answered: int, ranked: int, settings: GateSettings) -> Iterator[str]:
-    """Yield what is missing beyond ``max_missing``, or that everything is."""
+    """Yield a reason if more than ``max_missing``, or everything, is missing."""
     if expected < 1:
-        yield "there is no question"
+        yield "there are no questions"
     elif answered < 1:
         yield f"none of {_count(expected, 'question')} has an answer"
     elif _exceeds(expected - answered, expected, settings):
@@ -82,11 +82,9 @@ def missing(expected: int, answered: int, ranked: int, settings: GateSettings) -
 
 
 def uncompared(expected: int, compared: int, settings: GateSettings) -> Iterator[str]:
-    """Yield that too few questions could be compared with the baseline."""
+    """Yield a reason if too few questions could be compared with the baseline."""
     if _exceeds(expected - compared, expected, settings):
-        yield _share(
-            "no ranking beside an accepted answer", expected - compared, expected, settings
-        )
+        yield _share("no ranking with an accepted answer", expected - compared, expected, settings)
 
 
 def _exceeds(number: int, expected: int, settings: GateSettings) -> bool:
@@ -110,7 +108,7 @@ def told(problem: str) -> Iterator[str]:
 
 
 def f1_drop(before: float, now: float, settings: GateSettings) -> str:
-    """Return the loss of F1 beyond the guard rail."""
+    """Return the reason for a loss of F1 beyond ``max_f1_drop``."""
     return (
         f"F1 fell from {before:.3f} to {now:.3f}, by {before - now:.3f}:"
         f" more than max_f1_drop ({settings.max_f1_drop:g})"
@@ -125,16 +123,16 @@ def other_machine(*, known: bool) -> str:
 
 
 def slower_machine(machine: SpeedEvidence, evidence: SpeedEvidence, settings: GateSettings) -> str:
-    """Return why a model that is slower is not called so."""
+    """Return why a slower model is not reported as a speed regression."""
     told = speed(evidence, Decision.INCONCLUSIVE, settings).rpartition("; ")[0]
     return (
-        f"{told}; the machine itself runs at ×{machine.ratio:.2f} of its speed when the baseline"
-        " was measured: measure on a machine that is not busy"
+        f"{told}; the machine itself runs at ×{machine.ratio:.2f} of its speed at the time of the"
+        " baseline: measure on a machine that is not busy"
     )
 
 
 def speed(evidence: SpeedEvidence, decision: Decision, settings: GateSettings) -> str:
-    """Return the evidence of one speed figure that is slower, or may be."""
+    """Return the evidence of one speed figure that is, or may be, slower."""
     name = evidence.measure.replace("_", " ")
     limit = f"{_percent(settings.max_slowdown)} (max_slowdown)"
     told = (
@@ -144,12 +142,12 @@ def speed(evidence: SpeedEvidence, decision: Decision, settings: GateSettings) -
     if decision is Decision.REGRESSION:
         return f"slower by more than {limit}: {told}"
     if math.isnan(evidence.interval.low):
-        return f"speed is inconclusive: {told}; measure at least 3 rounds a side"
+        return f"speed is inconclusive: {told}; measure at least 3 rounds of each file"
     return f"speed is inconclusive: {told}; a loss of {limit} cannot be ruled out"
 
 
 def speed_kept(evidence: Sequence[SpeedEvidence]) -> str:
-    """Return the evidence of speed figures that are all kept."""
+    """Return the evidence of speed figures that all stayed within the limit."""
     told = (
         f"{item.measure.replace('_', ' ')} ×{item.ratio:.2f}"
         f" ({_number(item.interval.low)} to {_number(item.interval.high)})"

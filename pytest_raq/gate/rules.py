@@ -2,11 +2,11 @@
 
 Quality: a regression where the adjusted p is at most ``alpha`` and the net
 preference at most −``min_effect``; a pass where the interval is above
-−``margin``; inconclusive else. A loss of F1 beyond ``max_f1_drop`` holds a
-pass back: it has no test of its own, so it never makes a regression.
+−``margin``; otherwise inconclusive. A loss of F1 beyond ``max_f1_drop``
+prevents a pass: F1 is not tested, so it never makes a regression.
 Speed: a regression where a whole interval is beyond ``max_slowdown``, also
-beside what the machine itself has lost. What is
-not known of speed is told, and leaves the verdict on quality as it is.
+compared with what the machine itself has lost. Unknown
+speed is reported and does not change the verdict on quality.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class GateInput:
-    """What is known of one model.
+    """The figures of one model from which its verdict follows.
 
-    ``expected`` counts the questions of the suite, also where a selection ran
-    fewer, ``answered`` those with an answer of today, ``ranked`` those with an
-    answer and a complete ranking. ``judge_problems`` say why judges are not
+    ``expected`` counts the questions of the suite, even if only a selection
+    ran, ``answered`` those with a new answer, ``ranked`` those with an
+    answer and a complete ranking. ``judge_problems`` says why judges are not
     believed. ``f1_now`` and ``f1_before`` are means over
-    the same questions. ``same_machine`` is None where it is not known,
-    ``machine`` how fast that machine itself was, now against then,
-    ``models`` how many Holm's correction counts.
+    the same questions. ``same_machine`` is None if it is not known,
+    ``machine`` compares the speed of that machine now and at the baseline,
+    ``models`` is the number of models in Holm's correction.
     """
 
     model: str
@@ -60,7 +60,7 @@ Finding = tuple[Decision, list[str]]
 
 
 def decide(gate_input: GateInput, settings: GateSettings) -> Verdict:
-    """Return the verdict of one model; its first reason is the one that decides."""
+    """Return the verdict of one model; its first reason is the decisive one."""
     decision, reasons = _decide_quality(gate_input, settings)
     if gate_input.speed:
         pace, told = _weigh_speed(
@@ -82,7 +82,7 @@ def decide_speed(
     same_machine: bool | None,
     machine: SpeedEvidence | None = None,
 ) -> Verdict:
-    """Return the verdict on speed alone; without any figure it is not measured."""
+    """Return the verdict on speed alone; without any figure it is ``NOT_MEASURED``."""
     if not speed:
         return Verdict(model, Decision.NOT_MEASURED, ("no speed was measured",))
     decision, reasons = _weigh_speed(speed, settings, same_machine, machine)
@@ -131,7 +131,7 @@ def _weigh(quality: QualityEvidence, settings: GateSettings, models: int) -> Fin
 def _hold_back(
     decision: Decision, reasons: list[str], given: GateInput, settings: GateSettings
 ) -> Finding:
-    """Add what F1 says; a loss beyond the guard rail is no plain pass."""
+    """Add the reason about F1; a loss beyond ``max_f1_drop`` turns a pass into inconclusive."""
     if given.f1_now is None or given.f1_before is None:
         return decision, reasons
     if given.f1_before - given.f1_now <= settings.max_f1_drop + ROUNDING:
@@ -163,7 +163,7 @@ def _weigh_speed(
 
 
 def _is_slower_than(machine: SpeedEvidence, item: SpeedEvidence, settings: GateSettings) -> bool:
-    """Whether a model lost more than the tolerance beside what the machine itself lost."""
+    """Whether a model lost more than the tolerance, compared with the machine's own loss."""
     return item.interval.high / machine.ratio < 1 - settings.max_slowdown - ROUNDING
 
 

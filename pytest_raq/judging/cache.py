@@ -1,4 +1,4 @@
-"""A judge that is asked nothing twice: its verdicts are kept in the store."""
+"""A judge whose verdicts are kept in the store, so that no case is judged twice."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 def remember(judge: Judge, store: Store, *, fresh: bool = False) -> Judge:
     """Return a judge that keeps its verdicts, unless it is cheaper to ask it again.
 
-    With ``fresh`` what was kept is not read, only replaced.
+    With ``fresh`` kept verdicts are not read, only replaced.
     """
     return judge if judge.is_free else CachedJudge(judge, store, fresh=fresh)
 
 
 class CachedJudge:
-    """Passes on to another judge the cases on which no verdict of it is kept.
+    """Passes the cases that have no kept verdict on to another judge.
 
-    A verdict is kept the moment it exists, with its exchanges. A case that the
-    judge could not decide, or ordered wrongly, is kept too, for whoever looks
-    into it, and asked again in the next run. When the judge can go on no further, the cases that
-    are kept still have their verdicts.
+    A verdict is kept as soon as it exists, with its exchanges. A case that the
+    judge could not decide, or ordered incorrectly, is kept too, for later inspection,
+    and judged again in the next run. When the judge cannot continue, kept cases
+    still get their verdicts.
     """
 
     is_free = False
@@ -43,17 +43,17 @@ class CachedJudge:
 
     @property
     def identity(self) -> JudgeIdentity:
-        """That of the other judge."""
+        """The identity of the other judge."""
         return self._judge.identity
 
     @property
     def spending(self) -> Spending:
-        """That of the other judge: what is kept costs nothing."""
+        """The spending of the other judge: kept verdicts cost nothing."""
         return self._judge.spending
 
     @property
     def note(self) -> str:
-        """That of the other judge."""
+        """The note of the other judge."""
         return self._judge.note
 
     def prepare(self) -> None:
@@ -65,7 +65,7 @@ class CachedJudge:
         self._judge.close()
 
     def order(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
-        """Yield one verdict a case, in the order of the cases."""
+        """Yield one verdict per case, in the order of the cases."""
         identity = self.identity
         looked_up = ((case, key, self._recall(case, key)) for case, key in _keyed(cases, identity))
         mine, others = tee(looked_up)
@@ -87,7 +87,7 @@ class CachedJudge:
         return None if find_fault(case, order) else order
 
     def _ask(self, cases: Iterable[Case]) -> Iterator[tuple[Order | NoOrder, bool]]:
-        """Yield the judge's verdicts, then, without end, why there are no more."""
+        """Yield the judge's verdicts, then, without end, the reason why there are no more."""
         reason = f"judge {self.identity.name!r} gave no verdict"
         try:
             for verdict in self._judge.order(cases):

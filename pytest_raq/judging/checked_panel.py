@@ -1,4 +1,4 @@
-"""The judges of a run: tested before they are first believed, heard, and compared."""
+"""The judges of a run: tested before their verdicts count, asked, and compared."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ Entry = tuple["Question", "Mapping[str, str]"]
 
 
 class CheckedPanel:
-    """Ranks answers, and knows whether that may be believed.
+    """Ranks answers, and knows whether the judges may be believed.
 
-    ``families`` are the model families of contestants. A judge that costs
-    something first ranks a few sentinels, when the first ranking needs it.
+    ``families`` are the model families of contestants. A judge that is not
+    free first ranks a few sentinels, when the first ranking needs it.
     """
 
     def __init__(
@@ -53,13 +53,13 @@ class CheckedPanel:
         self._report: JudgeReport | None = None
 
     def rank(self, entries: Iterable[Entry]) -> Iterator[Ranking]:
-        """Yield the ranking of each question and its texts by contestant, in order."""
+        """Yield one ranking for each question and its texts by contestant, in order."""
         for ranking in rank_contestants(self.panel, entries, self._families):
             self._report = None
             yield ranking
 
     def check(self, entries: Iterable[Entry], progress: Progress | None = None) -> None:
-        """Let judges that cost something rank sentinels, once, if one of the entries needs them."""
+        """Let judges that are not free rank sentinels once, if one of the entries needs them."""
         if self._checks is not None or not any(_needs_a_judge(*entry) for entry in entries):
             return
         costly = [seat for seat in self.panel.seats if not seat.judge.is_free]
@@ -74,12 +74,12 @@ class CheckedPanel:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why judges are not believed; empty when they are, or were not asked yet."""
+        """Why judges are not believed; empty if they are, or were not asked yet."""
         found = (judge_problem(check, self._settings) for check in (self._checks or {}).values())
         return tuple(problem for problem in found if problem)
 
     def export_checks(self) -> str:
-        """Return what tests of judges found, for other processes; empty where there was none."""
+        """Return the results of tests of judges, for other processes; empty if there are none."""
         checks = {name: asdict(check) for name, check in (self._checks or {}).items()}
         return "" if self._checks is None else json.dumps(checks)
 
@@ -93,7 +93,7 @@ class CheckedPanel:
             self._report = None
 
     def export(self) -> str:
-        """Return all that was found out about judges, for another process."""
+        """Return everything known about the judges, for another process."""
         heard = {seat.name: seat.export() for seat in self.panel.seats}
         return json.dumps({"checks": self.export_checks(), "heard": heard})
 
@@ -108,11 +108,11 @@ class CheckedPanel:
     def report(
         self, contestants: Mapping[str, str], texts: Callable[[str], Mapping[str, str]]
     ) -> JudgeReport:
-        """Return what is known of the judges.
+        """Return what is known about the judges.
 
-        ``contestants`` maps those that are told of to the names by which they
-        are, ``texts`` returns the texts by contestant of a question; both the
-        same each time.
+        ``contestants`` maps the contestants to report to their reported
+        names, ``texts`` returns the texts by contestant of a question; both
+        return the same each time.
         """
         if self._report is None:
             self._report = self._make_report(contestants, texts)
@@ -135,7 +135,7 @@ class CheckedPanel:
         )
 
     def notes(self) -> Iterator[str]:
-        """Yield what a reader should know of the judges beside the verdicts."""
+        """Yield what a reader should know about the judges apart from the verdicts."""
         if not self._settings.min_judge_accuracy and not self.panel.is_free:
             yield "the judge is not checked: min_judge_accuracy is 0"
         for each in self.panel.seats:
@@ -146,9 +146,9 @@ class CheckedPanel:
         if len(self.panel.seats) == 1 and 0 < len(own) < len(models):
             names = sorted({name.removeprefix(CANDIDATE).removeprefix(ACCEPTED) for name in own})
             yield (
-                f"judge {seat.name} is of the family {seat.family} like {', '.join(names)}:"
+                f"judge {seat.name} is of the family {seat.family}, as is {', '.join(names)}:"
                 " it may prefer their answers to those of other models;"
-                " a panel leaves a judge out where its own family answers"
+                " in a panel, a judge does not rank answers of its own family"
             )
 
 
@@ -157,7 +157,7 @@ def _needs_a_judge(question: Question, texts: Mapping[str, str]) -> bool:
 
 
 def _named(texts: Mapping[str, str], contestants: Mapping[str, str]) -> dict[str, str]:
-    """Return the texts by the names that are told."""
+    """Return the texts by the names that are reported."""
     return {
         name: texts[contestant].strip()
         for contestant, name in contestants.items()
@@ -173,7 +173,7 @@ def _ranks(
 
 
 def _agreed(seats: Sequence[PanelMember]) -> dict[str, bool]:
-    """Return by question whether each judge gave the same order each time."""
+    """Return, by question, whether each judge gave the same order each time."""
     found: dict[str, bool] = {}
     for seat in seats:
         for question_id, (item, _) in seat.heard.items():

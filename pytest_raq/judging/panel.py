@@ -1,4 +1,4 @@
-"""Several judges as one: mid-ranks averaged, no judge on answers of its own family."""
+"""Several judges as one: mid-ranks averaged, no judge ranks answers of its own family."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ LEVEL = 1e-9
 
 @dataclass(slots=True)
 class PanelMember:
-    """A judge with the family of its model, and what it said by question id.
+    """A judge with the family of its model, and its verdicts by question id.
 
     ``heard`` holds cases as the judge saw them, with the places of their
-    texts in the whole case; ``silent`` why there is no verdict.
+    texts in the whole case; ``silent`` says why there is no verdict.
     """
 
     judge: Judge
@@ -42,7 +42,7 @@ class PanelMember:
         return self.judge.identity.name
 
     def keep(self, case: Case, places: tuple[int, ...], verdict: Order | NoOrder) -> None:
-        """Remember a verdict, without what was said in words, which the store has."""
+        """Remember a verdict, without its exchanges, which are in the store."""
         if isinstance(verdict, Order):
             self.heard[case.question.id] = (
                 JudgedCase(case, replace(verdict, exchanges=())),
@@ -53,7 +53,7 @@ class PanelMember:
             self.silent[case.question.id] = verdict.reason
 
     def export(self) -> dict[str, object]:
-        """Return what was heard as plain data, for another process of the run."""
+        """Return the verdicts as plain data, for another process of the run."""
         heard = {
             name: {
                 "texts": item.case.texts,
@@ -79,14 +79,14 @@ class PanelMember:
 
 
 class Panel:
-    """A judge made of judges; of one, it is that judge, whose verdicts are remembered.
+    """A judge made of judges; a panel of one is that judge with its verdicts remembered.
 
-    Several judges rank each for itself. A judge is not shown the texts that a
+    Several judges rank independently. A judge is not shown the texts that a
     contestant of its own model family gave, so each pair of texts is ordered
-    by the judges that belong to neither; where every judge ranks all texts
-    the result is the average of their mid-ranks. A case has no order where
-    less than ``min_share`` of the judges that were asked gave one, or a pair of
-    texts has no judge.
+    by the judges that belong to neither family; if every judge ranks all texts,
+    the result is the average of their mid-ranks. A case has no order if
+    less than ``min_share`` of the judges that were asked gave one, or if a pair
+    of texts has no judge.
     """
 
     def __init__(self, seats: Sequence[PanelMember], *, min_share: float = 0.5) -> None:
@@ -95,7 +95,7 @@ class Panel:
 
     @property
     def identity(self) -> JudgeIdentity:
-        """That of the one judge, or of all of them, whatever their order."""
+        """The identity of the single judge, or of all judges in any order."""
         if len(self.seats) == 1:
             return self.seats[0].judge.identity
         options = {"panel": RULE}
@@ -112,17 +112,17 @@ class Panel:
 
     @property
     def is_free(self) -> bool:
-        """Whether all judges are."""
+        """Whether all judges are free."""
         return all(seat.judge.is_free for seat in self.seats)
 
     @property
     def spending(self) -> Spending:
-        """What all of them spent."""
+        """What all judges spent."""
         return sum((seat.judge.spending for seat in self.seats), Spending())
 
     @property
     def note(self) -> str:
-        """What a reader should know of what runs the judges."""
+        """What a reader should know about what runs the judges."""
         notes = {seat.name: seat.judge.note for seat in self.seats if seat.judge.note}
         return "; ".join(f"{name}: {note}" for name, note in notes.items())
 
@@ -137,7 +137,7 @@ class Panel:
             seat.judge.close()
 
     def order(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
-        """Yield one verdict a case, in the order of the cases."""
+        """Yield one verdict per case, in the order of the cases."""
         mine, *theirs = tee(cases, len(self.seats) + 1)
         heard = [self._listen(seat, some) for seat, some in zip(self.seats, theirs, strict=True)]
         for case in mine:
@@ -150,7 +150,7 @@ class Panel:
     ) -> Iterator[tuple[Order | NoOrder | None, tuple[int, ...]]]:
         """Yield a judge's verdict on the texts that it may see, and their places.
 
-        None where there are fewer than two.
+        The verdict is None if there are fewer than two texts.
         """
         mine, theirs = tee((case, self._places(case, seat)) for case in cases)
         asked = (_part(case, places) for case, places in theirs if len(places) > 1)
@@ -183,14 +183,14 @@ class Panel:
         times = [len(authors) or 1 for authors in case.authors] or [1] * len(case.texts)
         means = mean_ranks(times, [(verdict.tiers, places) for verdict, places in orders])
         if any(math.isnan(rank) for rank in means):
-            return NoOrder("no judge of the panel may rank two of the answers: its own family's")
+            return NoOrder("two of the answers have no judge outside their own families")
         agreed = [verdict.agreed for verdict, _ in orders if verdict.agreed is not None]
         return Order(_tiers(means), agreed=all(agreed) if agreed else None)
 
     def _why_not(self, said: Sequence[tuple[Order | NoOrder | None, tuple[int, ...]]]) -> str:
         asked = sum(verdict is not None for verdict, _ in said)
         if not asked:
-            return "every judge of the panel is of the family of an answer to rank"
+            return "every judge of the panel is of the family of one of the answers"
         reasons = [
             f"{seat.name}: {verdict.reason}"
             for seat, (verdict, _) in zip(self.seats, said, strict=True)
@@ -213,13 +213,13 @@ def _part(case: Case, places: Sequence[int]) -> Case:
 def mean_ranks(
     times: Sequence[int], orders: Sequence[tuple[Sequence[Sequence[int]], Sequence[int]]]
 ) -> list[float]:
-    """Return the average mid-rank of each item; NaN where a pair of items has no judge.
+    """Return the average mid-rank of each item; NaN if a pair of items has no judge.
 
-    ``orders`` are tiers with the places, among all items, of those that they
-    hold; ``times`` is how often each item counts. A mid-rank is 1, and 1 for
-    each item that is better, and ½ for each other one that is level; the
-    average is taken for each pair over the judges that ranked both, so that it
-    does not matter what else they ranked.
+    ``orders`` are tiers with the places, among all items, of the items they
+    hold; ``times`` is how often each item counts. A mid-rank is 1, plus 1 for
+    each better item, plus ½ for each other tied item; the
+    average is taken for each pair over the judges that ranked both, so that
+    other items that they ranked do not matter.
     """
     standing = [_standing(tiers, places) for tiers, places in orders]
     items = range(len(times))
@@ -239,7 +239,7 @@ def _standing(tiers: Sequence[Sequence[int]], places: Sequence[int]) -> dict[int
 
 
 def _mean_preference(standing: Sequence[Mapping[int, int]], one: int, other: int) -> float:
-    """Return how often one text is preferred to another, 0 to 1; level counts ½."""
+    """Return how often one text is preferred to another, 0 to 1; a tie counts ½."""
     found = [
         (tiers[one] < tiers[other]) + (tiers[one] == tiers[other]) / 2
         for tiers in standing
@@ -249,7 +249,7 @@ def _mean_preference(standing: Sequence[Mapping[int, int]], one: int, other: int
 
 
 def _tiers(means: Sequence[float]) -> tuple[tuple[int, ...], ...]:
-    """Return texts with equal averages together, the best first."""
+    """Return texts grouped by equal averages, the best first."""
     tiers: list[list[int]] = []
     for index in sorted(range(len(means)), key=lambda index: means[index]):
         if tiers and means[index] - means[tiers[-1][0]] <= LEVEL:
@@ -260,14 +260,14 @@ def _tiers(means: Sequence[float]) -> tuple[tuple[int, ...], ...]:
 
 
 def as_panel(judge: Judge) -> Panel:
-    """Return a panel as it is, another judge as a panel of one."""
+    """Return a panel unchanged, any other judge as a panel of one."""
     return judge if isinstance(judge, Panel) else Panel([PanelMember(judge)])
 
 
 def contestant_ranks(
     seat: PanelMember, question_id: str, texts: Mapping[str, str]
 ) -> dict[str, float]:
-    """Return a judge's mid-ranks of contestants, by their texts; those that it was shown."""
+    """Return a judge's mid-ranks of the contestants whose texts it was shown."""
     found = seat.heard.get(question_id)
     if found is None:
         return {}

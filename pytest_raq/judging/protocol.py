@@ -1,4 +1,4 @@
-"""What a judge is asked and what it says."""
+"""What a judge is asked and what it returns."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class Case:
 
     The texts are stripped and sorted: their order says nothing about who wrote
     them. A text may be empty. ``authors`` holds for each text the model
-    families of the contestants that gave it, one entry a contestant, empty
-    where a family is not known. A judge is not told them; a panel keeps them
-    from judges of the same family.
+    families of the contestants that gave it, one entry per contestant, empty
+    if a family is not known. A judge does not see them; a panel uses them to
+    hide texts from judges of the same family.
     """
 
     question: Question
@@ -31,12 +31,12 @@ class Case:
 class Order:
     """A weak order: tiers of indices into the texts of a case, best first.
 
-    Each index stands in exactly one tier; texts of one tier are level.
-    ``exchanges`` are what was said to a judge that is asked in words, and
-    ``readings`` the orders that it gave each time it was asked, by which it is
-    itself judged; both are kept with the verdict and are no part of it.
-    ``agreed`` tells whether a judge that read the texts in an order and in its
-    reverse said the same both times; None where it read them once.
+    Each index is in exactly one tier; texts of one tier are tied.
+    ``exchanges`` are the prompts and replies of an LLM judge, and
+    ``readings`` the orders that it gave each time it was asked, from which its
+    quality is measured; both are kept with the verdict and are not part of it.
+    ``agreed`` says whether a judge that read the texts in an order and in its
+    reverse gave the same order both times; None if it read them once.
     """
 
     tiers: tuple[tuple[int, ...], ...]
@@ -47,7 +47,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class NoOrder:
-    """Why the judge gave no order for one case, and what was said to it."""
+    """Why the judge gave no order for one case, and the exchanges with it."""
 
     reason: str
     exchanges: tuple[JudgeExchange, ...] = field(default=(), compare=False)
@@ -55,10 +55,10 @@ class NoOrder:
 
 @dataclass(frozen=True, slots=True)
 class Spending:
-    """What a judge was asked in this run and what that cost; verdicts from the store are free.
+    """The requests to a judge in this run and their cost; verdicts from the store are free.
 
     ``prompt_tokens`` and ``completion_tokens`` are as the server counts them,
-    ``cost`` is in ``currency``, which is empty where no prices are known.
+    ``cost`` is in ``currency``, which is empty if no prices are known.
     """
 
     calls: int = 0
@@ -68,7 +68,7 @@ class Spending:
     currency: str = ""
 
     def __add__(self, other: Spending) -> Spending:
-        """Return the sum, e.g. of the judges of a panel; one currency is assumed."""
+        """Return the sum, e.g. for the judges of a panel; all must use one currency."""
         return Spending(
             self.calls + other.calls,
             self.prompt_tokens + other.prompt_tokens,
@@ -97,7 +97,7 @@ class Judge(Protocol):
 
     @property
     def is_free(self) -> bool:
-        """Whether asking again costs less than looking up what was said before."""
+        """Whether asking again costs less than looking up the stored verdict."""
 
     @property
     def spending(self) -> Spending:
@@ -105,23 +105,23 @@ class Judge(Protocol):
 
     @property
     def note(self) -> str:
-        """What a reader should know of what runs the judge; empty where there is nothing."""
+        """What a reader should know about what runs the judge; empty if there is nothing."""
 
     def prepare(self) -> None:
         """Find out whether the judge can be asked: its key, its server, its model, its file.
 
-        Called before the first answer of a run is generated, and not where
-        nothing is. JudgeError, on one line, when it cannot; the same each time.
+        Called before the first answer of a run is generated, and not called if none
+        is. Raises JudgeError, on one line, when it cannot; the same each time.
         """
 
     def close(self) -> None:
-        """Free what it holds: connections, a loaded model. Safe to call twice, or to ask on."""
+        """Free connections and a loaded model. May be called twice; requests may follow."""
 
     def order(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
-        """Yield one verdict a case, in the order of the cases.
+        """Yield one verdict per case, in the order of the cases.
 
         A judge may read ahead, to work on several cases at once, but reads the
         cases on the thread that asks for the verdicts. It yields `NoOrder` for
-        a case that it cannot decide and raises JudgeError when it can decide
-        no further one.
+        a case that it cannot decide and raises JudgeError when it cannot decide
+        any further case.
         """

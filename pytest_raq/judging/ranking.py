@@ -1,4 +1,4 @@
-"""From the verdicts of a judge to rankings of contestants."""
+"""Turns the verdicts of a judge into rankings of contestants."""
 
 from __future__ import annotations
 
@@ -27,13 +27,12 @@ def rank_contestants(
 ) -> Iterator[Ranking]:
     """Yield a ranking for each question and its texts by contestant, in order.
 
-    Texts that are equal but for surrounding white space are merged before the
+    Texts that are equal apart from surrounding white space are merged before the
     judge sees them, and sorted, so that neither the names nor the order of
-    contestants can matter; where all are equal the judge is not asked. A
-    verdict that is not a complete weak order makes the ranking missing, and so
-    does a JudgeError: it ends the verdicts, not the run. Nor is it asked where
-    all texts are references. ``families`` are the model families of
-    contestants, for panels.
+    contestants can matter. The judge is not asked if all texts are equal or all
+    are references. A verdict that is not a complete weak order makes the ranking
+    missing, and so does a JudgeError: it ends the verdicts, not the run.
+    ``families`` are the model families of contestants, for panels.
     """
     mine, asked = tee((make_case(question, texts, families), texts) for question, texts in items)
     replies = _endless_verdicts(
@@ -60,7 +59,7 @@ def make_case(
 
 
 def is_settled(question: Question, texts: Collection[str]) -> bool:
-    """Whether texts are level without a judge: all are one, or all are references word for word."""
+    """Whether texts tie without a judge: all are the same, or all equal a reference exactly."""
     if len(texts) < 2:
         return True
     references = {_words(reference) for reference in question.references}
@@ -87,7 +86,7 @@ def _ranking(case: Case, texts: Mapping[str, str], verdict: Order | NoOrder) -> 
 
 
 def find_fault(case: Case, order: Order) -> str:
-    """Return why an order is not a complete weak order of the texts; empty when it is."""
+    """Return why an order is not a complete weak order of the texts; empty if it is."""
     named = Counter(chain.from_iterable(order.tiers))
     size = len(case.texts)
     for index in range(size):
@@ -112,7 +111,7 @@ class JudgedCase:
 
     @property
     def readings(self) -> list[OrderReading]:
-        """What the order was made of, as far as it is complete."""
+        """The readings from which the order was made, if they are complete."""
         texts = list(range(len(self.case.texts)))
         return [
             reading
@@ -122,9 +121,9 @@ class JudgedCase:
 
 
 def verdicts(judge: Judge, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
-    """Yield one verdict a case, whatever the judge does: its error is why there are no more.
+    """Yield one verdict per case; after an error of the judge, the error is the reason.
 
-    An order that is not complete is none.
+    An incomplete order counts as no order.
     """
     mine, theirs = tee(cases)
     with closing(_endless_verdicts(judge, theirs)) as replies:

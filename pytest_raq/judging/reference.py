@@ -20,7 +20,7 @@ NAME = "reference"
 class ReferenceJudge:
     """Ranks exact matches first, then by F1 against the best reference; equal figures tie.
 
-    A stand-in for a judge that understands: it knows words, not meaning.
+    A simple substitute for an LLM judge: it compares words, not meaning.
     """
 
     is_free = True
@@ -49,20 +49,20 @@ class ReferenceJudge:
 
 
 def require_references(judge: str, source: str, questions: Sequence[Question]) -> None:
-    """ConfigError when this judge is to rank answers that nothing tells right from wrong."""
+    """Raise ConfigError when this judge must rank answers to questions without references."""
     lacking = [question for question in questions if not question.references]
     if judge == NAME and lacking:
         more = f" and {len(lacking) - 1} more have" if len(lacking) > 1 else " has"
         raise ConfigError(
-            f"{source}: {lacking[0].label}{more} no references, and judge {NAME!r} knows nothing"
-            " else: name their column with dataset.columns.references, or a judge that reads"
+            f"{source}: {lacking[0].label}{more} no references, and judge {NAME!r} needs them:"
+            " name their column with dataset.columns.references, or use a judge that reads"
             " the passage"
         )
 
 
 def _order(case: Case) -> Order | NoOrder:
     if not case.question.references:
-        return NoOrder(f"the question has no references, and judge {NAME!r} knows nothing else")
+        return NoOrder(f"the question has no references, and judge {NAME!r} needs them")
     tiers: dict[tuple[float, float], list[int]] = {}
     for index, text in enumerate(case.texts):
         tiers.setdefault(_closeness(text, case.question), []).append(index)
@@ -72,7 +72,7 @@ def _order(case: Case) -> Order | NoOrder:
 def _closeness(text: str, question: Question) -> tuple[float, float]:
     figures = score_answer(text, question)
     assert figures is not None
-    # An exact match is as close as can be, even "the" to "the", whose official F1 is 0.
+    # An exact match is the closest answer, even "the" to "the", whose official F1 is 0.
     best = max(figures.f1, figures.exact_match)
-    # 2/5 and 4/10 are equal, also where their floating-point numbers are not.
+    # 2/5 and 4/10 are equal, even if their floating-point numbers are not.
     return figures.exact_match, round(best, 9)

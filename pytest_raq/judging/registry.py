@@ -1,4 +1,4 @@
-"""One place binds the name of a judge to what it is."""
+"""Maps the name of a judge to its implementation."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     from pytest_raq.judging.protocol import Judge
 
 UNREADABLE = "unreadable"
-"""Stands for the SHA-256 of a file that cannot be read."""
+"""Used in place of the SHA-256 of a file that cannot be read."""
 
 
 def open_judge(name: str, models_folder: Path, digest: Callable[[Path], str] = hash_file) -> Judge:
     """Return a judge by name: ``reference``, or one of the definitions of a folder.
 
     Nothing is contacted or loaded before `prepare`. ``digest`` returns the
-    SHA-256 of a file. ConfigError when there is no judge of that name, or its
-    definition is wrong.
+    SHA-256 of a file. Raises ConfigError when there is no judge of that name, or
+    its definition is wrong.
     """
     if name == NAME:
         return ReferenceJudge()
@@ -44,7 +44,7 @@ def open_judge(name: str, models_folder: Path, digest: Callable[[Path], str] = h
 
 
 def make_judge(definition: ModelDefinition, digest: Callable[[Path], str] = hash_file) -> LlmJudge:
-    """Return the judge that a model definition makes."""
+    """Return the judge of a model definition."""
     if definition.engine == "openai":
         from pytest_raq.judging.llm.server import ServerBackend
 
@@ -67,7 +67,7 @@ def _digest(path: Path, digest: Callable[[Path], str]) -> str:
 
 
 def family_of_judge(name: str, models_folder: Path) -> str:
-    """Return the model family of a judge; empty where it has none, or does not say."""
+    """Return the model family of a judge; empty if it has none or does not name one."""
     if name == NAME or not (models_folder / f"{name}.toml").is_file():
         return ""
     return load_model(models_folder, name).family.strip().casefold()
@@ -82,7 +82,7 @@ def open_panel(
 ) -> Panel:
     """Return judges by name as a panel, each with the family of its model.
 
-    ``open_one`` returns a judge by name, as `open_judge` does; ConfigError is its.
+    ``open_one`` returns a judge by name, as `open_judge` does, and raises the same errors.
     """
     seats = [PanelMember(open_one(name), family_of_judge(name, models_folder)) for name in names]
     return Panel(seats, min_share=min_share)

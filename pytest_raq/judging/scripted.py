@@ -1,4 +1,4 @@
-"""A judge that does as it is told, for tests."""
+"""A judge with scripted verdicts, for tests."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class ScriptedJudge:
     """Asks a function for each verdict and remembers the cases it saw.
 
-    The function may raise JudgeError, as a judge does that cannot go on;
-    ``problem`` is why it cannot be asked at all. ``closed`` tells whether it
+    The function may raise JudgeError, like a judge that cannot continue;
+    ``problem`` is why it cannot be asked at all. ``closed`` says whether it
     was closed.
     """
 
@@ -49,7 +49,7 @@ class ScriptedJudge:
         return Spending(calls=len(self.cases))
 
     def prepare(self) -> None:
-        """Say what the problem is, if there is one."""
+        """Raise the problem, if there is one."""
         if self._problem:
             raise JudgeError(self._problem)
 
@@ -58,7 +58,7 @@ class ScriptedJudge:
         self.closed = True
 
     def order(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
-        """Yield what the function says of each case."""
+        """Yield the result of the function for each case."""
         for case in cases:
             self.cases.append(case)
             yield self._verdict(case)

@@ -1,4 +1,4 @@
-"""The judges of a suite under test, without a run."""
+"""Tests the judges of a suite, without a run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What a check was asked to do; ``questions`` is how many make sentinels."""
+    """The options of a check; ``questions`` is the number of questions to make sentinels of."""
 
     models_folder: Path
     baselines_folder: Path
@@ -38,11 +38,11 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class CheckedJudge:
-    """What was found out about a judge.
+    """The results of the check of a judge.
 
-    ``problem`` says why it is not believed, ``unmeasured`` whether that is
-    because nothing can be said; ``spent`` what it cost, ``note`` what a reader
-    should know of what runs it.
+    ``problem`` says why it is not believed, ``unmeasured`` whether the reason
+    is that it could not be measured; ``spent`` is its cost, ``note`` what a
+    reader should know about what runs it.
     """
 
     check: JudgeCheck
@@ -56,7 +56,7 @@ class CheckedJudge:
 def check_suite(suite: SuiteDefinition, check: Check) -> list[CheckedJudge]:
     """Check each judge of a suite on sentinels made from its questions.
 
-    UsageError when the suite, a judge or the human rankings are wrong,
+    Raises UsageError when the suite, a judge or the human rankings are wrong,
     JudgeError when a judge cannot be asked.
     """
     questions = load_questions(suite.dataset, suite.path.parent).questions

@@ -1,4 +1,4 @@
-"""The judge at work in a run: ahead of what is asked for, so that it works on many at once."""
+"""The rankings of a run: the judge works ahead, so that it ranks many questions at once."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ Entry = tuple["Question", "Mapping[str, str]"]
 
 
 class SharedFolder(Protocol):
-    """A folder that the processes of one run have in common, with locks."""
+    """A folder, with locks, that the processes of one run share."""
 
     folder: Path
 
     def lock(self, name: str, *, wait: bool = False) -> AbstractContextManager[bool]:
-        """Hold the lock of a name, if it is free; with ``wait`` as soon as it is."""
+        """Hold the lock of a name if it is free; with ``wait``, wait until it is."""
 
 
 class SuiteRankings:
     """The rankings of a suite in a run, each made once, by the judges of a bench.
 
-    ``rankings`` are those in hand, by question. ``is_wanted`` tells whether
-    the run has asked for any: a judge that costs something is not asked before.
-    With an ``exchange`` one process of a run judges at a time, and tells the
-    others what was said: ``suite`` is the name under which they find it.
+    ``rankings`` are those made so far, by question. ``is_wanted`` says whether
+    the run has asked for any: a judge that is not free is not asked before.
+    With an ``exchange`` one process of a run judges at a time, and shares the
+    rankings with the others: ``suite`` is the name under which they find them.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class SuiteRankings:
         ready: Callable[[], Iterable[str]],
         entry: Callable[[str], Entry],
     ) -> bool:
-        """Rank questions; whether there is anything new.
+        """Rank questions; return whether there is anything new.
 
         The judge works ahead on questions that are ``ready``: the ids of those
         that have their answers. ``entry`` returns what is to be ranked for an id.
@@ -96,7 +96,7 @@ class SuiteRankings:
             self._stream = self._judged(question_ids)
 
     def _share(self, exchange: SharedFolder, question_ids: list[str]) -> list[Ranking]:
-        """Return rankings of this process or another: none is made twice, nor missed twice."""
+        """Return rankings of this or another process, so that no question is judged twice."""
         with exchange.lock(f"judge of {self._suite}", wait=True):
             path = exchange.folder / f"{hash_parts(suite=self._suite)[:24]}.rankings"
             self._share_checks(path.with_suffix(".checks"), question_ids)
@@ -156,7 +156,7 @@ class SuiteRankings:
             self._progress.all_judged(name, self._total, seconds, spent)
 
     def stop(self) -> None:
-        """Give up what is in flight."""
+        """Cancel the requests in flight."""
         self._waiting.clear()
         if self._stream is not None:
             stream, self._stream = self._stream, None
@@ -165,22 +165,22 @@ class SuiteRankings:
                 close()
 
     def forget(self) -> None:
-        """Rank everything anew: other answers are to be ranked beside today's."""
+        """Rank everything again: the new answers must be ranked with other ones."""
         self.stop()
         self.rankings.clear()
 
     def give_up(self) -> None:
-        """Rank nothing more that costs something, unless it is asked for."""
+        """Make no more rankings that cost something, unless they are requested."""
         self.stop()
         self.is_wanted = self.judge.is_free
 
     def close(self) -> None:
-        """Free what the judge holds; safe to call twice."""
+        """Free what the judge holds; may be called twice."""
         self.stop()
         self.judge.close()
 
     def absorb(self, rankings: Iterable[Ranking], spent: Spending) -> None:
-        """Take over what other processes were told; what was ranked here is ranked anew."""
+        """Take over the rankings of other processes; those of this process are made again."""
         self._elsewhere |= {ranking.question_id: ranking for ranking in rankings}
         self._spent_elsewhere += spent
         self.is_wanted = self.is_wanted or bool(self._elsewhere)
@@ -194,12 +194,12 @@ class SuiteRankings:
 
     @property
     def spent(self) -> str:
-        """What the judge cost in this run, in words; empty when it was asked nothing."""
+        """What the judge cost in this run, as text; empty if it was not asked."""
         spent = str(self.judge.spending + self._spent_elsewhere)
         return f"judge {self.judge.identity.name}: {spent} in this run" if spent else ""
 
     def notes(self) -> Iterator[str]:
-        """Yield what a reader should know of how the rankings came about."""
+        """Yield what a reader should know about how the rankings were made."""
         yield from self.bench.notes()
         ranked = list(self.rankings.values())
         missing = Counter(ranking.missing for ranking in ranked if ranking.missing)
@@ -211,6 +211,6 @@ class SuiteRankings:
         known = [ranking.orders_agreed for ranking in ranked if ranking.orders_agreed is not None]
         if known:
             yield (
-                f"judge {self.judge.identity.name}: asked in both orders, it said the same on"
+                f"judge {self.judge.identity.name}: asked in both orders, it gave the same order on"
                 f" {sum(known)} of {len(known)} questions"
             )

@@ -1,7 +1,7 @@
-"""The pytest side: options, hooks and fixtures, each a line or two that delegates.
+"""The pytest plugin: options, hooks and fixtures, each of one or two lines that delegate.
 
 pytest loads this module in every run where the package is installed, so it
-imports nothing but pytest; the rest is imported when a test asks for it.
+imports only pytest; the rest is imported when a test needs it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _STATE = pytest.StashKey["PluginState"]()
 
 
 def _state(config: pytest.Config) -> PluginState:
-    """Return what this run knows, made when a test first needs it."""
+    """Return the state of this run, made when a test first needs it."""
     if _STATE not in config.stash:
         from pytest_raq.plugin.state import PluginState
 
@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Parametrize a test that asks for one of our fixtures."""
+    """Parametrize a test that uses one of our fixtures."""
     if any(name in metafunc.fixturenames for name in FIXTURES):
         _state(metafunc.config).parametrize(metafunc)
 
@@ -52,7 +52,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
-    """Count answers and rankings that failed for a reason already told apart from the first."""
+    """Count answers and rankings that failed for an already reported reason separately."""
     told = dict(getattr(report, "user_properties", ())).get("raq") if report.failed else None
     return (told, "F", told.upper()) if told in {"not answered", "not ranked"} else None
 
@@ -67,7 +67,7 @@ def pytest_configure_node(node: object) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: object, error: object) -> None:
-    """Take over what a worker of pytest-xdist found out."""
+    """Take over the results of a worker of pytest-xdist."""
     del error
     output = getattr(node, "workeroutput", {}).get("raq")
     if output:
@@ -88,7 +88,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Leave no worker process and no shared folder behind, however the run ended."""
+    """End all worker processes and remove the shared folder, however the run ended."""
     if state := _used(config):
         state.close()
     if getattr(config.option, "numprocesses", None):
@@ -99,23 +99,23 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def raq_answer(request: pytest.FixtureRequest) -> AnswerCheck:
-    """Stand for one model's answer to one question; ``check()`` fails if there is none."""
+    """Provide one model's answer to one question; ``check()`` fails if there is none."""
     return _state(request.config).answer_check(request)
 
 
 @pytest.fixture
 def raq_ranking(request: pytest.FixtureRequest) -> RankingCheck:
-    """Stand for the judge's ranking of one question; ``check()`` fails if there is none."""
+    """Provide the judge's ranking of one question; ``check()`` fails if there is none."""
     return _state(request.config).ranking_check(request)
 
 
 @pytest.fixture
 def raq_speed(request: pytest.FixtureRequest) -> SpeedCheck:
-    """Stand for one model's speed; ``check(benchmark)`` measures it."""
+    """Provide one model's speed; ``check(benchmark)`` measures it."""
     return _state(request.config).speed_check(request)
 
 
 @pytest.fixture
 def raq_gate(request: pytest.FixtureRequest) -> GateCheck:
-    """Stand for the verdict on one model; ``check()`` fails on a regression."""
+    """Provide the verdict on one model; ``check()`` fails on a regression."""
     return _state(request.config).gate_check(request)

@@ -1,4 +1,4 @@
-"""What each test of a suite checks, and what it leaves in JUnit XML."""
+"""What each test of a suite checks, and what it writes to JUnit XML."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from pytest_raq.running import SuiteRun
 
 _REPORTED = pytest.StashKey[set[tuple[str, str]]]()
-"""Why something failed, by suite: sixty questions of a model that did not load are one failure."""
+"""Failure reasons by suite: a model that does not load is one failure, not one per question."""
 
 
 LIMIT = 1_000
-"""Letters of one property: a report of ten thousand tests must stay readable."""
+"""Maximum length of one property: a report of ten thousand tests must stay readable."""
 
-# Char of XML 1.0, without the controls that are allowed and discouraged.
+# The characters of XML 1.0, without the control characters that it allows but discourages.
 _FORBIDDEN = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufdcf\ufdf0-\ufffd\U00010000-\U0010ffff]"
 )
@@ -39,9 +39,9 @@ Properties = dict[str, object]
 
 
 def property_text(value: object) -> str | None:
-    """Return a value as text that XML 1.0 may hold and that turns no other text around.
+    """Return a value as text that is valid in XML 1.0 and has no marks of text direction.
 
-    Long text is cut. None for what is not known.
+    Long text is cut. Returns None for an unknown value.
     """
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return None
@@ -51,14 +51,14 @@ def property_text(value: object) -> str | None:
 
 
 def record_properties(node: pytest.Item, properties: Mapping[str, object]) -> None:
-    """Give a test its properties; those that are not known are left out."""
+    """Add properties to a test, except unknown ones."""
     for name, value in properties.items():
         if (text := property_text(value)) is not None:
             node.user_properties.append((f"raq_{name}", text))
 
 
 def describe_answer(outcome: Outcome, question: Question) -> Properties:
-    """Return what a model said, with exact match, F1 and speed, or why it said nothing."""
+    """Return a model's answer with exact match, F1 and speed, or why there is no answer."""
     if not isinstance(outcome, Answer):
         return {"failure": outcome.reason}
     scored = score(outcome.text, question.references)
@@ -122,10 +122,10 @@ class AnswerCheck:
     node: pytest.Item
 
     def check(self) -> Answer:
-        """Return the answer; fail with the reason when there is none.
+        """Return the answer; fail with the reason if there is none.
 
-        A reason that was told for another question of the model is marked,
-        so that sixty questions of a model that did not load are one failure
+        A reason that was reported for another question of the model is marked,
+        so that sixty questions of a model that did not load are only one failure
         to read.
         """
         outcome = self.run.answer(self.model, self.question_id)
@@ -141,7 +141,7 @@ class AnswerCheck:
 
 
 def _was_reported(node: pytest.Item, run: SuiteRun, reason: str) -> bool:
-    """Whether something of a suite failed for the same reason before; remember it."""
+    """Return whether something in a suite failed for the same reason before; remember it."""
     reported = node.config.stash.setdefault(_REPORTED, set())
     key = (str(run.suite.path), reason)
     known = key in reported
@@ -158,7 +158,7 @@ class RankingCheck:
     node: pytest.Item
 
     def check(self) -> Ranking:
-        """Return the ranking; fail with the reason when it is missing, marked if told before."""
+        """Return the ranking; fail with the reason if missing, marked if reported before."""
         ranking = self.run.ranking(self.question_id)
         ranks = {f"rank_{model}": rank for model, rank in ranking.ranks.items()}
         told = {"suite": self.run.suite.name, "question_id": self.question_id}
@@ -179,9 +179,9 @@ class SpeedCheck:
     node: pytest.Item
 
     def check(self, benchmark: Benchmark) -> Mapping[str, tuple[float, ...]]:
-        """Time the probe questions; skip, never pass, where nothing can be timed."""
+        """Time the probe questions; skip, never pass, if nothing can be timed."""
         if self.run.shard and not self.run.shard.is_first:
-            pytest.skip(f"shard {self.run.shard}: speed is measured by the first")
+            pytest.skip(f"shard {self.run.shard}: the first shard measures speed")
         if benchmark.disabled:
             pytest.skip("speed is not measured: pytest-benchmark is disabled in this run")
         probe = self.run.speed_probe(self.model)
@@ -217,9 +217,9 @@ class GateCheck:
     updating: bool
 
     def check(self) -> Verdict:
-        """Return the verdict; fail with its evidence unless it may pass.
+        """Return the verdict; fail with its evidence unless it passes.
 
-        While a baseline is being accepted only what was not measured fails.
+        While a baseline is being accepted, only NOT_MEASURED fails.
         """
         if self.run.shard:
             pytest.skip(f"shard {self.run.shard}: raq merge decides, from all shards")

@@ -60,19 +60,19 @@ def add_options(parser: pytest.Parser) -> None:
         " or virtual environment",
     )
     add("--raq-update", action="store_true", help="accept this run as the suite's baseline")
-    add("--raq-reason", default="", metavar="TEXT", help="why, kept with --raq-update")
+    add("--raq-reason", default="", metavar="TEXT", help="the reason, stored with --raq-update")
     add(
         "--raq-parallel",
         type=int,
         metavar="N",
         help="sequences that llama.cpp decodes together, requests at once to a server"
-        " (default: what the definition says, else 16)",
+        " (default: the value in the definition, else 16)",
     )
     add(
         "--raq-shard",
         default="",
         metavar="I/N",
-        help="ask only slice I of N, for a matrix of jobs; raq merge decides (docs/ci.md)",
+        help="ask only slice I of N, for parallel CI jobs; raq merge decides (docs/ci.md)",
     )
     add("--raq-fresh", action="store_true", help="do not reuse stored answers")
     add("--raq-json", metavar="FILE", help="write the run as JSON")
@@ -80,7 +80,7 @@ def add_options(parser: pytest.Parser) -> None:
     add(
         "--raq-markdown",
         metavar="FILE",
-        help="write the run as Markdown, for a comment of a pull request",
+        help="write the run as Markdown, for a comment on a pull request",
     )
     add("--raq-metrics", metavar="FILE", help="write the run as OpenMetrics text, for a dashboard")
     add(
@@ -88,12 +88,12 @@ def add_options(parser: pytest.Parser) -> None:
         metavar="PATH",
         help="where answers are kept between runs (default: .raq/store.db)",
     )
-    parser.addini("raq_models", "folder of the model definitions (default: models beside suites)")
-    parser.addini("raq_baselines", "folder of the baselines (default: baselines beside suites)")
+    parser.addini("raq_models", "folder of the model definitions (default: models next to suites)")
+    parser.addini("raq_baselines", "folder of the baselines (default: baselines next to suites)")
 
 
 def tell_exchange(node: Any) -> None:  # noqa: ANN401 - a WorkerController of pytest-xdist
-    """Tell a worker the folder of this run; it is made when a worker needs it."""
+    """Send the folder of this run to a worker; it is made when a worker needs it."""
     stash = node.config.stash
     if _NAME not in stash:
         stash[_NAME] = Path(tempfile.gettempdir()) / f"pytest-raq-{secrets.token_hex(16)}"

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 class ProgressDisplay(ProgressReport):
     """Writes where pytest writes, around its capture.
 
-    On a terminal the text stands right of pytest's own dots, is wiped before
+    On a terminal the text is to the right of pytest's own dots, is erased before
     pytest writes and drawn again after; elsewhere a model that takes longer
-    gets a line every half minute, and one at its end.
+    gets a line every half minute, and one when it ends.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -45,18 +45,18 @@ class ProgressDisplay(ProgressReport):
         self._uncaptured(write)
 
     def clear(self) -> None:
-        """Wipe the live text for good."""
+        """Erase the live text permanently."""
         self._wipe()
         self._text = ""
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_logstart(self) -> Generator[None, object, object]:
-        """Make room while pytest names a test."""
+        """Erase the live text while pytest writes the name of a test."""
         return (yield from self._make_room())
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_logreport(self) -> Generator[None, object, object]:
-        """Make room while pytest tells how a test ended."""
+        """Erase the live text while pytest reports the result of a test."""
         return (yield from self._make_room())
 
     def _make_room(self) -> Generator[None, object, object]:
@@ -70,13 +70,13 @@ class ProgressDisplay(ProgressReport):
             self._uncaptured(self._draw_on)
 
     def _draw_on(self, reporter: pytest.TerminalReporter) -> None:
-        # While output is captured the width of the terminal is not known.
+        # While output is captured, the width of the terminal is not known.
         terminal = reporter._tw  # noqa: SLF001 - the column is known nowhere else
         room = terminal.fullwidth - terminal.width_of_current_line - 3
-        # Where the whole does not fit, its end says most: question i of n, time left.
+        # If the text does not fit, its end is most useful: question i of n, time left.
         text = self._text if room >= width(self._text) else self._text.rpartition(": ")[2]
         if room >= width(text):
-            # Save the cursor, wipe, write, go back: pytest's line is untouched.
+            # Save the cursor, erase, write, go back: pytest's line does not change.
             _write_raw(reporter, f"\x1b7\x1b[K  {text}\x1b8")
 
     def _wipe(self) -> None:
@@ -95,7 +95,7 @@ class ProgressDisplay(ProgressReport):
 
 
 def _write_raw(reporter: pytest.TerminalReporter, text: str) -> None:
-    """Write past pytest's writer, which would count the text into its line."""
+    """Write without pytest's writer, which would count the text as part of its line."""
     file = reporter._tw._file  # noqa: SLF001
     file.write(text)
     file.flush()

@@ -1,4 +1,4 @@
-"""What the plugin knows during a run: a session a folder of suites, and their results."""
+"""The state of the plugin during a run: one session per folder of suites, and the results."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class PluginState:
 
     @cached_property
     def display(self) -> ProgressDisplay:
-        """Where progress is shown."""
+        """The display of progress."""
         return ProgressDisplay(self._config)
 
     @property
@@ -64,7 +64,7 @@ class PluginState:
 
     @cached_property
     def _sharing(self) -> SharedWork | None:
-        """How this worker of pytest-xdist shares its work with the others; None in a run alone."""
+        """How this pytest-xdist worker shares work with the others; None in a single process."""
         if not self._is_worker:
             return None
         folder = Path(self._config.workerinput[EXCHANGE])  # type: ignore[attr-defined]
@@ -79,7 +79,7 @@ class PluginState:
         return self._sessions[folder]
 
     def parametrize(self, metafunc: pytest.Metafunc) -> None:
-        """Give a test one case a result; what is wrong with a suite is told in one line."""
+        """Give a test one case per result; report an error in a suite in one line."""
         folder = Path(str(metafunc.definition.path)).parent
         try:
             session = self.session(folder)
@@ -94,7 +94,7 @@ class PluginState:
                 metafunc.parametrize(fixture, params, ids=ids, indirect=True)
 
     def plan(self, items: Iterable[pytest.Item]) -> None:
-        """Tell each model which questions will be asked."""
+        """Announce to each model which questions will be asked."""
         wanted: dict[tuple[Path, str, str], set[str]] = {}
         whole: set[tuple[Path, str]] = set()
         for item in items:
@@ -146,7 +146,7 @@ class PluginState:
                 session.run(name).absorb(text)
 
     def finish(self, session: pytest.Session) -> None:
-        """Hand results to the controller, or accept and write them; then close engines."""
+        """Send results to the controller, or accept and write them; then close engines."""
         self.display.clear()
         if self._is_worker:
             output = {
@@ -172,10 +172,10 @@ class PluginState:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _publish(self) -> None:
-        """Write what is read elsewhere; the verdicts are those after accepting."""
+        """Write the outputs for other tools; verdicts are those after accepting."""
         runs = [run for raq in self._sessions.values() for run in raq.runs]
         self._results = [run.result() for run in runs if run.has_results]
-        for raq in list(self._sessions.values())[:1]:  # the options are those of all of them
+        for raq in list(self._sessions.values())[:1]:  # all sessions have the same options
             try:
                 self._told += publish(raq.options, self._results)
             except RaqError as exc:
@@ -189,7 +189,7 @@ class PluginState:
             return
         size = reporter._tw.fullwidth  # noqa: SLF001 - the width is known nowhere else
         lines = self._summary(size)
-        if reporter.isatty:  # a terminal would break lines in the middle of a word
+        if reporter.isatty:  # otherwise the terminal would break lines inside a word
             lines = [Line(part, line.style) for line in lines for part in fold(line.text, size)]
         if lines:
             reporter.section("relative answer quality")
@@ -235,7 +235,7 @@ _CASES = {
 
 
 def session_options(config: pytest.Config, folder: Path) -> SessionOptions:
-    """Read the options of a run for the suites of a folder; UsageError when one is wrong."""
+    """Read the options of a run for a folder of suites; raise UsageError if one is wrong."""
     option, start = config.option, config.invocation_params.dir
     return SessionOptions(
         suites_folder=folder,

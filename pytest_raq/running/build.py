@@ -1,4 +1,4 @@
-"""From a suite's definition to a run that can be asked."""
+"""Builds a run from the definition of a suite."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def check_questions(
     suite: SuiteDefinition, questions: QuestionSet, models: Iterable[ModelDefinition]
 ) -> None:
-    """ConfigError, before anything is asked, when a question cannot be asked or judged."""
+    """Raise ConfigError, before anything is asked, if a question cannot be asked or judged."""
     for judge in suite.judges:
         require_references(judge, questions.source, questions.questions)
     for model in models:
@@ -40,14 +40,14 @@ def check_questions(
 
 
 def check_prompt(suite: SuiteDefinition, questions: QuestionSet, model: ModelDefinition) -> None:
-    """ConfigError when the prompt of a model shows a passage that a question lacks."""
+    """Raise ConfigError if the prompt of a model needs a passage that a question does not have."""
     bare = next((item for item in questions.questions if not item.passage), None)
     if bare is not None and model.needs_passage:
         where = suite.path if suite.prompt else model.path
         raise ConfigError(
-            f"{where}: the prompt shows {{passage}}, and question {bare.label} of"
+            f"{where}: the prompt uses {{passage}}, but question {bare.label} of"
             f" {questions.source} has none: name the column of passages with"
-            " dataset.columns.passage, or take {passage} out of the prompt"
+            " dataset.columns.passage, or remove {passage} from the prompt"
         )
 
 
@@ -55,8 +55,8 @@ def check_prompt(suite: SuiteDefinition, questions: QuestionSet, model: ModelDef
 class Resources:
     """What the suites of a session have in common.
 
-    ``fresh`` says that nothing kept is reused, ``sharing`` how the processes
-    of one run share their work; None in a run of one process.
+    ``fresh`` says that no stored answer is reused; ``sharing`` is how the processes
+    of one run share their work, None in a run of one process.
     """
 
     pool: EnginePool
@@ -75,13 +75,13 @@ def build_run(
     baselines_folder: Path,
     originals: Mapping[str, ModelDefinition] | None = None,
 ) -> SuiteRun:
-    """Read questions, judge and baseline of a suite; UsageError when one is wrong.
+    """Read questions, judge and baseline of a suite; raise UsageError if one is wrong.
 
-    ``originals`` are the definitions of swapped models as they are without the
+    ``originals`` are the definitions of swapped models without the
     swap, for speed measured side by side.
 
-    A baseline that cannot be read does not stop the run: it is the verdict of
-    every model, and can be replaced by ``--raq-update``.
+    A baseline that cannot be read does not stop the run: the error becomes the
+    verdict of every model, and ``--raq-update`` can replace the file.
     """
     questions = load_questions(suite.dataset, suite.path.parent)
     check_questions(suite, questions, models.values())
@@ -156,7 +156,7 @@ def _baseline(folder: Path, suite: str) -> tuple[Baseline | None, str]:
 def families(
     answers: Mapping[str, ModelAnswers], originals: Mapping[str, ModelAnswers]
 ) -> dict[str, str]:
-    """Return the families of contestants; an accepted answer is by the model before a swap."""
+    """Return the families of contestants; accepted answers are from the model before a swap."""
     before = {**answers, **originals}
     return {
         **{CANDIDATE + name: _family(item) for name, item in answers.items()},

@@ -1,4 +1,4 @@
-"""The shards of a run put together: one process decides, from what all of them found out."""
+"""Merges the shards of a run: one process decides, from the results of all shards."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 def merge_shards(
     parts: Sequence[ShardFile], options: SessionOptions, progress: Progress | None = None
 ) -> Session:
-    """Return a session whose runs hold what all shards of a run found out.
+    """Return a session whose runs hold the results of all shards of a run.
 
     Suites, questions and baselines are those of the folders in ``options``;
-    what was typed with the shards holds here too. No model and no file of one
-    is needed. MeasurementError when the questions here are others.
+    the options given to the shards apply here too. No model and no model file
+    is needed. Raises MeasurementError if the questions here are different.
     """
     first = parts[0]
     typed = first.options
@@ -52,7 +52,7 @@ def merge_shards(
 
 
 def machine_notes(parts: Sequence[ShardFile]) -> Iterator[str]:
-    """Yield where shards ran on other machines than the first, whose speeds are told."""
+    """Yield the shards that ran on other machines than the first, whose speeds are reported."""
     for name, provenance in parts[0].provenances.items():
         for part in parts[1:]:
             other = part.provenances[name].machine

@@ -1,4 +1,4 @@
-"""Which models and judges a run has: those of the suite, chosen, swapped, or elsewhere."""
+"""The models and judges of a run: those of the suite, a selection, or swapped ones."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
 
 _PAUSE = 0.5
-"""Seconds between two words about a transfer."""
+"""Seconds between two progress messages about a transfer."""
 
 HUB_FOLDER = "hub"
-"""Beside the store: where files are that a swap names by a hub id."""
+"""Folder next to the store for files that a swap names by a hub id."""
 
 
 def refuse_unknown(option: str, names: Iterable[str], suite: SuiteDefinition) -> None:
-    """ConfigError when an option names a model that a suite does not have."""
+    """Raise ConfigError when an option names a model that a suite does not have."""
     for name in names:
         if name not in suite.models:
             raise ConfigError(
@@ -39,9 +39,9 @@ def refuse_unknown(option: str, names: Iterable[str], suite: SuiteDefinition) ->
 
 
 def nearest_target(path: Path, models_folder: Path) -> str:
-    """Return which definition, or GGUF file beside it, a wrong target of a swap is nearest to.
+    """Return the definition or GGUF file whose name is nearest to a wrong target of a swap.
 
-    Empty when nothing is near.
+    Empty if no name is similar.
     """
     beside = [str(file) for file in path.parent.glob("*.gguf")]
     hint = nearest(str(path), beside) if path.suffix else ""
@@ -50,11 +50,11 @@ def nearest_target(path: Path, models_folder: Path) -> str:
 
 
 class ModelSelection:
-    """The models of a suite as the options of a run change them.
+    """The models of a suite, changed by the options of a run.
 
-    ``digest`` returns the SHA-256 of a file, maybe from memory; ``told`` is
-    told, now and then, how far a file of a hub is. ``notices`` says what a
-    reader should know beside the results.
+    ``digest`` returns the SHA-256 of a file, possibly from memory; ``told``
+    receives progress messages about the transfer of a hub file. ``notices``
+    says what a reader should know apart from the results.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class ModelSelection:
         self.notices: list[str] = []
 
     def models(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
-        """Return what is run for each model; UsageError when that cannot be had."""
+        """Return what is run for each model; raise UsageError if that is not possible."""
         swaps = dict(self._options.swaps or {})
         refuse_unknown("--raq-swap", swaps, suite)
         found = {}
@@ -80,9 +80,9 @@ class ModelSelection:
         return found
 
     def single(self, suite: SuiteDefinition, text: str) -> ModelDefinition:
-        """Return one model, of this suite or not, for its questions: ``NAME`` or ``NAME=TARGET``.
+        """Return a model, of this suite or not, for its questions: ``NAME`` or ``NAME=TARGET``.
 
-        ConfigError when it has no file of its own, or none yet.
+        Raises ConfigError if it has no file of its own, or no file yet.
         """
         name, _, target = text.partition("=")
         model = asked_by(suite, self.swapped(self._load(name), target or None, option=""))
@@ -93,7 +93,7 @@ class ModelSelection:
         return self._as_typed(model)
 
     def originals(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
-        """Return changed models as they are without the change, under a name of their own."""
+        """Return changed models without the change, each under a separate name."""
         changed = suite.models if self._options.python else (self._options.swaps or {})
         return {
             name: asked_by(suite, self._load(name)).model_copy(
@@ -107,13 +107,13 @@ class ModelSelection:
         return load_model(self._options.models_folder, name)
 
     def _as_typed(self, model: ModelDefinition) -> ModelDefinition:
-        """Return the model with what options of the run say of how it is run."""
+        """Return the model with the options of the run applied."""
         if self._options.parallel is not None:
             model = model.model_copy(update={"parallel": self._options.parallel})
         return self._under_python(model)
 
     def _under_python(self, model: ModelDefinition) -> ModelDefinition:
-        """Return the model under the engine that is tried; ConfigError when that is of no use."""
+        """Return the model under the engine on trial; raise ConfigError if it cannot be used."""
         if model.engine == "llama-cpp" and self._options.python:
             model = model.model_copy(update={"python": str(self._options.python)})
         if model.engine == "llama-cpp" and model.python_path:
@@ -123,10 +123,10 @@ class ModelSelection:
     def swapped(
         self, model: ModelDefinition, target: str | None, *, option: str = "--raq-swap "
     ) -> ModelDefinition:
-        """Return a model as it is run: from another file or definition, under its name.
+        """Return a model as it is run: from another file or definition, with its name.
 
         ``target`` is the name of a definition, the path of a file, or
-        ``hf:ORG/REPO/FILE`` of a hub, which is pulled first.
+        ``hf:ORG/REPO/FILE`` on a hub, which is pulled first.
         """
         if target is None:
             return model
@@ -138,7 +138,7 @@ class ModelSelection:
         path = (self._options.start / Path(target).expanduser()).absolute()
         if not path.is_file():
             raise ConfigError(
-                f"{option}{model.name}={target}: {path} is no file,"
+                f"{option}{model.name}={target}: {path} is not a file,"
                 f" and {folder} has no definition {target!r}{nearest_target(path, folder)}"
             )
         return model.model_copy(update={"file": str(path), "sha256": None})
@@ -147,7 +147,7 @@ class ModelSelection:
         place = self._options.store_path.parent / HUB_FOLDER / source.repo.replace("/", "--")
         path = (place / source.revision.replace("/", "--") / source.filename).absolute()
         stamp = path.with_name(f"{path.name}.sha256")
-        # The file there is this command's own: where the revision has moved it is replaced.
+        # This command owns the file: it is replaced if the revision has moved.
         puller = Puller(self._digest, force=True)
         try:
             job = puller.plan(Job(model.name, source, path))
@@ -155,7 +155,7 @@ class ModelSelection:
             sha256 = self._pulled_before(path, stamp)
             if not sha256:
                 raise
-            self.notices.append(f"{path} is run as it was pulled before: {exc.__cause__ or exc}")
+            self.notices.append(f"{path} is used as pulled before: {exc.__cause__ or exc}")
         else:
             puller.require_room([job])
             sha256 = puller.pull(job, self._steps).sha256
@@ -163,7 +163,7 @@ class ModelSelection:
         return model.model_copy(update={"file": str(path), "sha256": sha256})
 
     def _pulled_before(self, path: Path, stamp: Path) -> str:
-        """Return the SHA-256 of a file that an earlier run pulled; empty where there is none."""
+        """Return the SHA-256 of a file that an earlier run pulled; empty if there is none."""
         if not (path.is_file() and stamp.is_file()):
             return ""
         sha256 = stamp.read_text(encoding="ascii", errors="replace").strip()
@@ -178,7 +178,7 @@ class ModelSelection:
 
 
 def refuse_missing(suite: SuiteDefinition, models: Mapping[str, ModelDefinition]) -> None:
-    """ConfigError when files are missing that a hub has: nothing is asked before they are there."""
+    """Raise ConfigError if files from a hub are missing: nothing is asked without them."""
     missing = [
         name for name, model in models.items() if model.file and not model.file_path.exists()
     ]
@@ -192,13 +192,13 @@ def refuse_missing(suite: SuiteDefinition, models: Mapping[str, ModelDefinition]
 
 
 def asked_by(suite: SuiteDefinition, model: ModelDefinition) -> ModelDefinition:
-    """Return a model with the prompt and the settings that the suite has for all its models."""
+    """Return a model with the prompt and the settings that the suite sets for all its models."""
     model = model if suite.prompt is None else model.with_prompt(suite.prompt)
     return model.model_copy(update=suite.generation.model_dump(exclude_none=True))
 
 
 def judge_names(text: str) -> tuple[str, ...]:
-    """Return the names of judges as they were typed: one, or several as A,B,C."""
+    """Return the names of judges from an option: one, or several as A,B,C."""
     names = split_names(text)
     if not names:
         raise ConfigError(f"--raq-judge {text!r}: name a judge, or several as A,B,C")

@@ -1,4 +1,4 @@
-"""What the user asked of a run, whichever way it was typed."""
+"""The options of a run, from the command line or from pytest."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _SUFFIXES = {".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet", ".toml"}
 
 @dataclass(frozen=True, slots=True)
 class SessionOptions:
-    """The options of design and command line; paths are absolute.
+    """The options of a run; paths are absolute.
 
     ``swaps`` maps a model to the file, the name of the definition, or the hub
-    id that is run in its place; ``python`` is that of another environment to
-    run the models under, ``start`` the folder where relative paths start.
+    id that is run in its place; ``python`` is the Python of another environment
+    that runs the models, ``start`` the folder to which relative paths refer.
     """
 
     suites_folder: Path
@@ -49,7 +49,7 @@ class SessionOptions:
     metrics_path: Path | None = None
 
     def describe(self) -> dict[str, str]:
-        """Return what was typed and changes what is measured: option → value."""
+        """Return the given options that change what is measured: option → value."""
         values = {
             "--raq-models": ",".join(self.models),
             "--raq-dataset": self.dataset,
@@ -66,12 +66,12 @@ class SessionOptions:
         return {option: value for option, value in values.items() if value}
 
     def refuse_impossible(self) -> None:
-        """ConfigError when a number is none that can be."""
+        """Raise ConfigError if a number is out of range."""
         if self.parallel is not None and self.parallel < 1:
             raise ConfigError(f"--raq-parallel {self.parallel}: give 1 or more")
 
     def refuse_unwritable(self) -> None:
-        """ConfigError when a file that is to be written could not be one, before a long run."""
+        """Raise ConfigError, before a long run, if an output path cannot be a file."""
         for option, path in (
             ("--raq-json", self.json_path),
             ("--raq-report", self.report_path),
@@ -82,7 +82,7 @@ class SessionOptions:
                 raise ConfigError(f"{option} {path}: is a folder; give a file")
 
     def refuse_partial_update(self) -> None:
-        """ConfigError when ``--raq-update`` would accept something other than the suite."""
+        """Raise ConfigError if ``--raq-update`` would accept something other than the suite."""
         changed = {
             "--raq-models": self.models,
             "--raq-dataset": self.dataset,
@@ -103,7 +103,7 @@ class SessionOptions:
 
 
 def parse_swaps(texts: Iterable[str]) -> dict[str, str]:
-    """Read ``MODEL=TARGET`` texts; ConfigError names the one that is not."""
+    """Read ``MODEL=TARGET`` texts; ConfigError names a text of another form."""
     swaps: dict[str, str] = {}
     for text in texts:
         model, equals, target = text.partition("=")
@@ -116,12 +116,12 @@ def parse_swaps(texts: Iterable[str]) -> dict[str, str]:
 
 
 def split_names(text: str) -> tuple[str, ...]:
-    """Split ``A,B`` into names without blanks and repetitions."""
+    """Split ``A,B`` into names without spaces and repetitions."""
     return tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
 
 
 def place_dataset(text: str, start: Path) -> str:
-    """Make a path of the command line absolute; leave the id of a hub as it is."""
+    """Make a path of the command line absolute; return a hub id unchanged."""
     if not text:
         return ""
     path = Path(text).expanduser()

@@ -1,4 +1,4 @@
-"""Where a run is published beside the terminal: Markdown, metrics, the summary of a CI job."""
+"""Outputs of a run apart from the terminal: Markdown, metrics, the summary of a CI job."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def publish(options: SessionOptions, results: Sequence[SuiteResult]) -> list[str]:
-    """Write the files that were asked for and return what was done.
+    """Write the requested files and return what was done.
 
-    StoreError when one of them cannot be written.
+    Raises StoreError when one of them cannot be written.
     """
     told = []
     if options.markdown_path is not None:
@@ -37,9 +37,9 @@ def publish(options: SessionOptions, results: Sequence[SuiteResult]) -> list[str
 
 
 def publish_to_github(results: Sequence[SuiteResult]) -> list[str]:
-    """Append to the summary of the job, where GitHub Actions names one.
+    """Append to the summary of the job, if GitHub Actions names one.
 
-    Return the annotations to be printed; no build fails for its summary.
+    Returns the annotations to print; an error here does not fail the build.
     """
     told = []
     if path := os.environ.get("GITHUB_STEP_SUMMARY"):

@@ -1,4 +1,4 @@
-"""What one model of a suite is asked for one question."""
+"""The prompt of one model of a suite for one question."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AskedQuestion:
-    """A question as one model is asked it; ``origin`` is the file that says the prompt."""
+    """A question as one model receives it; ``origin`` is the file that defines the prompt."""
 
     model: ModelDefinition
     question: Question
@@ -33,9 +33,9 @@ class AskedQuestion:
 def find_prompt(
     suites_folder: Path, models_folder: Path, suite_name: str, model_name: str, question_id: str
 ) -> AskedQuestion:
-    """Return what a model of a suite is asked; UsageError when there is no such thing.
+    """Return the prompt of a model of a suite; raise UsageError for an unknown name or id.
 
-    Without the name of a model it is the first one, without an id the first
+    Without the name of a model the first one is used, without an id the first
     question of the suite.
     """
     suite = load_suite(suites_folder, suite_name)

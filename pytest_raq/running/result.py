@@ -1,4 +1,4 @@
-"""The result of a run: what is known of it, as records."""
+"""The result of a run, as records."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ def make_result(
     decides: bool,
     notes: Sequence[str] = (),
 ) -> SuiteResult:
-    """Return what is known of a run, without asking for anything more.
+    """Return what is known about a run, without starting any further work.
 
-    ``decides`` says whether verdicts are given; ``notes`` stand before those
-    on what differs from the baseline.
+    ``decides`` says whether verdicts are given; ``notes`` come before the notes
+    on differences from the baseline.
     """
     evidence, comparison = verdicts.evidence(), parts.comparison
     models, questions = parts.answers.models, parts.questions.questions
@@ -93,9 +93,9 @@ def question_result(
     ranking: Ranking | None,
     preferences: Mapping[str, Mapping[str, int]],
 ) -> QuestionResult:
-    """Return what is known of a question, by model.
+    """Return what is known about a question, by model.
 
-    ``ranking`` is that of today's answers, None where it was not asked for,
+    ``ranking`` is the ranking of the new answers, None if it was not requested,
     ``preferences`` holds s_i by model and question id.
     """
     return QuestionResult(
@@ -110,5 +110,5 @@ def question_result(
             for model, items in preferences.items()
             if question.id in items
         },
-        missing=ranking.missing if ranking else "not asked for",
+        missing=ranking.missing if ranking else "not requested",
     )

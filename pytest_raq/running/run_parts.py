@@ -1,4 +1,4 @@
-"""What a suite run consists of, and which texts are ranked together."""
+"""The parts of a suite run, and which texts are ranked together."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunParts:
-    """The parts of a run: each owns its state, and none knows the others."""
+    """The parts of a run: each owns its state and does not know the others."""
 
     suite: SuiteDefinition
     questions: QuestionSet
@@ -40,17 +40,17 @@ class RunParts:
         return [question.id for question in self.questions.questions]
 
     def problems(self) -> dict[str, str]:
-        """Return by model why it cannot be compared with the baseline; empty when it can."""
+        """Return, by model, why it cannot be compared with the baseline; empty if it can."""
         provenance = self.answers.provenance
         return {model: self.comparison.problem_of(model, provenance[model]) for model in provenance}
 
     def accepted_answer(self, model: str, question_id: str) -> str | None:
-        """Return the accepted answer of a model, where it may be compared."""
+        """Return the accepted answer of a model, if it can be compared."""
         provenance = self.answers.of(model).provenance
         return self.comparison.accepted_answer(model, question_id, provenance)
 
     def joint_texts(self, question_id: str) -> dict[str, str]:
-        """Return the texts that are ranked together: by contestant, today's and accepted ones."""
+        """Return the texts that are ranked together, new and accepted ones, by contestant."""
         texts = {}
         for model, outcome in self.answers.about(question_id).items():
             if isinstance(outcome, Answer):

@@ -40,9 +40,9 @@ if TYPE_CHECKING:
 class Session:
     """Owns what the suites of a run share: engines, the store, the options.
 
-    Suites are read when `names` or `run` first need them; UsageError tells
-    what is wrong with them. ``given`` says, by suite, where answers come from
-    that were made elsewhere: nothing is generated then.
+    Suites are read when `names` or `run` first need them; UsageError says
+    what is wrong with them. ``given`` names, by suite, the source of answers
+    that were made elsewhere: then nothing is generated.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Session:
 
     @property
     def names(self) -> list[str]:
-        """The suites to run: those asked for, else those with ``default = true``."""
+        """The suites to run: those requested, else those with ``default = true``."""
         if self._names is None:
             self._names = self._choose()
         return self._names
@@ -92,7 +92,7 @@ class Session:
 
     @property
     def runs(self) -> list[SuiteRun]:
-        """The suites that were touched so far."""
+        """The suites that were used so far."""
         return list(self._runs.values())
 
     def run(self, name: str) -> SuiteRun:
@@ -115,9 +115,9 @@ class Session:
         *,
         originals: Mapping[str, ModelDefinition] | None = None,
     ) -> SuiteRun:
-        """Return a run of a suite with these models; UsageError when something is wrong with it.
+        """Return a run of a suite with these models; raise UsageError if something is wrong.
 
-        The run is none of `runs`: nothing of it is accepted or kept for history.
+        The run is not in `runs`: nothing of it is accepted or kept for history.
         """
         if suite.name not in self._given:
             refuse_missing(suite, models)
@@ -140,11 +140,11 @@ class Session:
 
     @cached_property
     def contestants(self) -> ModelSelection:
-        """Which definitions the suites run."""
+        """The definitions of models that the suites run."""
         return ModelSelection(self.options, self.digest, self._progress.loading)
 
     def suite(self, name: str) -> SuiteDefinition:
-        """Return a suite as the options change it."""
+        """Return a suite with the options applied."""
         options = self.options
         suite = load_suite(options.suites_folder, name)
         dataset = suite.dataset
@@ -175,14 +175,14 @@ class Session:
 
     @property
     def notices(self) -> list[str]:
-        """What a reader should know beside the results."""
+        """What a reader should know apart from the results."""
         return [*self.contestants.notices, *(self._store.notices if self._store else ())]
 
     def finish(self, *, interrupted: bool = False) -> list[str]:
         """Accept baselines, keep the run, write the result file; return what was done.
 
-        The run is kept for history and for `raq power`, also when it was
-        interrupted. MeasurementError when there is nothing to accept,
+        The run is kept for history and for `raq power`, even if it was
+        interrupted. Raises MeasurementError when there is nothing to accept,
         StoreError when a file cannot be written.
         """
         told = []
@@ -190,7 +190,7 @@ class Session:
         for run in self.runs if interrupted else ():
             run.rankings.give_up()
         if interrupted and self._open_store().is_writable:
-            told.append("interrupted: answers so far are kept, the same command goes on from there")
+            told.append("interrupted: answers so far are kept; run the same command to continue")
         try:
             for run in self.runs if self.options.update else ():
                 told += run.accept(self.options.reason)
@@ -210,7 +210,7 @@ class Session:
         return told
 
     def _keep_runs(self, accepted: Collection[str], *, interrupted: bool) -> list[str]:
-        """Keep what history needs and return what went wrong with that."""
+        """Keep what history needs and return the problems with that."""
         done = [run for run in self.runs if run.has_results]
         if not done:
             return []
@@ -249,13 +249,13 @@ class Session:
         write_atomically(path, page_html(suites, run_facts(self._kept)))
 
     def close_engines(self) -> None:
-        """End every engine and judge; safe to call twice. What was found out can still be read."""
+        """End every engine and judge; may be called twice. Results can still be read."""
         for run in self._built:
             run.close()
         self.pool.close()
 
     def close(self) -> None:
-        """Close engines and the store; safe to call twice."""
+        """Close engines and the store; may be called twice."""
         self.close_engines()
         if self._store is not None:
             self._store.close()

@@ -1,4 +1,4 @@
-"""What a shard of a run leaves for `raq merge`: a file of JSON."""
+"""The JSON file that a shard of a run writes for `raq merge`."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _COMPARED = ("engine", "build", "file_sha256", "prompt_sha256", "template_sha256
 
 @dataclass(frozen=True, slots=True)
 class ShardFile:
-    """One shard as it was read: what was typed, and what each suite exported."""
+    """One shard as it was read: its options, and what each suite exported."""
 
     path: Path
     shard: Shard
@@ -39,9 +39,9 @@ class ShardFile:
 
 
 def write_shard_file(options: SessionOptions, runs: Sequence[SuiteRun]) -> str:
-    """Write what a shard found out and return what was done; StoreError when it cannot be written.
+    """Write the results of a shard and return what was done; raise StoreError if that fails.
 
-    Where no file was asked for it is ``shard-I-of-N.json`` beside the store.
+    The default file is ``shard-I-of-N.json`` next to the store.
     """
     shard = options.shard
     assert shard is not None
@@ -70,8 +70,8 @@ def write_shard_file(options: SessionOptions, runs: Sequence[SuiteRun]) -> str:
 def read_shard_files(paths: Iterable[Path]) -> list[ShardFile]:
     """Return the shards of one run in their order.
 
-    ConfigError for a file that is none, MeasurementError where one is missing,
-    stands twice, or was run otherwise than the others: with the field.
+    Raises ConfigError for a file that is not a shard, and MeasurementError if a shard
+    is missing, is given twice, or was run differently from the others, with the field.
     """
     parts = sorted((_read(path) for path in paths), key=lambda part: part.shard.index)
     first = parts[0]
@@ -87,9 +87,9 @@ def _read(path: Path) -> ShardFile:
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
     except ValueError as exc:
-        raise ConfigError(f"{path}: is no JSON: {exc}; give what --raq-shard I/N wrote") from exc
+        raise ConfigError(f"{path}: is not JSON: {exc}; give a file of --raq-shard I/N") from exc
     if not isinstance(table, dict) or "shard" not in table:
-        raise ConfigError(f"{path}: is no shard of a run; give what --raq-shard I/N wrote")
+        raise ConfigError(f"{path}: is not a shard of a run; give a file of --raq-shard I/N")
     if table.get("format") != FORMAT:
         raise ConfigError(
             f"{path}: format is {table.get('format')!r}, not {FORMAT}: write and merge shards"
@@ -108,7 +108,7 @@ def _read(path: Path) -> ShardFile:
         )
     except (KeyError, TypeError, AttributeError, ValidationError) as exc:
         said = str(exc).splitlines()[0]
-        raise ConfigError(f"{path}: is not a whole shard of a run: {said}; run it again") from exc
+        raise ConfigError(f"{path}: is not a complete shard: {said}; run it again") from exc
 
 
 def _refuse_other(first: ShardFile, part: ShardFile) -> None:
@@ -130,7 +130,7 @@ def _refuse_other(first: ShardFile, part: ShardFile) -> None:
 
 
 def _difference(before: Provenance, now: Provenance) -> str:
-    """Return the field in which two shards differ that must not, with both values."""
+    """Return the first field that must be equal in two shards but differs, with both values."""
     if before.fingerprint != now.fingerprint:
         return f"fingerprint is {now.fingerprint[:12]}, in the other {before.fingerprint[:12]}"
     if before.judge != now.judge:
@@ -139,7 +139,7 @@ def _difference(before: Provenance, now: Provenance) -> str:
         then, today = before.models.get(model), now.models.get(model)
         for field in _COMPARED:
             was, is_now = getattr(then, field, None), getattr(today, field, None)
-            # What an engine says of itself is not known where every answer was stored.
+            # Details of an engine are not known if every answer came from the store.
             if was != is_now and was and is_now:
                 return f"models.{model}.{field} is {is_now}, in the other {was}"
     return ""

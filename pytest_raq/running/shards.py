@@ -1,4 +1,4 @@
-"""Slices of a suite for jobs that run at the same time: whole passages, and whole blocks."""
+"""Slices of a suite for parallel jobs: whole passages, and whole blocks."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from pytest_raq.records import Question
 
 USUAL_BLOCK = 32
-"""Questions that an engine of usual settings answers together."""
+"""Questions that an engine with default settings answers together."""
 
 _FEWEST_BLOCKS = 2
-"""Blocks a shard from which on shards end where blocks do, so that none is answered twice."""
+"""From so many blocks per shard, shards end where blocks end, so that none is answered twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +34,12 @@ class Shard:
 
     @property
     def is_first(self) -> bool:
-        """Whether this is the one that measures speed, too."""
+        """Whether this is the shard that also measures speed."""
         return self.index == 1
 
 
 def parse_shard(text: str) -> Shard | None:
-    """Read ``I/N``; None for an empty text, ConfigError for what is none."""
+    """Read ``I/N``; return None for an empty text, raise ConfigError for an invalid one."""
     if not text:
         return None
     found = re.fullmatch(r"([0-9]{1,6})/([0-9]{1,6})", text)
@@ -50,10 +50,10 @@ def parse_shard(text: str) -> Shard | None:
 
 
 def slice_of(questions: Sequence[Question], shard: Shard) -> tuple[Question, ...]:
-    """Return the questions of a shard: about as many in each, no passage in two.
+    """Return the questions of a shard: about as many in each, each passage in one shard only.
 
-    The slices of all shards make the suite. Where there are enough of them,
-    what is answered together stays in one shard.
+    The slices of all shards together are the suite. If there are enough questions,
+    those that are answered together stay in one shard.
     """
     blocks = blocks_of(questions, USUAL_BLOCK)
     if len(blocks) < _FEWEST_BLOCKS * shard.count:
@@ -61,7 +61,7 @@ def slice_of(questions: Sequence[Question], shard: Shard) -> tuple[Question, ...
     chosen: set[str] = set()
     start = 0
     for block in blocks:
-        # The shard in which the middle of the block lies.
+        # The shard that contains the middle of the block.
         middle = start + len(block) / 2
         if int(middle * shard.count / len(questions)) + 1 == shard.index:
             chosen.update(block)

@@ -1,4 +1,4 @@
-"""One suite in a run: answers, rankings and verdicts, pulled when asked for."""
+"""One suite in a run: answers, rankings and verdicts, made on request."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ if TYPE_CHECKING:
 
 
 class SuiteRun:
-    """A suite being run: it connects its parts, each of which owns its own state.
+    """A running suite: it connects its parts, each of which owns its own state.
 
     ``answers``, ``comparison``, ``rankings`` and ``speeds`` are the parts.
-    Nothing is generated or judged before it is asked for; whatever is asked
-    for twice is the same the second time.
+    Nothing is generated or judged before it is requested; a second request
+    returns the same result.
     """
 
     def __init__(
@@ -78,18 +78,18 @@ class SuiteRun:
             self.compare_with(baseline)
 
     def compare_with(self, baseline: Baseline) -> None:
-        """Hold this run against a baseline, wherever it comes from."""
+        """Compare this run with the given baseline."""
         self.comparison.hold_against(baseline, self.provenance)
         self.rankings.forget()
         self._verdicts.forget()
 
     def restrict_to(self, shard: Shard) -> None:
-        """Ask only the questions of a shard; what they are decided by comes later, from all."""
+        """Ask only the questions of a shard; verdicts are made later, from all shards."""
         self.shard, self.asked = shard, slice_of(self.questions, shard)
         self.answers.plan([question.id for question in self.asked])
 
     def take_over(self, provenance: Provenance) -> None:
-        """Answer nothing here: what was answered and timed elsewhere is absorbed."""
+        """Generate no answers here: answers and timings from elsewhere are absorbed."""
         self.answers.take_over(provenance.models)
         self._verdicts.machine = dict(provenance.machine)
         if self.comparison.baseline is not None:
@@ -102,7 +102,7 @@ class SuiteRun:
 
     @property
     def provenance(self) -> Provenance:
-        """Where the figures of this run come from."""
+        """The provenance of the figures of this run."""
         questions = self._parts.questions
         return Provenance(
             source=questions.source,
@@ -117,11 +117,11 @@ class SuiteRun:
 
     @property
     def has_results(self) -> bool:
-        """Whether anything was asked for yet."""
+        """Whether anything was requested yet."""
         return self.answers.has_any or bool(self.speeds.samples)
 
     def answer(self, model: str, question_id: str) -> Outcome:
-        """Return a model's answer to a question, or why there is none."""
+        """Return a model's answer to a question, or the reason why there is none."""
         return self.answers.of(model).get(question_id)
 
     def question(self, question_id: str) -> Question:
@@ -129,7 +129,7 @@ class SuiteRun:
         return self._parts.by_id[question_id]
 
     def ranking(self, question_id: str) -> Ranking:
-        """Return the mid-ranks of today's answers by model, or why they are missing."""
+        """Return the mid-ranks of the new answers by model, or why they are missing."""
         return candidate_ranking(self._joint_ranking(question_id))
 
     def _joint_ranking(self, question_id: str) -> Ranking:
@@ -139,7 +139,7 @@ class SuiteRun:
         return self.rankings.rankings[question_id]
 
     def _rank(self, question_ids: Iterable[str]) -> None:
-        """Rank questions whose answers are in hand, today's and accepted ones together."""
+        """Rank questions that have their answers, new and accepted ones together."""
         parts = self._parts
 
         def entry(question_id: str) -> tuple[Question, Mapping[str, str]]:
@@ -152,35 +152,35 @@ class SuiteRun:
             self._verdicts.forget()
 
     def speed_probe(self, model: str) -> SpeedProbe:
-        """Return what times a model, and beside it the accepted file that it replaces."""
+        """Return the timers of a model and of the accepted file that it replaces."""
         original = self._originals.get(model)
         accepted = self.comparison.accepted_file(model)
         at_hand = original is not None and accepted and original.file_sha256 == accepted
         return SpeedProbe(self.answers.of(model), self.questions, original if at_hand else None)
 
     def keep_speed(self, model: str, samples: SpeedSamples, accepted: SpeedSamples) -> None:
-        """Keep what the probe measured."""
+        """Keep the measurements of the probe."""
         self.speeds.keep(model, samples, accepted)
         self._verdicts.forget()
 
     def slowdown(self, model: str) -> float | None:
-        """Return the lowest ratio of a model's speeds where the gate calls it slower; else None."""
+        """Return the lowest ratio of a model's speeds if the gate finds it slower, else None."""
         return self._verdicts.slowdown(model)
 
     def verdict(self, model: str) -> Verdict:
-        """Return the gate's word on a model; asks for all answers and rankings."""
+        """Return the gate's verdict on a model; needs all answers and rankings."""
         self.answers.ask_all()
         self._rank(self._parts.question_ids)
         return self._verdicts.of(model)
 
     def fails(self, verdict: Verdict, *, updating: bool = False) -> bool:
-        """Whether a verdict fails its test; while accepting, only what was not measured does."""
+        """Whether a verdict fails its test; while accepting, only NOT_MEASURED does."""
         if updating:
             return verdict.decision is Decision.NOT_MEASURED
         return is_failure(verdict, self.suite.gate)
 
     def result(self) -> SuiteResult:
-        """Return what is known, without asking for anything more."""
+        """Return what is known, without starting any further work."""
         if self.rankings.is_wanted:
             self._rank(self.answers.complete(self._parts.question_ids))
         notes = []
@@ -193,10 +193,10 @@ class SuiteRun:
         )
 
     def accept(self, reason: str = "") -> list[str]:
-        """Write this run as the baseline and say what was accepted.
+        """Write this run as the baseline and return what was accepted.
 
-        MeasurementError when a question of a model has no answer or no
-        ranking; the old baseline then stays.
+        Raises MeasurementError when a question of a model has no answer or no
+        ranking; then the old baseline stays.
         """
         path = self.comparison.path
         refuse_unmeasured(path, self.answers.in_hand(), self.questions, self._joint_ranking)
@@ -208,7 +208,7 @@ class SuiteRun:
         return tell_accepted(path, accepted, self.comparison.baseline)
 
     def export(self) -> str:
-        """Return what this process found out, for another process of the same run."""
+        """Return the results of this process, for another process of the same run."""
         return export_run(self._parts)
 
     def absorb(self, text: str) -> None:
@@ -217,5 +217,5 @@ class SuiteRun:
         self._verdicts.forget()
 
     def close(self) -> None:
-        """Free what the judge holds; safe to call twice."""
+        """Free what the judge holds; may be called twice."""
         self.rankings.close()

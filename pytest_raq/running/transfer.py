@@ -1,4 +1,4 @@
-"""What one process of a run tells another, as text."""
+"""The results that processes of a run exchange, as text."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def export_run(parts: RunParts) -> str:
-    """Return what this process found out, for another process of the same run."""
+    """Return the results of this process, for another process of the same run."""
     rankings = parts.rankings
     return export_text(
         parts.answers.found_here(),
@@ -49,7 +49,7 @@ def export_text(
     *,
     bench: str = "",
 ) -> str:
-    """Return outcomes, speed samples, and what judges said, cost, and are worth, as text."""
+    """Return outcomes, speed samples, and the rankings, costs and checks of judges, as text."""
     table = {
         "outcomes": [asdict(item) for item in outcomes],
         "speeds": dict(speeds),
@@ -71,7 +71,7 @@ def read_export(
 
 
 def read_judging(text: str) -> tuple[list[Ranking], Spending, str]:
-    """Return what `export_text` wrote of judges."""
+    """Return what `export_text` wrote about judges."""
     table = json.loads(text)
     rankings = [Ranking(**row) for row in table["rankings"]]
     return rankings, Spending(**table["spending"]), table["bench"]

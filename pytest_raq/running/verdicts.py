@@ -1,4 +1,4 @@
-"""The verdicts of a run, from what is in hand."""
+"""The verdicts of a run, from the results so far."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class SuiteVerdicts:
-    """The gate's word on each model; evidence is gathered once for what is in hand.
+    """The gate's verdict on each model; evidence is gathered once for the results so far.
 
-    ``machine`` is where the run takes place; `forget` is called when more is
-    in hand.
+    ``machine`` is the machine of the run; `forget` is called when there are more
+    results.
     """
 
     def __init__(self, parts: RunParts, machine: Mapping[str, str]) -> None:
@@ -29,21 +29,21 @@ class SuiteVerdicts:
         self._evidence: Evidence | None = None
 
     def forget(self) -> None:
-        """Gather evidence again: something new is in hand."""
+        """Gather evidence again, because there are new results."""
         self._evidence = None
 
     def evidence(self) -> Evidence:
-        """Return what is in hand, tested."""
+        """Return the evidence from the results so far."""
         if self._evidence is None:
             self._evidence = gather_evidence(self._material(), self._gate)
         return self._evidence
 
     def slowdown(self, model: str) -> float | None:
-        """Return the lowest ratio of a model's speeds where the gate calls it slower; else None."""
+        """Return the lowest ratio of a model's speeds if the gate finds it slower, else None."""
         return slowdown_of(model, self._material(), self._gate)
 
     def of(self, model: str) -> Verdict:
-        """Return the gate's word on a model, by what is in hand."""
+        """Return the gate's verdict on a model, from the results so far."""
         verdict = verdict_of(model, self.evidence(), self._gate)
         return replace(verdict, reasons=(*verdict.reasons, *self._more_reasons(model, verdict)))
 
@@ -55,9 +55,9 @@ class SuiteVerdicts:
         comparable, speeds = self._parts.comparison.comparable, self._parts.speeds
         timed = comparable is not None and bool(comparable.speeds.get(model))
         if timed and verdict.quality is not None and model not in speeds.samples:
-            yield "speed is not measured in this run"
+            yield "speed was not measured in this run"
         if times := speeds.times.get(model):
-            yield f"speed was measured {times} times, with pauses: the fastest is told"
+            yield f"speed was measured {times} times, with pauses: the fastest is reported"
 
     def _material(self) -> Material:
         parts = self._parts

@@ -1,4 +1,4 @@
-"""How the processes of one run share the work: one loads a model, nothing is asked twice."""
+"""How the processes of one run share work: one process per model, no question asked twice."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 _PAUSE = 0.05
-"""Seconds between two looks at a lock that another process holds."""
+"""Seconds between two checks of a lock that another process holds."""
 
 
 class Shared(Protocol):
-    """The answers of one model to one suite, as sharing sees them."""
+    """The answers of one model to one suite, as `SharedWork` needs them."""
 
     @property
     def sharing_key(self) -> tuple[str, str]:
@@ -33,34 +33,34 @@ class Shared(Protocol):
 
     @property
     def file_bytes(self) -> int:
-        """Size of the model's file; 0 for a model that is run elsewhere."""
+        """Size of the model's file; 0 for a model that runs elsewhere."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether everything planned is known here."""
+        """Whether all planned answers are known here."""
 
     def absorb(self, outcomes: Iterator[Outcome]) -> None:
-        """Take over what another process found out."""
+        """Take over the outcomes of another process."""
 
     def answer_plan(self) -> None:
-        """Find out everything that is planned, with a model loaded here."""
+        """Get all planned answers, with a model loaded here."""
 
 
 class WorkerExchange:
-    """A folder in which the processes of one run leave outcomes, and locks."""
+    """A folder in which the processes of one run share outcomes and locks."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._places: dict[tuple[str, str], int] = {}
 
     def put(self, key: tuple[str, str], outcome: Outcome) -> None:
-        """Leave an outcome for the others."""
+        """Write an outcome for the other processes."""
         line = json.dumps(asdict(outcome)).encode("ascii") + b"\n"
         with self._file(key).open("ab", buffering=0) as file:
             file.write(line)
 
     def read(self, key: tuple[str, str]) -> Iterator[Outcome]:
-        """Yield what was left since this was last asked; half a line is left for later."""
+        """Yield the outcomes since the last call; an incomplete line is read later."""
         path = self._file(key)
         if not path.exists():
             return
@@ -77,7 +77,7 @@ class WorkerExchange:
 
     @contextmanager
     def lock(self, name: str, *, wait: bool = False) -> Iterator[bool]:
-        """Hold the lock of a name, if it is free; with ``wait`` as soon as it is."""
+        """Hold the lock of a name if it is free; with ``wait``, wait until it is."""
         handle = os.open(self.folder / f"{_digest(name)}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:
             held = try_lock(handle)
@@ -94,10 +94,10 @@ def _digest(*texts: str) -> str:
 
 
 class SharedWork:
-    """One process of a run: what it knows of, and how it gets what it needs.
+    """One process of a run: the answers it knows, and how it gets those it needs.
 
-    ``budget_bytes`` bounds the files of models that are loaded by all processes
-    together. ``release`` is called when a model is not needed here any more.
+    ``budget_bytes`` limits the total size of the model files that all processes
+    load at once. ``release`` is called when a model is not needed here any more.
     """
 
     def __init__(self, exchange: WorkerExchange, budget_bytes: int) -> None:
@@ -106,17 +106,17 @@ class SharedWork:
         self._known: list[Shared] = []
 
     def register(self, answers: Shared) -> None:
-        """Make answers known: this process may work on them while it waits for others."""
+        """Register answers: this process may work on them while it waits for others."""
         self._known.append(answers)
 
     def put(self, answers: Shared, outcome: Outcome) -> None:
-        """Tell the others what was found out."""
+        """Send an outcome to the other processes."""
         self.exchange.put(answers.sharing_key, outcome)
 
     def obtain(self, wanted: Shared) -> None:
-        """Return when everything planned of ``wanted`` is known here.
+        """Return when all planned answers of ``wanted`` are known here.
 
-        Whichever model is free is worked on meanwhile, that of ``wanted`` first.
+        Until then, work on any free model, that of ``wanted`` first.
         """
         while not self._is_known(wanted):
             if not any(self._work_on(answers) for answers in self._by_need(wanted)):
@@ -134,7 +134,7 @@ class SharedWork:
         )
 
     def _work_on(self, answers: Shared) -> bool:
-        """Answer what is planned, in all suites of the model, unless another process does."""
+        """Get the planned answers of a model in all suites, unless another process does."""
         if self._is_known(answers):
             return False
         model = answers.sharing_key[0]
@@ -151,7 +151,7 @@ class SharedWork:
 
     @contextmanager
     def _room(self, answers: Shared) -> Iterator[bool]:
-        """Hold one of as many places as models fit into memory together."""
+        """Hold one place; there are as many places as models fit into memory together."""
         if not answers.file_bytes:
             yield True
             return
@@ -164,7 +164,7 @@ class SharedWork:
 
     @property
     def _places(self) -> int:
-        """How many of the largest models fit into memory together: one at least."""
+        """How many of the largest models fit into memory together: at least one."""
         largest = {item.sharing_key[0]: item.file_bytes for item in self._known}
         sizes = sorted(largest.values(), reverse=True)
         fitting = [n for n in range(1, len(sizes) + 1) if sum(sizes[:n]) <= self._budget]

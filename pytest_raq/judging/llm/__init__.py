@@ -1,1 +1,1 @@
-"""A language model as judge: asked, budgeted, and read strictly."""
+"""A language model as judge: requests within a budget, replies read strictly."""

@@ -1,4 +1,4 @@
-"""Between a judge and the LLM that it asks: one small protocol."""
+"""The protocol between a judge and the LLM that it asks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class JudgeRequest:
-    """One prompt. ``schema`` is JSON Schema as text, ``max_tokens`` the room for the reply."""
+    """One prompt. ``schema`` is JSON Schema as text, ``max_tokens`` the limit of the reply."""
 
     prompt: str
     schema: str
@@ -19,10 +19,10 @@ class JudgeRequest:
 
 @dataclass(frozen=True, slots=True)
 class JudgeReply:
-    """What the LLM said, or the ``problem`` that kept it from saying anything.
+    """The text of the LLM, or the ``problem`` that prevented a reply.
 
-    ``is_final`` says that nothing more need be asked; ``is_cut`` that the
-    reply ended for want of room. ``usage`` counts ``prompt_tokens`` and
+    ``is_final`` says that no further request can succeed; ``is_cut`` that the
+    reply reached its token limit. ``usage`` counts ``prompt_tokens`` and
     ``completion_tokens``, as far as they are known.
     """
 
@@ -34,29 +34,29 @@ class JudgeReply:
 
 
 class LlmBackend(Protocol):
-    """Asks an LLM, no more at once than its definition says; the rest of what is started waits.
+    """Asks an LLM with limited concurrency; further requests that are started wait.
 
-    Asks are started and replies taken on one thread.
+    Requests are started and replies taken on one thread.
     """
 
     @property
     def note(self) -> str:
-        """What a reader should know of what runs the LLM; empty where there is nothing."""
+        """What a reader should know about what runs the LLM; empty if there is nothing."""
 
     def prepare(self, trial: JudgeRequest) -> list[JudgeReply]:
-        """Find out how to ask; return the replies to the trial, the last one as others will be.
+        """Find out how to ask; return the replies to the trial, the last one in the final form.
 
-        JudgeError when the LLM cannot be asked.
+        Raises JudgeError when the LLM cannot be asked.
         """
 
     def start(self, ticket: int, ask: JudgeRequest) -> None:
-        """Ask; the reply is taken later, under its ticket."""
+        """Start a request; its reply is taken later, by its ticket."""
 
     def take(self) -> tuple[int, JudgeReply]:
-        """Return the next reply that is there; waits, so something must have been started."""
+        """Wait for the next reply and return it; a request must have been started."""
 
     def cancel(self) -> None:
-        """Give up what was started."""
+        """Cancel all requests that were started."""
 
     def close(self) -> None:
-        """Free connections and models; safe to call twice, and to ask again after."""
+        """Free connections and models; may be called twice, and requests may follow."""

@@ -1,4 +1,4 @@
-"""One case before a judge that is asked in words: what to ask, and what the replies decide."""
+"""One case for an LLM judge: what to ask, and what the replies decide."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ if TYPE_CHECKING:
 
 _ROOM = 64
 _ROOM_OF_A_LABEL = 16
-"""Tokens: enough for the JSON of a rank, also letter by letter and with white space."""
+"""Tokens: enough for the JSON of a rank, even at one character per token with white space."""
 
 
 @dataclass(eq=False, slots=True)
 class PromptOrder:
-    """The answers in one order: ``places`` holds which text stands at each label.
+    """The answers in one order: ``places`` holds the text of each label.
 
     ``ranks`` are those of the texts as shown, ``tiers`` hold the texts of the case.
     """
@@ -45,15 +45,15 @@ class PromptOrder:
 
     @property
     def labels(self) -> list[str]:
-        """The labels, in the order of reading."""
+        """The labels, in the order in which the judge reads them."""
         return [label(index) for index in range(len(self.places))]
 
 
 class CaseRanking:
-    """Asks about one case until there is an order, or no hope of one.
+    """Asks about one case until there is an order, or no order can be expected.
 
     Texts that look the same to the judge, cut and without reasoning, are
-    merged; where they are all one, or all a reference, nothing is asked.
+    merged; if all are the same, or all are references, nothing is asked.
     """
 
     def __init__(self, case: Case, settings: JudgeSettings, *, seed: int, least_room: int) -> None:
@@ -69,7 +69,7 @@ class CaseRanking:
             self.readings = list(self._draw())
 
     def _draw(self) -> Iterator[PromptOrder]:
-        """Yield the order that the seed draws for this question; with two, its reverse too."""
+        """Yield the order drawn by the seed for this question; with two orders, its reverse too."""
 
         def lot(index: int) -> bytes:
             text = f"{self._seed}\0{self._case.question.id}\0{self._shown[index]}"
@@ -86,7 +86,7 @@ class CaseRanking:
         return bool(self._missing) or all(reading.ranks for reading in self.readings)
 
     def ask(self, reading: PromptOrder) -> JudgeRequest:
-        """Return what to ask next about a reading; each time with a seed of its own."""
+        """Return the next request about a reading; each has a different seed."""
         shown = [self._shown[place] for place in reading.places]
         prompt = judge_prompt(
             self._case.question, shown, passage=self._settings.passage, fault=reading.fault
@@ -98,7 +98,7 @@ class CaseRanking:
     def hear(
         self, reading: PromptOrder, ask: JudgeRequest, reply: JudgeReply, usage: Mapping[str, float]
     ) -> bool:
-        """Take a reply; whether the reading is to be asked again."""
+        """Take a reply; return whether the reading must be asked again."""
         if reply.problem:
             self.give_up(reply.problem)
             return False
@@ -121,14 +121,14 @@ class CaseRanking:
     def _tell_fault(self, reading: PromptOrder) -> str:
         times = "once" if reading.asked == 1 else f"{reading.asked} times"
         hint = ": raise max_tokens" if reading.is_cut else ""
-        return f"asked {times}, the judge gave no complete order: {reading.fault}{hint}"
+        return f"the judge was asked {times} and gave no complete order: {reading.fault}{hint}"
 
     def give_up(self, reason: str) -> None:
         """End without an order."""
         self._missing = self._missing or reason
 
     def verdict(self) -> Order | NoOrder:
-        """Return the order: by the mean of the mid-ranks of all readings."""
+        """Return the order by the mean of the mid-ranks of all readings."""
         exchanges = tuple(self._exchanges)
         if self._missing:
             return NoOrder(self._missing, exchanges)
@@ -143,7 +143,7 @@ class CaseRanking:
         return Order(self._tiers(means), exchanges, agreed, readings)
 
     def _seen(self, places: Sequence[int]) -> tuple[int, ...]:
-        """Return the texts of the case in the order of reading, merged ones side by side."""
+        """Return the texts of the case in the order of reading, merged ones together."""
         return tuple(
             index
             for place in places

@@ -1,4 +1,4 @@
-"""A judge that is an LLM: behind an OpenAI-compatible server, or a GGUF file here."""
+"""A judge that is an LLM: on an OpenAI-compatible server, or in a local GGUF file."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _TRIAL = Case(
     Question("trial", "", "Paris is the capital of France.", "What is its capital?", ("Paris",)),
     ("Lyon", "Paris, of course"),
 )
-"""What a judge is asked to find out whether, and how, it can be asked."""
+"""The trial request that shows whether, and how, a judge can be asked."""
 
 
 class LlmJudge:
     """Asks an LLM to rank the texts of each case, as its definition says.
 
-    ``asker`` is how it is reached, ``options`` what of it, beside the settings
-    that are read here, can change a verdict.
+    ``asker`` sends the requests; ``options`` are those of its options that can
+    change a verdict, apart from the settings that are read here.
     """
 
     is_free = False
@@ -65,11 +65,11 @@ class LlmJudge:
 
     @property
     def note(self) -> str:
-        """What a reader should know of what runs the LLM."""
+        """What a reader should know about what runs the LLM."""
         return self._asker.note
 
     def prepare(self) -> None:
-        """Ask something easy, once; JudgeError when no reply comes of it."""
+        """Ask one easy question, once; raise JudgeError when there is no reply."""
         if not self._is_prepared:
             self._is_prepared = True
             try:
@@ -92,11 +92,11 @@ class LlmJudge:
             raise JudgeError(replies[-1].problem)
 
     def close(self) -> None:
-        """Close connections, unload the model; asked again, it opens them again."""
+        """Close connections and unload the model; a later request opens them again."""
         self._asker.close()
 
     def order(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
-        """Yield one verdict a case, in the order of the cases."""
+        """Yield one verdict per case, in the order of the cases."""
         self.prepare()
         desk = RequestScheduler(
             self._asker,

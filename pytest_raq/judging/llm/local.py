@@ -1,4 +1,4 @@
-"""Asks an LLM in a GGUF file, under our own llama.cpp worker and a grammar."""
+"""Asks an LLM in a GGUF file, with the llama.cpp worker of pytest-raq and a grammar."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 class LocalBackend:
-    """Asks whatever has been started together, as one block of ``concurrency`` sequences.
+    """Sends started requests together, as one block of ``concurrency`` sequences.
 
-    With one sequence each ask is a block, so that nothing depends on the others.
-    The model is loaded when it is first asked and stays until `close`.
+    With one sequence each request is a block, so no reply depends on another request.
+    The model is loaded for the first request and stays loaded until `close`.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class LocalBackend:
         return self._opened
 
     def start(self, ticket: int, ask: JudgeRequest) -> None:
-        """Put an ask into the next block."""
+        """Put a request into the next block."""
         self._waiting.append(
             Prompt(
                 str(ticket),
@@ -71,7 +71,7 @@ class LocalBackend:
         )
 
     def take(self) -> tuple[int, JudgeReply]:
-        """Return the next reply; begins the next block where this one is at its end."""
+        """Return the next reply; start the next block when this one has ended."""
         while True:
             if self._outcomes is None:
                 block, self._waiting = self._waiting, []
@@ -81,7 +81,7 @@ class LocalBackend:
             self._outcomes = None
 
     def cancel(self) -> None:
-        """Give up what was started."""
+        """Cancel all requests that were started."""
         self._waiting.clear()
         self._outcomes = None
 

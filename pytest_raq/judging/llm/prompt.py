@@ -1,4 +1,4 @@
-"""What a judge is asked, and how answers are made harmless before it reads them."""
+"""The prompt of a judge, and how answers are made harmless before it reads them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 
 CUT = " […]"
-"""Stands behind a text of which only the start is shown."""
+"""Follows a text of which only the start is shown."""
 
-# What chat templates are made of: a server may parse it wherever it stands.
+# The control texts of chat templates: a server may parse them anywhere in a prompt.
 _SPECIAL = re.compile(
     r"<(?=[|\uff5c][^<>|\uff5c\n]{1,60}[|\uff5c]>)"
     r"|<(?=/?(?:s|bos|eos|pad|unk|start_of_turn|end_of_turn|start_of_image)>)"
@@ -27,7 +27,7 @@ _SPECIAL = re.compile(
     r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS)\])"
 )
 _HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, and those that make a text read in another order than it is written."""
+"""Control characters, and those that change the reading direction of a text."""
 
 _TASK = (
     "Rank answers to a question by how close each comes to the truth.\n"
@@ -59,14 +59,14 @@ _AGAIN = "Your last reply was of no use: {fault}. Keep to the form."
 _WORDS = (_TASK, _BY_REFERENCES, _BY_PASSAGE, _UNANSWERABLE, _DATA, _REPLY, _AGAIN)
 
 PROMPT_SHA256 = hashlib.sha256("\0".join(_WORDS).encode()).hexdigest()
-"""Changes whenever a word of the prompt does."""
+"""Changes whenever a word of the prompt changes."""
 
 
 def defuse(text: str) -> str:
-    r"""Return a text with nothing in it that is more than text.
+    r"""Return a text without anything that could act as more than plain text.
 
-    Control characters go, all line ends become ``\n``, and what a chat template
-    could read as its own gets a backslash: ``<\|im_end|>``.
+    Control characters are removed, all line ends become ``\n``, and control texts
+    of chat templates get a backslash: ``<\|im_end|>``.
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n")
     whole = lines.encode("utf-8", "replace").decode()
@@ -74,10 +74,10 @@ def defuse(text: str) -> str:
 
 
 def cut(text: str, length: int) -> str:
-    """Return at most ``length`` characters of a text, up to the end of a word, and the mark."""
+    """Return at most ``length`` characters of a text, cut after a word, plus the cut mark."""
     if len(text) <= length:
         return text
-    # Where there are no words, as in Chinese, or where one is endless, cut anywhere.
+    # Without words, as in Chinese, or with a very long word, cut anywhere.
     start = text[: length + 1]
     at = max(start.rfind(space) for space in " \n\t")
     return text[: at if at > length // 2 else length].rstrip() + CUT
@@ -90,7 +90,7 @@ def show(text: str, length: int) -> str:
 
 @cache
 def label(index: int) -> str:
-    """Return the neutral name of a place: A to Z, AA, AB, …; a law of columns in spreadsheets."""
+    """Return the neutral name of a place: A to Z, AA, AB, …, like columns of a spreadsheet."""
     letters = ""
     index += 1
     while index:
@@ -102,10 +102,10 @@ def label(index: int) -> str:
 def judge_prompt(
     question: Question, shown: Sequence[str], *, passage: bool, fault: str = ""
 ) -> str:
-    """Return the question to the judge about answers in the order in which they are given.
+    """Return the prompt about the answers, in the given order.
 
     ``shown`` are the answers as the judge may read them. The passage is added
-    where it is wanted, or where there are no references. ``fault`` says what
+    if it is requested, or if there are no references. ``fault`` says what
     was wrong with the last reply to the same question.
     """
     key = _key(question, shown)
@@ -121,7 +121,7 @@ def judge_prompt(
 
 @cache
 def make_schema(count: int) -> str:
-    """Return the JSON Schema of a reply: every object that fits is a complete weak order."""
+    """Return the JSON Schema of a reply: each valid object is a complete weak order."""
     labels = [label(index) for index in range(count)]
     rank = {"type": "integer", "enum": list(range(1, count + 1))}
     schema = {
@@ -159,7 +159,7 @@ def _reply(count: int) -> str:
 
 
 def _key(question: Question, shown: Sequence[str]) -> str:
-    """Return the mark of the fences: the same in every order, and in none of the texts."""
+    """Return the mark of the fences: the same in every order, and not part of any text."""
     everything = "\0".join(
         (question.question, question.passage, *question.references, *sorted(shown))
     )

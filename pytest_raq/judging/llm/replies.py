@@ -1,4 +1,4 @@
-"""The strict reading of a judge's reply: a complete weak order of the labels, or a fault."""
+"""Reads a judge's reply strictly: a complete weak order of the labels, or an error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 Tiers = tuple[tuple[str, ...], ...]
-"""Labels, best first; those of one tier are level."""
+"""Labels, best first; those of one tier are tied."""
 
 _FENCE = re.compile(r"\A```[a-zA-Z]*[ \t]*\n(.*)\n[ \t]*```\Z", re.DOTALL)
 _LONGEST = 100_000
@@ -22,11 +22,11 @@ _SHOWN = 40
 
 
 def read_reply(reply: str, labels: Sequence[str]) -> Tiers:
-    """Return the tiers that a reply states; JudgeError says what is wrong with it.
+    """Return the tiers of a reply; JudgeError says what is wrong with it.
 
-    Two forms are read, each as JSON with nothing around it but reasoning or a
+    Two forms are read, each as JSON with nothing around it except reasoning or a
     code fence: the rank of each label, ``{"A": 2, "B": 1, "C": 2}``, and tiers,
-    ``[["B"], ["A", "C"]]``, maybe as the one value of an object.
+    ``[["B"], ["A", "C"]]``, possibly as the only value of an object.
     """
     value = _parse(reply)
     if isinstance(value, dict) and len(value) == 1 and not value.keys() & set(labels):
@@ -35,7 +35,7 @@ def read_reply(reply: str, labels: Sequence[str]) -> Tiers:
         return _from_ranks(value, labels)
     if isinstance(value, list):
         return _from_tiers(value, labels)
-    raise JudgeError(f"the reply is neither ranks nor tiers ({_show(reply)})")
+    raise JudgeError(f"the reply has neither ranks nor tiers ({_show(reply)})")
 
 
 def _parse(reply: str) -> object:
@@ -45,15 +45,15 @@ def _parse(reply: str) -> object:
     if not text:
         raise JudgeError("the reply is empty")
     if len(text) > _LONGEST:
-        raise JudgeError(f"the reply has {len(text):,} characters")
+        raise JudgeError(f"the reply is too long: {len(text):,} characters")
     try:
         return json.loads(text, object_pairs_hook=_object)
     except (ValueError, RecursionError) as exc:
-        raise JudgeError(f"the reply is not JSON alone ({_show(text)})") from exc
+        raise JudgeError(f"the reply is not only JSON ({_show(text)})") from exc
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return an object; one that names a key twice says two things."""
+    """Return an object; a key that occurs twice is an error."""
     for name, times in Counter(name for name, _ in pairs).items():
         if times > 1:
             raise JudgeError(f"the reply names {_quote(name)} {times} times")
@@ -72,7 +72,7 @@ def _rank(rank: object, name: str, count: int) -> int:
     # 1.0 is an integer in JSON, true is not.
     if isinstance(rank, int | float) and not isinstance(rank, bool) and rank in range(1, count + 1):
         return int(rank)
-    raise JudgeError(f"the rank of {name} is {_quote(rank)}, no whole number from 1 to {count}")
+    raise JudgeError(f"the rank of {name} is {_quote(rank)}, not a whole number from 1 to {count}")
 
 
 def _from_tiers(tiers: list[object], labels: Sequence[str]) -> Tiers:
@@ -88,7 +88,7 @@ def _require_labels(names: Sequence[object], labels: Sequence[str]) -> None:
     known = set(labels)
     for name in names:
         if not isinstance(name, str) or name not in known:
-            raise JudgeError(f"the reply names {_quote(name)}, which is no label")
+            raise JudgeError(f"the reply names {_quote(name)}, which is not a label")
     counts = Counter(names)
     for name in labels:
         if counts[name] != 1:
@@ -101,6 +101,6 @@ def _quote(value: object) -> str:
 
 
 def _show(text: str) -> str:
-    """Return the start of a text of the judge without anything that a terminal would obey."""
+    """Return the start of a text of the judge without terminal control characters."""
     shown = " ".join("".join(char if char.isprintable() else " " for char in text).split())
     return shown if len(shown) <= _SHOWN else shown[: _SHOWN - 1] + "…"

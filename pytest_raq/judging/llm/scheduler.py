@@ -19,23 +19,23 @@ if TYPE_CHECKING:
 
 
 MOST_FAILURES = 5
-"""Asks that fail one after the other, each after all its retries, before the judge ends."""
+"""Requests that fail in a row, each after all its retries, before the judge stops."""
 
 _STARTED = 2
-"""Asks that are started for each that may be in flight: the next is there when one ends."""
+"""Requests started for each that may run at once: the next is ready when one ends."""
 _AHEAD = 4
-"""Cases that are read for each ask in flight: one that is slow does not hold up the others."""
+"""Cases read for each request that may run at once: a slow case does not delay the others."""
 
 _CHARACTERS_OF_A_TOKEN = 3
-"""So few that what is not known yet is rather taken for too dear."""
+"""A low figure: unknown costs are estimated too high rather than too low."""
 _MILLION = 1_000_000
 
 
 class RequestScheduler:
-    """Hears cases in order, within a budget; the asker keeps to the ``concurrency``.
+    """Judges cases in order, within a budget; the asker limits the ``concurrency``.
 
-    Verdicts come in the order of the cases. JudgeError when no further case
-    can be decided; whatever was in flight then has had its verdict.
+    Verdicts come in the order of the cases. JudgeError is raised when no further
+    case can be decided; requests already started still give their verdicts.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class RequestScheduler:
         self._end = ""
 
     def verdicts(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
-        """Yield one verdict a case; leaving early gives up what is in flight."""
+        """Yield one verdict per case; leaving early cancels the requests in flight."""
         source = iter(cases)
         try:
             while True:
@@ -76,7 +76,7 @@ class RequestScheduler:
                 self._budget.forget()
 
     def _fill(self, source: Iterator[Case]) -> None:
-        """Send what may be sent, reading cases as long as there is room for their asks."""
+        """Send what may be sent; read cases as long as more requests may be started."""
         while len(self._flying) < _STARTED * self._settings.concurrency:
             if not self._ready and not self._read_case(source):
                 return
@@ -84,7 +84,7 @@ class RequestScheduler:
                 return
 
     def _read_case(self, source: Iterator[Case]) -> bool:
-        """Open the hearing of the next case; False when there is none to be read now."""
+        """Start with the next case; False when no case can be read now."""
         if self._end or len(self._hearings) >= _AHEAD * self._settings.concurrency:
             return False
         case = next(source, None)
@@ -96,15 +96,15 @@ class RequestScheduler:
         return True
 
     def _send(self) -> bool:
-        """Send the next ask; False where the budget allows it not yet, or not at all."""
+        """Send the next request; False if the budget does not allow it yet, or not at all."""
         hearing, reading = self._ready[0]
-        if hearing.is_done:  # its other order is missing: this one would be of no use
+        if hearing.is_done:  # its other order is missing: this one cannot be used
             self._ready.popleft()
             return True
         ask = hearing.ask(reading)
         if refusal := self._budget.refuse(ask):
             reading.asked -= 1
-            if not self._flying:  # else what is in flight may take less than it could
+            if not self._flying:  # else requests in flight may cost less than estimated
                 self._finish(refusal)
             return False
         self._ready.popleft()
@@ -115,7 +115,7 @@ class RequestScheduler:
         return True
 
     def _finish(self, reason: str) -> None:
-        """Ask nothing more."""
+        """Send no further requests."""
         self._end = self._end or reason
         for hearing, _ in self._ready:
             hearing.give_up(reason)
@@ -133,19 +133,19 @@ class RequestScheduler:
                 self._ready.appendleft((hearing, reading))
 
     def _watch(self, reply: JudgeReply) -> None:
-        """End the judge when it cannot be asked any more, or fails again and again."""
+        """Stop the judge when it cannot be asked any more, or fails repeatedly."""
         self._failures = self._failures + 1 if reply.problem else 0
         if reply.is_final:
             self._finish(reply.problem)
         elif self._failures >= MOST_FAILURES:
-            self._finish(f"{self._failures} asks failed one after the other: {reply.problem}")
+            self._finish(f"{self._failures} requests failed in a row: {reply.problem}")
 
 
 class Budget:
-    """Counts what a run spends, in flight included, against the limits of the settings.
+    """Counts what a run spends, requests in flight included, against its limits.
 
-    What an ask will take is estimated from its length until the server has
-    counted: so a limit is kept even where many are in flight.
+    The cost of a request is estimated from its length until the server has
+    counted it, so a limit holds even when many requests are in flight.
     """
 
     def __init__(self, settings: JudgeSettings, path: object) -> None:
@@ -173,7 +173,7 @@ class Budget:
         return (spent + completion_tokens * (settings.output_price or 0.0)) / _MILLION
 
     def refuse(self, ask: JudgeRequest) -> str:
-        """Return why an ask would be too much; empty when it is not."""
+        """Return which limit a request would exceed; empty if none."""
         settings = self._settings
         prompt, completion = self._estimate(ask)
         prompt += self._prompt + self._flying_prompt
@@ -186,8 +186,8 @@ class Budget:
         for name, (limit, amount) in asked.items():
             if limit is not None and amount > limit:
                 return (
-                    f"budget spent: {name} = {limit} in {self._path}; what was judged is kept,"
-                    " and the next run goes on from there"
+                    f"budget spent: {name} = {limit} in {self._path}; verdicts so far are kept,"
+                    " and the next run continues from there"
                 )
         return ""
 
@@ -195,16 +195,16 @@ class Budget:
         return len(ask.prompt) // _CHARACTERS_OF_A_TOKEN + 1, ask.max_tokens
 
     def start(self, ticket: int, ask: JudgeRequest) -> None:
-        """Count an ask that is sent."""
+        """Count a request that is sent."""
         self._calls += 1
         self._flying[ticket] = prompt, completion = self._estimate(ask)
         self._flying_prompt += prompt
         self._flying_completion += completion
 
     def settle(self, ticket: int, reply: JudgeReply) -> dict[str, float]:
-        """Count what an ask took; return that with its cost.
+        """Count what a request used; return its usage and cost.
 
-        Where the server counted nothing, what was estimated stands.
+        If the server counted nothing, the estimate is used.
         """
         usage, estimate = reply.usage, self._flying.pop(ticket)
         self._flying_prompt -= estimate[0]
@@ -220,6 +220,6 @@ class Budget:
         return {**usage, "cost": self.cost(prompt, completion)}
 
     def forget(self) -> None:
-        """Count nothing in flight any more."""
+        """Forget the requests in flight."""
         self._flying.clear()
         self._flying_prompt = self._flying_completion = 0

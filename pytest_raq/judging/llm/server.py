@@ -1,4 +1,4 @@
-"""Asks an LLM behind a server, in the strictest form of reply that it knows."""
+"""Asks an LLM on a server, in the strictest form of reply that the server supports."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _PATH = "/chat/completions"
 
 
 class Form(Enum):
-    """Ways to ask; each server knows some of them. In the order in which they are tried."""
+    """Forms of request, in the order in which they are tried; servers support some of them."""
 
     JSON_SCHEMA = "a JSON schema as response format"
     JSON_OBJECT = "a JSON object with a schema as response format"
@@ -35,7 +35,7 @@ class Form(Enum):
     PLAIN = "plain JSON"
 
     def constrain(self, schema: str) -> dict[str, object]:
-        """Return what a request needs beside the prompt."""
+        """Return what a request needs apart from the prompt."""
         table = json.loads(schema)
         if self is Form.JSON_SCHEMA:
             named = {"name": _TOOL, "schema": table, "strict": True}
@@ -56,7 +56,7 @@ class Form(Enum):
 
 
 class ServerBackend:
-    """Sends each ask as one chat message, in the strictest form that the server knows."""
+    """Sends each request as one chat message, in the strictest form the server supports."""
 
     note = ""
 
@@ -76,10 +76,10 @@ class ServerBackend:
         return self._opened
 
     def prepare(self, trial: JudgeRequest) -> list[JudgeReply]:
-        """Find the form; JudgeError when the server cannot be asked at all.
+        """Find the form; raise JudgeError when the server cannot be asked at all.
 
-        A form is taken when the reply to the trial can be read, else the first
-        one that the server accepted: whether a model obeys is another question.
+        The first form with a readable reply to the trial is used, otherwise the first
+        one that the server accepted: the model may still not follow the form.
         """
         replies: list[JudgeReply] = []
         accepted: Form | None = None
@@ -96,15 +96,15 @@ class ServerBackend:
         if all(reply.is_cut or reply.problem for reply in replies):
             raise JudgeError(
                 f"its reply was cut after {trial.max_tokens} tokens: raise max_tokens in"
-                f" {self._definition.path}, for a model that reasons to some thousands"
+                f" {self._definition.path}; a model that reasons needs some thousands"
             )
         self._form = accepted
         return replies
 
     def _try(self, trial: JudgeRequest) -> Iterator[JudgeReply]:
-        """Yield what comes of the trial in a form; JudgeError when the form is not at fault.
+        """Yield the replies to the trial in a form; JudgeError if the form is not the cause.
 
-        Some servers fail where they do not know a form: it is not long insisted on.
+        Some servers fail on a form that they do not support, so there are few retries.
         """
         retries: int | None = 0
         while True:
@@ -141,7 +141,7 @@ class ServerBackend:
         )
 
     def start(self, ticket: int, ask: JudgeRequest) -> None:
-        """Send an ask."""
+        """Send a request."""
         self._connection().start(ticket, Request(_PATH, self._body(ask)))
 
     def take(self) -> tuple[int, JudgeReply]:
@@ -151,7 +151,7 @@ class ServerBackend:
         return ticket, self._reply(result)
 
     def cancel(self) -> None:
-        """Give up what is in flight."""
+        """Cancel the requests in flight."""
         self._connection().cancel()
 
     def close(self) -> None:
@@ -162,7 +162,7 @@ class ServerBackend:
 
 
 def _is_hopeless(problem: Problem) -> bool:
-    """Whether a problem has nothing to do with the form: too busy, gone, or not allowed."""
+    """Whether a problem does not come from the form: server busy, down, or access denied."""
     return problem.is_final or problem.status in {0, 429}
 
 

@@ -1,1 +1,1 @@
-"""Whether a judge may be believed: sentinels of known order, people, other judges."""
+"""Checks whether a judge may be believed: with sentinels, people and other judges."""

@@ -1,4 +1,4 @@
-"""How far the judges of a panel agree, and what each of them is inclined to."""
+"""How far the judges of a panel agree, and the bias of each."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def habits(seat: PanelMember) -> JudgeHabits:
-    """Return what a judge did on all cases that it was asked."""
+    """Return the figures of a judge over all cases that it was asked."""
     heard = [item for item, _ in seat.heard.values()]
     agreed = [item.order.agreed for item in heard if item.order.agreed is not None]
     return JudgeHabits(
@@ -51,9 +51,9 @@ def habits(seat: PanelMember) -> JudgeHabits:
 
 
 def agreement(seats: Sequence[PanelMember]) -> Agreement | None:
-    """Return how far judges agree on the texts that they ranked in common.
+    """Return how far judges agree on the texts that they all ranked.
 
-    None where no question was ranked by two of them. A question is compared
+    None if no question was ranked by two of them. A question is compared
     on the texts that all judges who ranked it have seen.
     """
     names = [seat.name for seat in seats]
@@ -76,9 +76,9 @@ def agreement(seats: Sequence[PanelMember]) -> Agreement | None:
 
 
 def _common(seats: Sequence[PanelMember], question_id: str) -> Floats | None:
-    """Return the mid-ranks, judges × texts, of what all judges of a question have seen.
+    """Return the mid-ranks, judges × texts, of the texts that all judges have seen.
 
-    A row of NaN for a judge that gave no order; None for fewer than two
+    A judge that gave no order has a row of NaN; None for fewer than two
     judges or texts.
     """
     from scipy import stats
@@ -94,7 +94,7 @@ def _common(seats: Sequence[PanelMember], question_id: str) -> Floats | None:
 
 
 def _ranks(seat: PanelMember, question_id: str) -> Mapping[int, float]:
-    """Return a judge's mid-ranks by the place of the text; empty where it gave no order."""
+    """Return a judge's mid-ranks by the place of the text; empty if it gave no order."""
     found = seat.heard.get(question_id)
     return {} if found is None else dict(zip(found[1], found[0].ranks, strict=True))
 

@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from pytest_raq.records import Question
 
 RANKS = 'an object of names and ranks, 1 is best: {"a": 1, "b": 2}'
-ORDER = 'a list of names, the best first, lists for names that are level: ["a", ["b", "c"]]'
+ORDER = 'a list of names, the best first, lists for tied names: ["a", ["b", "c"]]'
 HIGHEST_RANK = 1_000_000
 RESAMPLES = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class HumanRanking:
-    """One ranking by a person: a case, and a rank of each of its texts, 1 is best."""
+    """One ranking by a person: a case, and the rank of each of its texts, 1 is best."""
 
     case: Case
     ranks: tuple[float, ...]
@@ -44,15 +44,15 @@ def read_human_rankings(
     questions: Sequence[Question],
     accepted: Mapping[str, Mapping[str, str]] | None = None,
 ) -> list[HumanRanking]:
-    """Read rankings by people, one JSON object a line.
+    """Read rankings by people, one JSON object per line.
 
     ``id`` names a question. ``ranks`` is an object, name → rank, or ``order``
-    a list of names with the best first, where a list stands for names that
-    are level. A name is a key of ``answers`` on the same line (name → text),
+    a list of names with the best first, where a list means names that
+    are tied. A name is a key of ``answers`` on the same line (name → text),
     else a model whose answer is in ``accepted`` (question id → model →
     text), else itself the text. Several lines may rank one question; other
-    fields are left alone. Lines whose texts are all equal say nothing and are
-    left out. DatasetError names the file, the line and the field.
+    fields are ignored. Lines whose texts are all equal carry no information and
+    are skipped. DatasetError names the file, the line and the field.
     """
     known = {question.id: question for question in questions}
     found = []
@@ -71,7 +71,7 @@ def read_human_rankings(
 def _ranking(
     question: Question, ranks: Mapping[str, float], texts: Mapping[str, str]
 ) -> HumanRanking:
-    """Return a ranking of texts; of a text that has several names the mean rank counts."""
+    """Return a ranking of texts; a text with several names gets their mean rank."""
     by_text: dict[str, list[float]] = {}
     for name, rank in ranks.items():
         by_text.setdefault(texts.get(name, name).strip(), []).append(rank)
@@ -93,7 +93,7 @@ class _Line(JsonLine):
         return question
 
     def texts(self, accepted: Mapping[str, str]) -> Mapping[str, str]:
-        """Return the texts by name; empty where the names are the texts."""
+        """Return the texts by name; empty if the names are the texts."""
         if "answers" not in self.values:
             return accepted if set(self.ranks()) <= accepted.keys() else {}
         value = self.values["answers"]
@@ -145,7 +145,7 @@ def agree_with_people(
 ) -> HumanAgreement:
     """Let a judge rank what people ranked, and return how far they agree.
 
-    The interval of the share of pairs that are ordered alike resamples
+    The interval of the share of equally ordered pairs resamples
     passages, since the pairs of a question are not independent.
     """
     cases = list(

@@ -1,4 +1,4 @@
-"""A judge tried on sentinels of known order, and whether the result is good enough."""
+"""Tests a judge on sentinels of known order and decides whether it is good enough."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ if TYPE_CHECKING:
 
 
 AGAIN = 20
-"""Cases at most that are asked once more where each is read in one order."""
+"""Maximum number of cases that are asked again if each is read in one order."""
 
 Answered = list[tuple["Sentinel", JudgedCase]]
 
 ROUNDING = 1e-9
 
 POSITION_TAU = 0.5
-"""Kendall's tau between rank and place in the prompt from which a judge reads places."""
+"""Kendall's tau between rank and place in the prompt from which a judge has position bias."""
 POSITION_P = 0.001
-"""p up to which that is no chance."""
+"""Maximum p at which that is not chance."""
 
 MOST_MISSING = 0.5
-"""Share of sentinels without a verdict from which a judge is not measured."""
+"""Share of sentinels without a verdict above which a judge is not measured."""
 
 
 def check_judge(
@@ -48,11 +48,11 @@ def check_judge(
     again: bool = False,
     tell: Callable[[int, int], None] | None = None,
 ) -> JudgeCheck:
-    """Let a judge rank sentinels and return how it did.
+    """Let a judge rank sentinels and return the result.
 
     With ``again`` a judge that reads each case in one order is asked some
     cases a second time, in another order, to see whether it stays the same.
-    ``tell`` is told how many cases of how many are ranked.
+    ``tell`` receives the number of ranked cases and of all cases.
     """
     name = judge.identity.name
     said = list(_listen(judge, sentinels, tell or (lambda *_: None)))
@@ -97,7 +97,7 @@ def _share(results: Iterable[bool]) -> Proportion:
 
 
 def _pairs(heard: Answered) -> dict[str, list[bool]]:
-    """Return by kind whether the better text of each known pair ranked strictly higher."""
+    """Return, by kind, whether the better text of each known pair ranked strictly higher."""
     kinds: dict[str, list[bool]] = {}
     for sentinel, item in heard:
         ranks = item.ranks
@@ -113,7 +113,7 @@ def _level(heard: Answered) -> Iterator[bool]:
 
 
 def _longer(heard: Answered) -> Iterator[int]:
-    """Yield +1 where the longer of two texts that say the same ranked higher, −1 lower."""
+    """Yield +1 if the longer of two texts with the same meaning ranked higher, −1 if lower."""
     for sentinel, item in heard:
         for longer, shorter in sentinel.lengths:
             a, b = item.ranks[longer], item.ranks[shorter]
@@ -147,7 +147,7 @@ def _earliness(shown: Sequence[int]) -> list[float]:
 
 
 def length_trend(heard: Iterable[JudgedCase]) -> Trend:
-    """Return whether longer texts rank better; they may deserve it."""
+    """Return whether longer texts rank better; this may be justified."""
     return trend((item.ranks, [float(len(text)) for text in item.case.texts]) for item in heard)
 
 
@@ -166,11 +166,11 @@ def _f1(case: Case) -> list[float]:
 
 
 def judge_problem(check: JudgeCheck, settings: GateSettings) -> str:
-    """Return why a judge is not believed, on one line; empty when it is.
+    """Return why a judge is not believed, on one line; empty if it is.
 
-    A judge that ranks by place is refused where its verdicts rest on one
-    order of the answers; where they are read in two, its ranks level out,
-    and its accuracy says what is left.
+    A judge with position bias is refused if it reads the answers in one
+    order only; with two orders the bias cancels out in its ranks,
+    and its accuracy shows what remains.
     """
     if not settings.min_judge_accuracy:
         return ""
@@ -189,7 +189,7 @@ def judge_problem(check: JudgeCheck, settings: GateSettings) -> str:
 
 
 def why_unmeasured(check: JudgeCheck) -> str:
-    """Return why nothing can be said of a judge; empty when something can."""
+    """Return why a judge cannot be measured; empty if it can."""
     if not check.cases:
         return f"judge {check.judge!r} cannot be checked: there are no cases of known order"
     if check.missing > MOST_MISSING * check.cases:
@@ -201,7 +201,7 @@ def why_unmeasured(check: JudgeCheck) -> str:
 
 
 def reads_places(position: Trend) -> bool:
-    """Whether ranks undeniably go with the place in the prompt."""
+    """Whether ranks clearly depend on the place in the prompt."""
     defined = not math.isnan(position.tau + position.p_value)
     return defined and abs(position.tau) >= POSITION_TAU and position.p_value <= POSITION_P
 
@@ -209,7 +209,7 @@ def reads_places(position: Trend) -> bool:
 def _too_low(accuracy: Proportion, of: str, settings: GateSettings) -> str:
     low, high = accuracy.interval.low, accuracy.interval.high
     return (
-        f"it ranked {accuracy.count} of {accuracy.total} pairs of known order{of} rightly"
+        f"it ranked {accuracy.count} of {accuracy.total} pairs of known order{of} correctly"
         f" ({percent(accuracy.share)}, interval {percent(low)} to {percent(high)});"
         f" min_judge_accuracy is {percent(settings.min_judge_accuracy)}"
     )
@@ -224,7 +224,7 @@ def _place(check: JudgeCheck) -> str:
 def check_told(
     judge: Judge, sentinels: Sequence[Sentinel], progress: Progress, *, again: bool = False
 ) -> JudgeCheck:
-    """Let a judge rank sentinels, and show how far it is."""
+    """Let a judge rank sentinels, and show the progress."""
     name, started = f"{judge.identity.name}, under test", time.monotonic()
 
     def tell(done: int, total: int) -> None:

@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 
 PREFLIGHT_QUESTIONS = 4
-"""Questions of a preflight: 12 cases, 24 pairs."""
+"""Questions of the check before a run: 12 cases, 24 pairs."""
 
 CANDIDATES = 60
-"""Other questions that are looked at for a wrong answer or for sentences."""
+"""Other questions searched for a wrong answer or for sentences."""
 
 LONGEST_REFERENCE = 600
-"""Characters up to which a reference makes sentinels: a judge sees answers cut."""
+"""Maximum length of a reference for sentinels, in characters: a judge sees answers cut."""
 
 
 def _ask(question: str, reference: str, *passage: str) -> Question:
@@ -109,7 +109,7 @@ SPARE_QUESTIONS = (
 
 @dataclass(frozen=True, slots=True)
 class KnownPair:
-    """Two texts of a case, by index, of which the first is the better; and what that tests."""
+    """Two texts of a case, by index, the better one first; and what the pair tests."""
 
     kind: str
     better: int
@@ -118,10 +118,10 @@ class KnownPair:
 
 @dataclass(frozen=True, slots=True)
 class Sentinel:
-    """A case with what is known of its texts, by index.
+    """A case with what is known about its texts, by index.
 
-    ``level`` are two right wordings; ``lengths`` pairs of texts that say the
-    same, the longer first.
+    ``level`` are two right wordings; ``lengths`` pairs of texts with the same
+    meaning, the longer first.
     """
 
     case: Case
@@ -137,14 +137,14 @@ def make_sentinels(
 
     The same questions and seed give the same sentinels, in whatever order the
     questions come. Questions without an answer, or without an answer of
-    another question that is surely wrong, make none; where none does,
-    questions of common knowledge stand in, see `are_spare`.
+    another question that is surely wrong, make none; if none can be made,
+    built-in questions of common knowledge are used, see `are_spare`.
     """
     return _make(questions, seed, limit) or _make(SPARE_QUESTIONS, seed, limit)
 
 
 def are_spare(sentinels: Sequence[Sentinel]) -> bool:
-    """Whether sentinels are not of a suite itself."""
+    """Whether sentinels are made from built-in questions, not from the suite."""
     spare = {question.question for question in SPARE_QUESTIONS}
     return all(item.case.question.question in spare for item in sentinels)
 
@@ -174,7 +174,7 @@ def _is_usable(question: Question) -> bool:
 
 
 def _wrong_answer(question: Question, others: Sequence[Question]) -> str:
-    """Return another question's answer: one of the same kind, as far from the right as can be."""
+    """Return another question's answer: of the same kind, as far from the right one as possible."""
     right = question.references[0]
     found = [
         item.references[0].strip()
@@ -241,7 +241,7 @@ def _build(
     level: Sequence[tuple[str, str]] = (),
     lengths: Sequence[tuple[str, str]] = (),
 ) -> Sentinel:
-    """Return a sentinel from texts by role; its question has an id of its own."""
+    """Return a sentinel from texts by role; its question gets a new id."""
     ordered = tuple(sorted(set(texts.values())))
     place = {role: ordered.index(text) for role, text in texts.items()}
     return Sentinel(
@@ -253,7 +253,7 @@ def _build(
 
 
 def once_more(sentinel: Sentinel) -> Sentinel:
-    """Return the same case under another id, for which a judge draws another order."""
+    """Return the same case under another id, so that a judge draws another order."""
     question = sentinel.case.question
     again = replace(question, id=f"{question.id} again")
     return replace(sentinel, case=Case(again, sentinel.case.texts))
