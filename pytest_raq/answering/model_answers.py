@@ -209,11 +209,13 @@ class ModelAnswers:
             wanted.insert(0, question_id)
         return wanted
 
-    def _prompts(self, wanted: Iterable[str], block_questions: int) -> Iterator[Prompt]:
+    def _prompts(self, wanted: Sequence[str], block_questions: int) -> Iterator[Prompt]:
         """Yield the prompts of all blocks with a question that is wanted."""
         missing = set(wanted)
         if block_questions == 1:
             blocks = [[question_id] for question_id in wanted]
+        elif self.model.reproducible:  # what is asked beside a question does not matter
+            blocks = blocks_of([self._questions[name] for name in wanted], block_questions)
         else:
             blocks = blocks_of(list(self._questions.values()), block_questions)
         for number, block in enumerate(blocks):
@@ -379,4 +381,6 @@ class ModelAnswers:
             prompt_sha256=self.model.prompt_sha256,
             template_sha256=info.template_sha256,
             options=model_options(self.model),
+            reproducible=info.reproducible,
+            instruction_set=info.instruction_set,
         )

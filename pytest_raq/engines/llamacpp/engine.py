@@ -30,6 +30,9 @@ DEFAULT_PARALLEL = 16
 BLOCKS_OF_PARALLEL = 2
 """How often a block fills all sequences: the longer, the fewer stand empty at its end."""
 
+REPRODUCIBLE_BLOCKS = 8
+"""The same where no answer depends on its block: it may be longer."""
+
 MOST_CRASHES = 3
 """Questions that may end the worker one after the other before the model is given up."""
 
@@ -42,7 +45,8 @@ class LlamaCppEngine(Closing):
     dies too, or one hangs or writes nonsense, each question that was in flight
     is asked alone, and one that ends the worker again fails with the reason.
     A process that a signal ends while it loads is started once more with
-    llama.cpp's extra buffer types off; ``info`` then says so.
+    llama.cpp's extra buffer types off; ``info`` then says so. A ``reproducible``
+    model never has them, and its answers do not depend on their block.
     ConfigError and EngineStartError, on one line, when the file is not what the
     definition says or does not load.
     """
@@ -70,13 +74,16 @@ class LlamaCppEngine(Closing):
             first = exc
         else:
             return worker, worker.info
-        self._extra_buffers = False
+        # A reproducible model has none of them in any case.
+        self._extra_buffers = self._definition.reproducible
         python = Path(self._command[0])
         try:
             worker = self._converse()
         except EngineDiedError as exc:
             told = tell_deaths(exc, python)
             raise EngineStartError(f"{self._definition.file_path}: {told}") from exc
+        if self._definition.reproducible:
+            return worker, worker.info
         note, recurs = recovery_note(first, python), is_fault(first)
         return worker, replace(worker.info, note=note, will_recur=recurs)
 
@@ -97,7 +104,8 @@ class LlamaCppEngine(Closing):
     @property
     def block_questions(self) -> int:
         """How many questions make a block."""
-        return BLOCKS_OF_PARALLEL * self._parallel if self._parallel > 1 else 1
+        times = REPRODUCIBLE_BLOCKS if self._definition.reproducible else BLOCKS_OF_PARALLEL
+        return times * self._parallel if self._parallel > 1 else 1
 
     def answers(self, prompts: Sequence[Prompt]) -> Iterator[Outcome]:
         """Yield the answers block by block, those of a block as they are finished.

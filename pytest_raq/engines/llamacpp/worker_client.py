@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_raq.engines.llamacpp.engine_build import EXTRA, pip_install
+from pytest_raq.engines.llamacpp.instruction_sets import arithmetic_of
+from pytest_raq.engines.llamacpp.reproducible import VARIABLES, notes, outcome
 from pytest_raq.engines.llamacpp.worker_process import WorkerProcess
 from pytest_raq.errors import EngineCrashError, EngineDiedError, EngineError, EngineStartError
 from pytest_raq.records import Answer, EngineInfo, Failure, FinishReason, Timing
 from pytest_raq.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_raq.config import ModelDefinition
     from pytest_raq.engines.llamacpp.worker_process import Reply
@@ -60,7 +62,7 @@ class WorkerClient:
         self.epoch = 0
         self.is_closed = False
         self.end = self.last_words = ""
-        self._process = WorkerProcess(command)
+        self._process = WorkerProcess(command, VARIABLES if definition.reproducible else {})
         try:
             self.info = self._load(file_sha256)
         except BaseException:
@@ -81,6 +83,7 @@ class WorkerClient:
             "threads": definition.threads,
             "parallel": self._parallel,
             "extra_buffers": self._extra_buffers,
+            "reproducible": definition.reproducible,
             "chat": definition.uses_chat,
             "roles": [message.role for message in definition.messages],
             "sign_seconds": min(1.0, definition.timeout / 4),
@@ -117,9 +120,20 @@ class WorkerClient:
                 else plain_sha256,
                 parameters=int(reply["parameters"]),
                 extra_buffers=self._extra_buffers,
+                note="; ".join(self._notes(reply)),
+                reproducible=outcome(reply["broken"]) if definition.reproducible else "",
+                instruction_set=self._instruction_set(),
             )
         except (KeyError, TypeError, ValueError) as exc:
             raise EngineCrashError(_tell_unreadable(reply)) from exc
+
+    def _notes(self, reply: Reply) -> Iterable[str]:
+        if not self._definition.reproducible:
+            return ()
+        return notes(reply["broken"], wanted=self._parallel, parallel=int(reply["parallel"]))
+
+    def _instruction_set(self) -> str:
+        return arithmetic_of(self._process.python) if self._definition.reproducible else ""
 
     def _tell_failed_load(self, reply: Reply) -> str:
         path, said = self._definition.file_path, one_line(str(reply.get("reason", "")))
