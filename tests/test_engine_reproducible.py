@@ -252,7 +252,7 @@ def differing(tmp_path):
             "among others",
             "computed among other sequences",
         ),
-        ("batch.pos[0] and 20 < batch.n_tokens", "cut", "evaluated in pieces"),
+        ("batch.pos[0] and 50 < batch.n_tokens", "cut", "evaluated in pieces"),
         ("_copied", "copied", "copied to another sequence"),
         (
             "batch.n_tokens > 2 and batch.pos[0]",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_raq.answering.engine_pool import file_size
 from pytest_raq.answering.identity import AnswerIdentity, model_options
 from pytest_raq.answering.prompts import blocks_of, question_prompt
+from pytest_raq.engines.llamacpp.reproducible import VERIFIED
 from pytest_raq.errors import RaqError
 from pytest_raq.files import hash_file
 from pytest_raq.records import Answer, EngineInfo, Failure, ModelProvenance
@@ -191,7 +192,7 @@ class ModelAnswers:
             self._before()
             if not self._pool.is_open(self.model):
                 self._progress.loading(self.model.name)
-            engine = self._pool.get(self.model)
+            engine = self._pool.get(self.model, is_verified=self._is_verified)
         except RaqError as exc:
             reason = str(exc)
             return iter([Failure(name, self.model.name, reason) for name in wanted])
@@ -234,7 +235,7 @@ class ModelAnswers:
         """Return a new answer, alone and from a cold prefix; it is not stored."""
         self.end_stream()
         try:
-            engine = self._pool.get(self.model)
+            engine = self._pool.get(self.model, is_verified=self._is_verified)
         except RaqError as exc:
             return Failure(question_id, self.model.name, str(exc))
         self._remember(engine.info)
@@ -315,6 +316,12 @@ class ModelAnswers:
             self._outcomes.pop(question_id, None)
         self._recalled.clear()
         self._recall(self._plan)
+
+    @property
+    def _is_verified(self) -> bool:
+        """Whether this build was seen to answer reproducibly from this file on this processor."""
+        known = None if self._fresh or not self.model.reproducible else self._recall_engine()
+        return known is not None and known.reproducible == VERIFIED
 
     def _recall_engine(self) -> EngineInfo | None:
         if self._store is None:

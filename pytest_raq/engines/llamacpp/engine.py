@@ -46,7 +46,8 @@ class LlamaCppEngine(Closing):
     is asked alone, and one that ends the worker again fails with the reason.
     A process that a signal ends while it loads is started once more with
     llama.cpp's extra buffer types off; ``info`` then says so. A ``reproducible``
-    model never has them, and its answers do not depend on their block.
+    model never has them, and its answers do not depend on their block; one that
+    ``is_verified`` is not tried again.
     ConfigError and EngineStartError, on one line, when the file is not what the
     definition says or does not load.
     """
@@ -56,8 +57,11 @@ class LlamaCppEngine(Closing):
         definition: ModelDefinition,
         python: Path | None = None,
         digest: Callable[[Path], str] | None = None,
+        *,
+        is_verified: bool = False,
     ) -> None:
         self._definition = definition
+        self._is_verified = is_verified
         self._command = [str(python or sys.executable), str(_WORKER)]
         self._parallel = definition.parallel or DEFAULT_PARALLEL
         self._crashes = 0
@@ -94,6 +98,7 @@ class LlamaCppEngine(Closing):
             self._parallel,
             self._file_sha256,
             extra_buffers=self._extra_buffers,
+            is_verified=self._is_verified,
         )
 
     @property
@@ -156,6 +161,7 @@ class LlamaCppEngine(Closing):
     def _restart(self) -> None:
         try:
             # Not with other kernels: the answers of a run come from the same ones.
+            self._is_verified = True  # or found not to be, which was told
             self._worker = self._converse()
         except EngineError as exc:
             end = self._worker.end or "the llama.cpp worker ended"

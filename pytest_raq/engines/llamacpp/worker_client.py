@@ -40,7 +40,8 @@ class WorkerClient:
     """A worker that has loaded a model; EngineStartError, on one line, when it cannot.
 
     EngineDiedError when a signal ended it: that may be the fault of the kernels
-    for which llama.cpp rearranges weights, which ``extra_buffers`` allows.
+    for which llama.cpp rearranges weights, which ``extra_buffers`` allows. A
+    reproducible model is tried when it is loaded, unless it ``is_verified``.
     Blocks that are sent belong to an epoch; those of an earlier one are
     dropped by the worker, and late replies to them here.
     """
@@ -53,9 +54,11 @@ class WorkerClient:
         file_sha256: str,
         *,
         extra_buffers: bool = True,
+        is_verified: bool = False,
     ) -> None:
         self._definition = definition
         self._extra_buffers = extra_buffers
+        self._is_verified = is_verified
         self._parallel = parallel
         self._requests = 0
         self._in_flight: dict[tuple[Prompt, ...], _Flight] = {}
@@ -84,6 +87,7 @@ class WorkerClient:
             "parallel": self._parallel,
             "extra_buffers": self._extra_buffers,
             "reproducible": definition.reproducible,
+            "self_test": definition.reproducible and not self._is_verified,
             "chat": definition.uses_chat,
             "roles": [message.role for message in definition.messages],
             "sign_seconds": min(1.0, definition.timeout / 4),

@@ -5,8 +5,8 @@ the standard library, llama_cpp and its parts beside it. Requests come on stdin,
 replies leave on what was stdout; whatever else is printed goes to stderr. The
 end of stdin is the end of the worker, also in the middle of a question.
 
-    ← load     file, context_length, threads, parallel, extra_buffers, reproducible, chat,
-               roles, sign_seconds, dies_with_parent
+    ← load     file, context_length, threads, parallel, extra_buffers, reproducible,
+               self_test, chat, roles, sign_seconds, dies_with_parent
     → loaded   build, quantization, parameters, chat_template_sha256, parallel, broken: what
                the self-test of a reproducible model found
     → failed   kind, reason
@@ -183,7 +183,7 @@ def load_model(llama: ModuleType, order: dict[str, Any], channel: Channel) -> Mo
     """Load what the first request asks for, and tell what it is."""
     order["threads"] = order["threads"] or usable_cores()
     model = Model(llama, order, channel.alive)
-    broken = self_test(model) if model.reproducible else []
+    broken = self_test(model) if order.get("self_test") else []
     channel.send("loaded", build=describe_build(llama), broken=broken, **model.describe())
     return model
 

@@ -69,7 +69,8 @@ class Model:
         self.vocabulary = Vocabulary(
             llama, self._model, chat=order["chat"], roles=order.get("roles") or ("user",)
         )
-        self.is_quick = True
+        self.pace = 0.0
+        """Seconds that a whole batch takes, about."""
         self._warm_up()
 
     def _load(self, file: str, *, extra_buffers: bool) -> Any:  # noqa: ANN401 - a pointer
@@ -144,9 +145,8 @@ class Model:
         self._llama.llama_set_warmup(self._context, False)
         started = time.perf_counter()
         self._rehearse(_PROMPT)  # a prompt: matrices times matrices
-        whole = (time.perf_counter() - started) * _BATCH / _PROMPT
-        self.is_quick = whole < _LONGEST_REHEARSAL
-        if self.is_quick:  # a large model would take long for the same kernels
+        self.pace = (time.perf_counter() - started) * _BATCH / _PROMPT
+        if self.pace < _LONGEST_REHEARSAL:  # a large model would take long for the same kernels
             self._rehearse(_BATCH)
         self._rehearse(1, sequences=self.sequences)  # a token each, decoded together
         self._rehearse(1)

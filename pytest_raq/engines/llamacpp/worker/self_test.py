@@ -7,7 +7,6 @@ cut, and copied.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or __package__:
@@ -20,13 +19,16 @@ if TYPE_CHECKING:
 
     from pytest_raq.engines.llamacpp.worker.model import Model
 
-_SEVERAL = (2, 8)
-_TOKENS, _FEWER = 24, 8
-"""Tokens of the prompt that is tried; fewer of a large model."""
+_FEWER = (8, 2)
+"""Sequences, beside as many as there may be."""
+_PROMPT, _PASSAGE = 16, 72
+"""Tokens of what is tried among others, and cut and copied: attention may take 64 at a time."""
 _LONG = 264
 """Tokens of a neighbour: attention then goes over more cells than a prompt of usual length has."""
-_FOLLOWING = (3, 5)
-"""Stand for the tokens of an answer."""
+_QUICK, _SLOW = 0.7, 3.0
+"""Seconds for a whole batch: what takes longer is tried with less."""
+_FOLLOWING = (3,)
+"""Stands for the tokens of an answer."""
 _STEP = 7919
 """A prime, so that a prompt has many different tokens."""
 
@@ -36,79 +38,89 @@ Trace = list[bytes]
 
 def self_test(model: Model) -> list[str]:
     """Return what changes bits: ``among others``, ``cut``, ``copied``; nothing if all is well."""
-    trial, most = _Trial(model), model.layout.parallel
-    alone = trial.alone()
-    several = dict.fromkeys(count for count in (*_SEVERAL, most) if 1 < count <= most)
-    ways = [("among others", partial(trial.among, count)) for count in several]
-    ways.append(("cut", trial.cut))
+    trial = _Trial(model)
+    ways: list[tuple[str, Callable[[], bool]]] = [("cut", trial.holds_cut)]
+    if model.layout.parallel > 1:
+        ways.insert(0, ("among others", trial.holds_among))
     if model.layout.lenders:
-        ways.append(("copied", trial.copied))
-    broken = [step for step, way in ways if not _gives(way, alone)]
+        ways.append(("copied", trial.holds_copied))
+    broken = [step for step, holds in ways if not _is_sure(holds)]
     model.clear()
-    return list(dict.fromkeys(broken))
+    return broken
 
 
-def _gives(way: Callable[[], Trace], expected: Trace) -> bool:
+def _is_sure(holds: Callable[[], bool]) -> bool:
     try:
-        return way() == expected
+        return holds()
     except QuestionError:  # this llama.cpp cannot do it at all
         return False
 
 
 class _Trial:
-    """One prompt, evaluated in the ways in which a block may evaluate it."""
+    """Prompts, each evaluated in the ways in which a block may evaluate it."""
 
     def __init__(self, model: Model) -> None:
         self._model = model
-        size = _TOKENS if model.is_quick else _FEWER
-        self._tokens = self._make_tokens(size + 4 * model.least, 1)
         self._ends = [0] * model.sequences
         """How many tokens each sequence has."""
+        self._prompt = self._make_tokens(_PROMPT + model.least, 1)
+        size = _PASSAGE if model.pace < _SLOW else _PROMPT
+        self._passage = self._make_tokens(size + 2 * model.least, 1)
+        self._prompt_alone, self._passage_alone = map(self._alone, (self._prompt, self._passage))
 
     def _make_tokens(self, count: int, start: int) -> list[int]:
         size, most = self._model.vocabulary.size, self._model.stream - len(_FOLLOWING)
         return [(start + place * _STEP) % size for place in range(min(count, most))]
 
     def _clear(self) -> None:
-        self._model.clear()
+        # One by one: to empty the whole cache also overwrites it, which takes longer than a trial.
+        for sequence in range(self._model.sequences):
+            self._model.drop(sequence)
         self._ends = [0] * self._model.sequences
 
-    def alone(self) -> Trace:
-        """Return what the prompt gives whole and alone."""
+    def _alone(self, tokens: Sequence[int]) -> Trace:
+        """Return what a prompt gives whole and alone."""
         self._clear()
-        return [self._read(self._tokens, 0), *self._follow(1, 0)]
+        return [self._read(tokens, 0), *self._follow(1, 0)]
 
-    def among(self, count: int) -> Trace:
-        """Return what it gives in the first of two sequences, or in the last of more."""
+    def holds_among(self) -> bool:
+        """Whether it gives that in the last of as many sequences as there may be, and of fewer."""
         self._clear()
-        mine = 0 if count == _SEVERAL[0] else count - 1
-        others = [sequence for sequence in range(count) if sequence != mine]
-        for sequence in others:
-            is_long = self._model.is_quick and sequence == others[0] and count > _SEVERAL[0]
+        most = self._model.layout.parallel
+        for sequence in range(most):
+            is_long = self._model.pace < _QUICK and sequence == 0
             length = _LONG if is_long else self._model.least
             self._read(self._make_tokens(length, sequence + 2), sequence)
-        return [self._read(self._tokens, mine), *self._follow(count, mine)]
+        counts = [most, *(count for count in _FEWER if count < most)]
+        return all(self._among(count) == self._prompt_alone for count in counts)
 
-    def cut(self) -> Trace:
-        """Return what it gives in pieces: of an odd size, of the least, and the rest."""
+    def _among(self, count: int) -> Trace:
+        mine = count - 1
+        self._model.drop(mine)
+        self._ends[mine] = 0
+        return [self._read(self._prompt, mine), *self._follow(count, mine)]
+
+    def holds_cut(self) -> bool:
+        """Whether it gives that in pieces: of an odd size, of the least, and the rest."""
         self._clear()
-        least = self._model.least
+        tokens, least = self._passage, self._model.least
         first, second = least + 3, 2 * least + 3
-        self._read(self._tokens[:first], 0, is_wanted=False)
-        self._read(self._tokens[first:second], 0, is_wanted=False)
-        return [self._read(self._tokens[second:], 0), *self._follow(1, 0)]
+        self._read(tokens[:first], 0, is_wanted=False)
+        self._read(tokens[first:second], 0, is_wanted=False)
+        return self._passage_alone == [self._read(tokens[second:], 0), *self._follow(1, 0)]
 
-    def copied(self) -> Trace:
-        """Return what it gives where its beginning is copied from another sequence."""
+    def holds_copied(self) -> bool:
+        """Whether it gives that where its beginning is copied from another sequence."""
         self._clear()
-        half, lender = len(self._tokens) // 2, self._model.sequences - 1
-        self._read(self._tokens[half:], 0, is_wanted=False)  # to be forgotten
-        self._read(self._tokens[:half], lender, is_wanted=False)
+        tokens, half = self._passage, len(self._passage) // 2
+        lender = self._model.sequences - 1
+        self._read(self._prompt, 0, is_wanted=False)  # to be forgotten
+        self._read(tokens[:half], lender, is_wanted=False)
         self._model.drop(0)
         self._model.lend(lender, 0)
         self._model.drop(lender)
         self._ends[0] = half
-        return [self._read(self._tokens[half:], 0), *self._follow(1, 0)]
+        return self._passage_alone == [self._read(tokens[half:], 0), *self._follow(1, 0)]
 
     def _read(self, tokens: Sequence[int], sequence: int, *, is_wanted: bool = True) -> bytes:
         """Evaluate a piece of a prompt; return the logits behind it where they are wanted."""
