@@ -294,11 +294,11 @@ def layouts(monkeypatch, gigabytes, parallel, limit=1000):
 
 
 def test_there_are_as_many_streams_as_memory_affords(monkeypatch):
-    # 102.4 MB a stream of 1,024 tokens, and a quarter of the memory.
+    # 102.4 MB a stream of 1,024 tokens, and an eighth of the memory.
     tried = partial(layouts, monkeypatch)
-    assert tried(64, 16)[0] == (19, 19 * 1024, 16, 3)
-    assert tried(4, 16) == [(9, 9 * 1024, 6, 3), (6, 6 * 1024, 3, 3), (2, 2 * 1024, 1, 0)]
-    assert tried(1, 16) == tried(64, 1) == [(2, 2048, 1, 0)]
+    assert tried(128, 16)[0] == (19, 19 * 1024, 16, 3)
+    assert tried(8, 16) == [(9, 9 * 1024, 6, 3), (6, 6 * 1024, 3, 3), (2, 2 * 1024, 1, 0)]
+    assert tried(2, 16) == tried(128, 1) == [(2, 2048, 1, 0)]
 
 
 def test_memory_without_room_for_one_is_told_before_anything_is_loaded(monkeypatch, tiny_gguf):
@@ -315,11 +315,11 @@ def test_memory_without_room_for_one_is_told_before_anything_is_loaded(monkeypat
 
 
 def test_a_model_runs_in_the_streams_that_memory_affords_and_says_so(tmp_path, tiny_gguf):
-    # 256 bytes a token, 262,144 bytes a stream; a quarter of 5.2 MB holds five.
+    # 256 bytes a token, 262,144 bytes a stream; an eighth of 10.5 MB holds five.
     small = """
 import os
 _sysconf = os.sysconf
-os.sysconf = lambda name: 1280 if name == "SC_PHYS_PAGES" else _sysconf(name)
+os.sysconf = lambda name: 2560 if name == "SC_PHYS_PAGES" else _sysconf(name)
 """
     python = make_environment(tmp_path / "small", patch=small) / "bin/python"
     definition = define(tiny_gguf(), max_tokens=8, reproducible=True)

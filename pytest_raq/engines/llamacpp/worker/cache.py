@@ -28,8 +28,6 @@ _USUAL_CELLS = 8192
 """Tokens; what sequences of usual length fill together."""
 _CACHE_SHARE = 8
 """The cache may take so small a part of the memory, unless one sequence needs more."""
-_STREAMS_SHARE = 4
-"""The same of a cache in streams, which holds a copy of what is shared for each of them."""
 _STREAM_UNIT = 256
 """Tokens; llama.cpp makes streams of a multiple of it."""
 _X86 = frozenset({"x86_64", "amd64", "i386", "i686"})
@@ -84,7 +82,7 @@ def stream_layouts(limit: int, parallel: int, *, bytes_of_a_cell: int) -> Iterat
     if least_rows() * size > memory:
         reason = f"{memory / 1e9:.1f} GB of memory have no room for the {size / 1e9:.1f} GB"
         raise LoadError("context", f"{reason} that a sequence takes")
-    affordable = memory // _STREAMS_SHARE // size
+    affordable = memory // _CACHE_SHARE // size
     count = max(1, min(parallel, affordable - MOST_LENDERS))
     while True:
         # A question alone needs no passage that is kept for others.
