@@ -11,12 +11,15 @@ import gguf
 import numpy as np
 
 from pytest_raq.config import ModelDefinition
+from pytest_raq.engines.llamacpp.quantizer import Quantizer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 WIDTH, LAYERS, HEADS, KV_HEADS, FEED_FORWARD = 64, 2, 4, 2, 96
+WIDE = 256
+"""A width that K-quants need."""
 SPECIAL = ("<s>", "</s>", "<unk>", "<|user|>", "<|assistant|>", "<|end|>")
 BOS, EOS, UNKNOWN = 0, 1, 2
 WORDS = ("the", "an", "in")
@@ -38,8 +41,11 @@ def write_tiny_gguf(
     context_length: int = 512,
     add_bos: bool = True,
     recites: str | None = None,
+    width: int = WIDTH,
 ) -> Path:
     """Write a model of about 100,000 parameters at F32 and return its path.
+
+    With the ``width`` WIDE it has 2 million, and K-quants can be made of it.
 
     ``arch`` is "llama" or "gemma", ``tokenizer`` "gpt2" (byte-level BPE) or
     "llama" (SentencePiece with byte fallback). A model that ``recites`` (llama
@@ -48,11 +54,11 @@ def write_tiny_gguf(
     a prompt ends with the first; a text that ends as it starts goes on forever.
     """
     tokens = _gpt2_tokens() if tokenizer == "gpt2" else _sentencepiece_tokens()
-    weights = dict(_weights(arch, len(tokens), seed))
+    weights = dict(_weights(arch, len(tokens), seed, width))
     if recites is not None:
         weights |= _reciting(weights, recites.encode())
     writer = gguf.GGUFWriter(path, arch)
-    _add_shape(writer, context_length, len(tokens))
+    _add_shape(writer, context_length, len(tokens), width)
     _add_tokenizer(writer, tokenizer, tokens)
     writer.add_add_bos_token(add_bos)
     if chat_template is not None:
@@ -66,17 +72,21 @@ def write_tiny_gguf(
     return path
 
 
-def _add_shape(writer: gguf.GGUFWriter, context_length: int, vocabulary: int) -> None:
+def _feed_forward(width: int) -> int:
+    return FEED_FORWARD if width == WIDTH else 2 * width
+
+
+def _add_shape(writer: gguf.GGUFWriter, context_length: int, vocabulary: int, width: int) -> None:
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
     writer.add_context_length(context_length)
-    writer.add_embedding_length(WIDTH)
+    writer.add_embedding_length(width)
     writer.add_block_count(LAYERS)
-    writer.add_feed_forward_length(FEED_FORWARD)
+    writer.add_feed_forward_length(_feed_forward(width))
     writer.add_head_count(HEADS)
     writer.add_head_count_kv(KV_HEADS)
-    writer.add_key_length(WIDTH // HEADS)
-    writer.add_value_length(WIDTH // HEADS)
-    writer.add_rope_dimension_count(WIDTH // HEADS)
+    writer.add_key_length(width // HEADS)
+    writer.add_value_length(width // HEADS)
+    writer.add_rope_dimension_count(width // HEADS)
     writer.add_layer_norm_rms_eps(1e-5)
     writer.add_vocab_size(vocabulary)
 
@@ -120,27 +130,27 @@ def _sentencepiece_tokens() -> list[str]:
     return [*SPECIAL, *(f"<0x{byte:02X}>" for byte in range(256)), *words, "▁", *letters]
 
 
-def _weights(arch: str, vocabulary: int, seed: int) -> Iterator[tuple[str, np.ndarray]]:
+def _weights(arch: str, vocabulary: int, seed: int, width: int) -> Iterator[tuple[str, np.ndarray]]:
     random = np.random.default_rng(seed)
 
     def matrix(rows: int, columns: int) -> np.ndarray:
         return random.normal(0, columns**-0.5, (rows, columns)).astype(np.float32)
 
-    ones, keys = np.ones(WIDTH, np.float32), WIDTH // HEADS * KV_HEADS
-    yield "token_embd.weight", matrix(vocabulary, WIDTH)
+    ones, keys = np.ones(width, np.float32), width // HEADS * KV_HEADS
+    yield "token_embd.weight", matrix(vocabulary, width)
     yield "output_norm.weight", ones
     if arch == "llama":
-        yield "output.weight", matrix(vocabulary, WIDTH) * 4
+        yield "output.weight", matrix(vocabulary, width) * 4
     for layer in range(LAYERS):
         yield f"blk.{layer}.attn_norm.weight", ones
-        yield f"blk.{layer}.attn_q.weight", matrix(WIDTH, WIDTH)
-        yield f"blk.{layer}.attn_k.weight", matrix(keys, WIDTH)
-        yield f"blk.{layer}.attn_v.weight", matrix(keys, WIDTH)
-        yield f"blk.{layer}.attn_output.weight", matrix(WIDTH, WIDTH)
+        yield f"blk.{layer}.attn_q.weight", matrix(width, width)
+        yield f"blk.{layer}.attn_k.weight", matrix(keys, width)
+        yield f"blk.{layer}.attn_v.weight", matrix(keys, width)
+        yield f"blk.{layer}.attn_output.weight", matrix(width, width)
         yield f"blk.{layer}.ffn_norm.weight", ones
-        yield f"blk.{layer}.ffn_gate.weight", matrix(FEED_FORWARD, WIDTH)
-        yield f"blk.{layer}.ffn_up.weight", matrix(FEED_FORWARD, WIDTH)
-        yield f"blk.{layer}.ffn_down.weight", matrix(WIDTH, FEED_FORWARD)
+        yield f"blk.{layer}.ffn_gate.weight", matrix(_feed_forward(width), width)
+        yield f"blk.{layer}.ffn_up.weight", matrix(_feed_forward(width), width)
+        yield f"blk.{layer}.ffn_down.weight", matrix(width, _feed_forward(width))
 
 
 def _reciting(weights: dict[str, np.ndarray], text: bytes) -> dict[str, np.ndarray]:
@@ -157,6 +167,14 @@ def _reciting(weights: dict[str, np.ndarray], text: bytes) -> dict[str, np.ndarr
     for token, successor in zip(tokens, successors, strict=False):
         output[successor] += embedding[token] / np.linalg.norm(embedding[token])
     return changed | {"output.weight": output}
+
+
+def quantize(source: Path, kind: str) -> Path:
+    """Make a file of another quantization beside a file, and return its path."""
+    target = source.with_name(f"{source.stem}-{kind}.gguf")
+    with Quantizer(source) as quantizer:
+        quantizer.quantize(kind, target)
+    return target
 
 
 def define(gguf_path: Path, **options: object) -> ModelDefinition:

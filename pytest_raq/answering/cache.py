@@ -6,6 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_raq.answering.identity import AnswerIdentity
+from pytest_raq.engines.llamacpp.reproducible import VERIFIED
 from pytest_raq.files import hash_file
 
 if TYPE_CHECKING:
@@ -59,6 +60,12 @@ class AnswerCache:
             former = self._identity.former_engine_key
             self._loaded = known or self._store.engines.get_former(former)
         return self._loaded
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether this build passed the self-test with this file on this processor before."""
+        info = None if self._fresh or not self._model.reproducible else self.engine_info
+        return info is not None and info.reproducible == VERIFIED
 
     def recall(self, prompts: Mapping[str, Prompt]) -> Iterator[Answer]:
         """Yield the stored answers to prompts, given by the ids of their questions."""

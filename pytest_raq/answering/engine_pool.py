@@ -30,7 +30,7 @@ class EnginePool:
 
     def __init__(
         self,
-        opener: Callable[[ModelDefinition], Engine] | None = None,
+        opener: Callable[..., Engine] | None = None,
         budget_bytes: int | None = None,
         digest: Callable[[Path], str] | None = None,
     ) -> None:
@@ -48,22 +48,27 @@ class EnginePool:
         """Whether models of these sizes, in bytes, can be open at the same time."""
         return sum(sizes) <= self._budget
 
-    def get(self, model: ModelDefinition) -> Engine:
-        """Return the engine of a model, loading it if needed; RaqError when it will not load."""
+    def get(self, model: ModelDefinition, *, is_verified: bool = False) -> Engine:
+        """Return the engine of a model, loading it if needed; RaqError when it will not load.
+
+        Of one that ``is_verified`` to be reproducible that is not found out again.
+        """
         if model.name in self._errors:
             raise self._errors[model.name]
         if model.name not in self._engines:
-            self._open(model)
+            self._open(
+                model, partial(self._opener, is_verified=True) if is_verified else self._opener
+            )
         self._engines.move_to_end(model.name)
         return self._engines[model.name][0]
 
-    def _open(self, model: ModelDefinition) -> None:
+    def _open(self, model: ModelDefinition, opener: Callable[..., Engine]) -> None:
         size = file_size(model)
         while self._engines and size + self._bytes_open() > self._budget:
             _, (engine, _) = self._engines.popitem(last=False)
             engine.close()
         try:
-            self._engines[model.name] = (self._opener(model), size)
+            self._engines[model.name] = (opener(model), size)
         except RaqError as exc:
             self._errors[model.name] = exc
             raise

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.engines.llamacpp.environment import find_environment
+from pytest_raq.engines.llamacpp.instruction_sets import arithmetic_of
 from pytest_raq.files import hash_file
 from pytest_raq.machine import describe_machine
 from pytest_raq.store import AnswerKeys, hash_parts
@@ -44,8 +45,10 @@ def model_options(model: ModelDefinition) -> Options:
         "temperature": model.temperature,
         "seed": model.seed,
         "stop": list(model.stop),
-        "threads": model.threads or 0,
     }
+    if model.reproducible:  # the same on any number of threads, and in any number of sequences
+        return options
+    options["threads"] = model.threads or 0
     if model.parallel is not None:
         options["parallel"] = model.parallel
     return options
@@ -58,7 +61,8 @@ class AnswerIdentity:
     its shared libraries (two builds of one version may round differently), and
     the processor, for which llama.cpp picks its kernels and on which the
     timings were taken. With ``extra_buffers`` False llama.cpp runs without its
-    extra buffer types, whose kernels add in another order. Of a server its
+    extra buffer types, whose kernels add in another order. A ``reproducible``
+    model's answers depend on the instruction set in their place. Of a server its
     address and the name of the model are all that can be known.
     """
 
@@ -89,6 +93,8 @@ class AnswerIdentity:
         where = [machine[name] for name in _WHERE]
         libraries = _hash_libraries(self._library_files(), digest)
         kernels = [] if self.extra_buffers else ["extra buffer types off"]
+        if model.reproducible:
+            kernels = ["reproducible", arithmetic_of(self._other.python if self._other else None)]
         return [model.engine, self.engine_version, libraries, *where, self._file_sha256, *kernels]
 
     @property
@@ -102,7 +108,7 @@ class AnswerIdentity:
     @property
     def former_engine_key(self) -> str:
         """The key of the engine in a store of format 1; empty where it cannot be there."""
-        if self._other or not self.extra_buffers:
+        if self._other or not self.extra_buffers or self._model.reproducible:
             return ""
         return hash_parts(model=self._former_identity)
 
@@ -113,7 +119,7 @@ class AnswerIdentity:
         it know chats of several messages.
         """
         options = model_options(self._model)
-        asked_alone = options.pop("parallel", 1) == 1
+        asked_alone = options.pop("parallel", 1) == 1 and not self._model.reproducible
         if prompt.messages or self._other or not (asked_alone and self.extra_buffers):
             return ""
         return hash_parts(

@@ -72,6 +72,7 @@ class ModelAnswers:
             progress=progress,
             before=before or (lambda: None),
             on_load=self._remember,
+            is_verified=lambda: self._cache.is_verified,
         )
         self._outcomes: dict[str, Outcome] = {}
         self._absorbed: set[str] = set()
@@ -231,4 +232,6 @@ class ModelAnswers:
             prompt_sha256=self.model.prompt_sha256,
             template_sha256=info.template_sha256,
             options=model_options(self.model),
+            reproducible=info.reproducible,
+            instruction_set=info.instruction_set,
         )

@@ -27,7 +27,8 @@ class AnswerStream:
 
     ``before`` is called before anything is generated, ``on_load`` with what a
     loaded engine says of itself; where ``before`` raises a RaqError, or the
-    engine cannot be loaded, every question has that failure.
+    engine cannot be loaded, every question has that failure. A model that
+    ``is_verified`` to be reproducible is not tested again when it is loaded.
     """
 
     def __init__(
@@ -39,10 +40,12 @@ class AnswerStream:
         progress: Progress,
         before: Callable[[], None],
         on_load: Callable[[EngineInfo], None],
+        is_verified: Callable[[], bool],
     ) -> None:
         self._model, self._questions = model, questions
         self._pool, self._progress = pool, progress
         self._before, self._on_load = before, on_load
+        self._is_verified = is_verified
         self._outcomes: Iterator[Outcome] | None = None
         self._asked = 0
         self._awaited: set[str] = set()
@@ -66,7 +69,7 @@ class AnswerStream:
             self._before()
             if not self._pool.is_open(self._model):
                 self._progress.loading(self._model.name)
-            engine = self._pool.get(self._model)
+            engine = self._pool.get(self._model, is_verified=self._is_verified())
         except RaqError as exc:
             reason = str(exc)
             self._outcomes = iter([Failure(name, self._model.name, reason) for name in names])
@@ -87,7 +90,9 @@ class AnswerStream:
         if engine.block_questions == 1:
             blocks: Iterable[list[str]] = ([question_id] for question_id in wanted)
         else:
-            blocks = blocks_of(list(self._questions.values()), engine.block_questions)
+            # The questions beside it do not matter for a reproducible answer.
+            chosen = wanted if self._model.reproducible else list(self._questions)
+            blocks = blocks_of([self._questions[name] for name in chosen], engine.block_questions)
         for number, block in enumerate(blocks):
             if not missing.isdisjoint(block):
                 for question_id in block:
@@ -126,7 +131,7 @@ class AnswerStream:
         """Return a new answer, alone and from a cold prefix."""
         self.end()
         try:
-            engine = self._pool.get(self._model)
+            engine = self._pool.get(self._model, is_verified=self._is_verified())
         except RaqError as exc:
             return Failure(question_id, self._model.name, str(exc))
         self._on_load(engine.info)

@@ -130,10 +130,23 @@ def _model_differences(model: str, before: ModelProvenance, now: ModelProvenance
             then, today = getattr(before, field), getattr(now, field)
             if then != today:
                 yield f"{model}: {field} {then} → {today}"
+        yield from _bit_differences(model, before, now)
     for option in sorted(before.options.keys() | now.options.keys()):
         then, today = before.options.get(option), now.options.get(option)
         if then != today:
             yield f"{model}: {option} {then} → {today}"
+
+
+def _bit_differences(model: str, before: ModelProvenance, now: ModelProvenance) -> Iterator[str]:
+    """Yield why the same file may not give the same bits as in a reproducible baseline."""
+    then, today = before.reproducible or "no", now.reproducible or "no"
+    if then != today:
+        yield f"{model}: reproducible {then} → {today}: other bits are expected"
+    elif now.reproducible and before.instruction_set != now.instruction_set:
+        yield (
+            f"{model}: instruction set {before.instruction_set} → {now.instruction_set}:"
+            " other bits are expected"
+        )
 
 
 def _file(model: ModelProvenance) -> str:

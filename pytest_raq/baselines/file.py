@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 FORMAT = 1
 """The version of the file format; raised when older files cannot be read unchanged."""
 
+_LATER = ("reproducible", "instruction_set")
+"""Fields of a model's provenance that the first version did not have."""
 _DECIMALS = 6
 _REMEDY = "restore it from git or accept again with --raq-update"
 _CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
@@ -47,6 +49,10 @@ def save_baseline(folder: Path, baseline: Baseline) -> Path:
     of one answer is a change of one line. Raises StoreError when it cannot be written.
     """
     table = _ADAPTER.dump_python(baseline, mode="python")
+    for model in table["provenance"]["models"].values():
+        for name in _LATER:  # absent where it says nothing, as older versions expect
+            if not model[name]:
+                del model[name]
     path = baseline_path(folder, baseline.suite)
     text = json.dumps(
         _to_json({"format": FORMAT, **table}), indent=1, sort_keys=True, ensure_ascii=False

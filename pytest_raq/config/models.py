@@ -147,6 +147,9 @@ class ModelDefinition(Settings):
     """Threads of llama.cpp; as many as the machine has cores when absent."""
     parallel: Count | None = None
     """Sequences decoded together."""
+    reproducible: bool = False
+    """Whether an answer is the same, bit for bit, in any batch, on any number of threads and
+    on any machine with the same instruction set (GGUF files)."""
     python: Annotated[str, Field(min_length=1)] | None = None
     """The python, or the folder of a virtual environment, whose llama-cpp-python runs the
     file; that of this process when absent."""
@@ -203,6 +206,8 @@ class ModelDefinition(Settings):
             raise ValueError('file is missing: engine = "llama-cpp" runs a GGUF file')
         if self.engine == "openai" and self.openai is None:
             raise ValueError('[openai] is missing: engine = "openai" needs base_url and model')
+        if self.engine == "openai" and self.reproducible:
+            raise ValueError("reproducible is for GGUF files: what a server computes it decides")
         return self
 
     @property

@@ -172,6 +172,8 @@ class SuiteDefinition(Settings):
     """What holds for all models of the suite, whatever their definitions say."""
     gate: GateSettings = GateSettings()
     """When a difference fails the build."""
+    reproducible: bool = False
+    """Whether all models with a GGUF file answer bit for bit the same in any batch."""
     prompt: PromptSettings | None = None
     """What every model is told in place of its own prompt."""
 

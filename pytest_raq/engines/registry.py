@@ -15,40 +15,48 @@ if TYPE_CHECKING:
 
 
 def open_engine(
-    definition: ModelDefinition, python: Path | None = None, *, digest: Digest | None = None
+    definition: ModelDefinition,
+    python: Path | None = None,
+    *,
+    digest: Digest | None = None,
+    is_verified: bool = False,
 ) -> Engine:
     """Load a model and return the engine that runs it.
 
     ``python`` is the interpreter or the folder of a virtual environment with
     another llama-cpp-python to run the model under; when None, that of the
     definition, or else this one. ``digest``
-    returns the SHA-256 of a file; it is read when None. ConfigError when the
+    returns the SHA-256 of a file; it is read when None. A model that
+    ``is_verified`` to be reproducible is not tried again. ConfigError when the
     definition is wrong, EngineStartError when the model does not load or its
     server cannot be used.
     """
-    return _ADAPTERS[definition.engine](definition, python, digest)
+    adapter = _ADAPTERS[definition.engine]
+    return adapter(definition, python, digest=digest, is_verified=is_verified)
 
 
 def _open_llama_cpp(
-    definition: ModelDefinition, python: Path | None, digest: Digest | None
+    definition: ModelDefinition,
+    python: Path | None,
+    *,
+    digest: Digest | None,
+    is_verified: bool,
 ) -> Engine:
     from pytest_raq.engines.llamacpp import LlamaCppEngine
     from pytest_raq.engines.llamacpp.environment import find_environment
 
     if other := python or definition.python_path:
         python = find_environment(other).python
-    return LlamaCppEngine(definition, python, digest)
+    return LlamaCppEngine(definition, python, digest, is_verified=is_verified)
 
 
-def _open_openai(
-    definition: ModelDefinition, _python: Path | None, _digest: Digest | None
-) -> Engine:
+def _open_openai(definition: ModelDefinition, _python: Path | None, **_known: object) -> Engine:
     from pytest_raq.engines.openai_compat import OpenAIEngine
 
     return OpenAIEngine(definition)
 
 
-_ADAPTERS: Mapping[str, Callable[[ModelDefinition, Path | None, Digest | None], Engine]] = {
+_ADAPTERS: Mapping[str, Callable[..., Engine]] = {
     "llama-cpp": _open_llama_cpp,
     "openai": _open_openai,
 }

@@ -56,6 +56,8 @@ def make_judge(definition: ModelDefinition, digest: Callable[[Path], str] = hash
         "file_sha256": _digest(definition.file_path, digest),
         "context_length": str(definition.context_length),
     }
+    if definition.reproducible:
+        options["reproducible"] = "yes"
     return LlmJudge(definition, LocalBackend(definition, digest), options)
 
 

@@ -69,6 +69,12 @@ def add_options(parser: pytest.Parser) -> None:
         " (default: the value in the definition, else 16)",
     )
     add(
+        "--raq-reproducible",
+        action="store_true",
+        help="answers of GGUF files that are the same bit for bit whatever is asked beside them"
+        " (docs/reproducible.md)",
+    )
+    add(
         "--raq-shard",
         default="",
         metavar="I/N",

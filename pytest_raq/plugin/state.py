@@ -253,6 +253,7 @@ def session_options(config: pytest.Config, folder: Path) -> SessionOptions:
         swaps=parse_swaps(option.raq_swap),
         python=start / Path(option.raq_python).expanduser() if option.raq_python else None,
         parallel=option.raq_parallel,
+        reproducible=option.raq_reproducible,
         start=start,
         update=option.raq_update,
         reason=option.raq_reason,

@@ -158,7 +158,10 @@ class EngineInfo:
     the chat template or the plain prompt, ``quantization`` e.g. ``Q4_K_M``.
     ``extra_buffers`` is False where llama.cpp had to run without its extra
     buffer types (repacked and AMX kernels); ``note`` says why, and
-    ``will_recur`` whether the next start will need that too.
+    ``will_recur`` whether the next start will need that too. ``reproducible``
+    is ``verified`` where answers depend on nothing that is computed beside
+    them, what the self-test found where they should not but may, and empty
+    where nobody asked for it; ``instruction_set`` is what they depend on then.
     """
 
     engine: str
@@ -170,3 +173,5 @@ class EngineInfo:
     extra_buffers: bool = True
     note: str = ""
     will_recur: bool = False
+    reproducible: str = ""
+    instruction_set: str = ""

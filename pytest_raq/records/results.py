@@ -29,6 +29,8 @@ class ModelProvenance:
 
     ``prompt_sha256`` is the SHA-256 of the prompt that the definition asks
     for, ``template_sha256`` that of the chat template in the model's file.
+    ``reproducible`` is ``verified``, what the self-test found, or empty where
+    it was not asked for; ``instruction_set`` is then what the bits depend on.
     """
 
     engine: str
@@ -39,6 +41,8 @@ class ModelProvenance:
     prompt_sha256: str
     template_sha256: str
     options: Mapping[str, str | int | float | list[str]]
+    reproducible: str = ""
+    instruction_set: str = ""
 
 
 @dataclass(frozen=True, slots=True)

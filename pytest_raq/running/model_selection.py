@@ -95,12 +95,14 @@ class ModelSelection:
     def originals(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
         """Return changed models without the change, each under a separate name."""
         changed = suite.models if self._options.python else (self._options.swaps or {})
-        return {
-            name: asked_by(suite, self._load(name)).model_copy(
-                update={"name": f"{name} (accepted)"}
-            )
+        found = {
+            name: self._reproducible(asked_by(suite, self._load(name)))
             for name in suite.models
             if name in changed
+        }
+        return {
+            name: model.model_copy(update={"name": f"{name} (accepted)"})
+            for name, model in found.items()
         }
 
     def _load(self, name: str) -> ModelDefinition:
@@ -110,7 +112,10 @@ class ModelSelection:
         """Return the model with the options of the run applied."""
         if self._options.parallel is not None:
             model = model.model_copy(update={"parallel": self._options.parallel})
-        return self._under_python(model)
+        return self._under_python(self._reproducible(model))
+
+    def _reproducible(self, model: ModelDefinition) -> ModelDefinition:
+        return reproducible(model) if self._options.reproducible else model
 
     def _under_python(self, model: ModelDefinition) -> ModelDefinition:
         """Return the model under the engine on trial; raise ConfigError if it cannot be used."""
@@ -194,7 +199,13 @@ def refuse_missing(suite: SuiteDefinition, models: Mapping[str, ModelDefinition]
 def asked_by(suite: SuiteDefinition, model: ModelDefinition) -> ModelDefinition:
     """Return a model with the prompt and the settings that the suite sets for all its models."""
     model = model if suite.prompt is None else model.with_prompt(suite.prompt)
-    return model.model_copy(update=suite.generation.model_dump(exclude_none=True))
+    model = model.model_copy(update=suite.generation.model_dump(exclude_none=True))
+    return reproducible(model) if suite.reproducible else model
+
+
+def reproducible(model: ModelDefinition) -> ModelDefinition:
+    """Return a model that answers the same in any batch; of a server that cannot be asked."""
+    return model.model_copy(update={"reproducible": model.engine == "llama-cpp"})
 
 
 def judge_names(text: str) -> tuple[str, ...]:

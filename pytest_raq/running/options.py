@@ -38,6 +38,7 @@ class SessionOptions:
     swaps: Mapping[str, str] | None = None
     python: Path | None = None
     parallel: int | None = None
+    reproducible: bool = False
     update: bool = False
     reason: str = ""
     fresh: bool = False
@@ -59,6 +60,7 @@ class SessionOptions:
             "--raq-swap": ",".join(f"{name}={file}" for name, file in (self.swaps or {}).items()),
             "--raq-python": str(self.python or ""),
             "--raq-parallel": str(self.parallel or ""),
+            "--raq-reproducible": "yes" if self.reproducible else "",
             "--raq-shard": f"{self.shard.index}/{self.shard.count}" if self.shard else "",
             "--raq-fresh": "yes" if self.fresh else "",
             "--raq-update": "yes" if self.update else "",
@@ -92,6 +94,7 @@ class SessionOptions:
             "--raq-swap": self.swaps,
             "--raq-python": self.python,
             "--raq-parallel": self.parallel,
+            "--raq-reproducible": self.reproducible,
             "--raq-shard": self.shard,
         }
         given = [option for option, value in changed.items() if value]

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 
 _TIMES = tuple(item.name for item in fields(Timing))
+_LATER = frozenset({"extra_buffers", "note", "will_recur", "reproducible", "instruction_set"})
+"""Fields of `EngineInfo` that its first version did not have."""
 
 
 def checksum(key: str, payload: str) -> int:
@@ -78,7 +80,7 @@ def answer_from(table: Mapping[str, Any], question_id: str, model: str) -> Answe
 
 def engine_to_payload(info: EngineInfo) -> str:
     """Return what ran a model; what is as usual is left out, as older versions expect."""
-    usual = {"extra_buffers": True, "note": "", "will_recur": False}
+    usual = {item.name: item.default for item in fields(EngineInfo) if item.name in _LATER}
     return to_payload({k: v for k, v in asdict(info).items() if k not in usual or v != usual[k]})
 
 

@@ -30,6 +30,9 @@ DEFAULT_PARALLEL = 16
 BLOCKS_OF_PARALLEL = 2
 """How often a block fills all sequences: the longer, the fewer are empty at its end."""
 
+REPRODUCIBLE_BLOCKS = 8
+"""The same where no answer depends on its block: it may be longer."""
+
 MOST_CRASHES = 3
 """Questions that may end the worker one after the other before the model is given up."""
 
@@ -42,7 +45,9 @@ class LlamaCppEngine(Closing):
     dies too, or one hangs or writes nonsense, each question that was in flight
     is asked alone, and one that ends the worker again fails with the reason.
     A process that a signal ends while it loads is started once more with
-    llama.cpp's extra buffer types off; ``info`` then says so.
+    llama.cpp's extra buffer types off; ``info`` then says so. A ``reproducible``
+    model never has them, and its answers do not depend on their block; one that
+    ``is_verified`` is not tried again.
     ConfigError and EngineStartError, on one line, when the file is not what the
     definition says or does not load.
     """
@@ -52,8 +57,11 @@ class LlamaCppEngine(Closing):
         definition: ModelDefinition,
         python: Path | None = None,
         digest: Callable[[Path], str] | None = None,
+        *,
+        is_verified: bool = False,
     ) -> None:
         self._definition = definition
+        self._is_verified = is_verified
         self._command = [str(python or sys.executable), str(_WORKER)]
         self._parallel = definition.parallel or DEFAULT_PARALLEL
         self._crashes = 0
@@ -70,13 +78,16 @@ class LlamaCppEngine(Closing):
             first = exc
         else:
             return worker, worker.info
-        self._extra_buffers = False
+        # A reproducible model has none of them in any case.
+        self._extra_buffers = self._definition.reproducible
         python = Path(self._command[0])
         try:
             worker = self._converse()
         except EngineDiedError as exc:
             told = tell_deaths(exc, python)
             raise EngineStartError(f"{self._definition.file_path}: {told}") from exc
+        if self._definition.reproducible:
+            return worker, worker.info
         note, recurs = recovery_note(first, python), is_fault(first)
         return worker, replace(worker.info, note=note, will_recur=recurs)
 
@@ -87,6 +98,7 @@ class LlamaCppEngine(Closing):
             self._parallel,
             self._file_sha256,
             extra_buffers=self._extra_buffers,
+            is_verified=self._is_verified,
         )
 
     @property
@@ -97,7 +109,8 @@ class LlamaCppEngine(Closing):
     @property
     def block_questions(self) -> int:
         """How many questions make a block."""
-        return BLOCKS_OF_PARALLEL * self._parallel if self._parallel > 1 else 1
+        times = REPRODUCIBLE_BLOCKS if self._definition.reproducible else BLOCKS_OF_PARALLEL
+        return times * self._parallel if self._parallel > 1 else 1
 
     def answers(self, prompts: Sequence[Prompt]) -> Iterator[Outcome]:
         """Yield the answers block by block, those of a block as they are finished.
@@ -148,6 +161,7 @@ class LlamaCppEngine(Closing):
     def _restart(self) -> None:
         try:
             # Not with other kernels: the answers of a run come from the same ones.
+            self._is_verified = True  # or found not to be, which was told
             self._worker = self._converse()
         except EngineError as exc:
             end = self._worker.end or "the llama.cpp worker ended"

@@ -67,6 +67,15 @@ _SYSCTL: Mapping[str, str] = {
 """Feature → the variable of macOS that is 1 where the processor has it."""
 
 
+_ROUNDING = (
+    *("AVX", "AVX2", "F16C", "FMA", "AVX512", "AVX512_BF16"),
+    *("NEON", "ARM_FMA", "FP16_VA", "DOTPROD", "MATMUL_INT8", "SVE", "SME"),
+)
+"""Features with which sums are rounded otherwise; the others move data or add whole numbers."""
+_WITHIN: Mapping[str, str] = {"AVX": "AVX2", "AVX2": "AVX512"}
+"""Feature → the one that makes it no news."""
+
+
 @dataclass(frozen=True, slots=True)
 class LibraryBuild:
     """What a llama-cpp-python was compiled for.
@@ -145,6 +154,20 @@ def _read(told: Mapping[str, object]) -> LibraryBuild:
         variants=variants if len(variants) > 1 else {},
         problem=str(told["problem"]),
     )
+
+
+@cache
+def arithmetic_of(python: Path | None = None) -> str:
+    """Return the instruction set that decides the bits of what an interpreter's llama.cpp computes.
+
+    For example ``AVX2 F16C FMA``; empty where what it was compiled for is unknown.
+    """
+    build = library_build(None if str(python) == sys.executable else python)
+    offered = processor_features()
+    runnable = [found for found in build.variants.values() if not offered or found <= offered]
+    used = max(runnable, key=len, default=build.features)
+    names = [name for name in _ROUNDING if name in used and _WITHIN.get(name) not in used]
+    return " ".join(names) or ("" if build.problem else "no vector instructions")
 
 
 def missing_features(build: LibraryBuild) -> tuple[str, ...]:

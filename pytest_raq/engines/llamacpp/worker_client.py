@@ -10,13 +10,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_raq.engines.llamacpp.engine_build import EXTRA, pip_install
+from pytest_raq.engines.llamacpp.instruction_sets import arithmetic_of
+from pytest_raq.engines.llamacpp.reproducible import VARIABLES, notes, outcome
 from pytest_raq.engines.llamacpp.worker_process import WorkerProcess
 from pytest_raq.errors import EngineCrashError, EngineDiedError, EngineError, EngineStartError
 from pytest_raq.records import Answer, EngineInfo, Failure, FinishReason, Timing
 from pytest_raq.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pytest_raq.config import ModelDefinition
     from pytest_raq.engines.llamacpp.worker_process import Reply
@@ -38,7 +40,8 @@ class WorkerClient:
     """A worker that has loaded a model; EngineStartError, on one line, when it cannot.
 
     EngineDiedError when a signal ended it: that may be the fault of the kernels
-    for which llama.cpp rearranges weights, which ``extra_buffers`` allows.
+    for which llama.cpp rearranges weights, which ``extra_buffers`` allows. A
+    reproducible model is tried when it is loaded, unless it ``is_verified``.
     Blocks that are sent belong to an epoch; those of an earlier one are
     dropped by the worker, and late replies to them here.
     """
@@ -51,16 +54,18 @@ class WorkerClient:
         file_sha256: str,
         *,
         extra_buffers: bool = True,
+        is_verified: bool = False,
     ) -> None:
         self._definition = definition
         self._extra_buffers = extra_buffers
+        self._is_verified = is_verified
         self._parallel = parallel
         self._requests = 0
         self._in_flight: dict[tuple[Prompt, ...], _Flight] = {}
         self.epoch = 0
         self.is_closed = False
         self.end = self.last_words = ""
-        self._process = WorkerProcess(command)
+        self._process = WorkerProcess(command, VARIABLES if definition.reproducible else {})
         try:
             self.info = self._load(file_sha256)
         except BaseException:
@@ -81,6 +86,8 @@ class WorkerClient:
             "threads": definition.threads,
             "parallel": self._parallel,
             "extra_buffers": self._extra_buffers,
+            "reproducible": definition.reproducible,
+            "self_test": definition.reproducible and not self._is_verified,
             "chat": definition.uses_chat,
             "roles": [message.role for message in definition.messages],
             "sign_seconds": min(1.0, definition.timeout / 4),
@@ -117,9 +124,20 @@ class WorkerClient:
                 else plain_sha256,
                 parameters=int(reply["parameters"]),
                 extra_buffers=self._extra_buffers,
+                note="; ".join(self._notes(reply)),
+                reproducible=outcome(reply["broken"]) if definition.reproducible else "",
+                instruction_set=self._instruction_set(),
             )
         except (KeyError, TypeError, ValueError) as exc:
             raise EngineCrashError(_tell_unreadable(reply)) from exc
+
+    def _notes(self, reply: Reply) -> Iterable[str]:
+        if not self._definition.reproducible:
+            return ()
+        return notes(reply["broken"], wanted=self._parallel, parallel=int(reply["parallel"]))
+
+    def _instruction_set(self) -> str:
+        return arithmetic_of(self._process.python) if self._definition.reproducible else ""
 
     def _tell_failed_load(self, reply: Reply) -> str:
         path, said = self._definition.file_path, one_line(str(reply.get("reason", "")))

@@ -19,6 +19,7 @@ import tempfile
 import time
 import weakref
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any
 
 from pytest_raq.errors import EngineCrashError, EngineDiedError, EngineStartError
@@ -49,14 +50,16 @@ _SAYS_NOTHING = re.compile(r"failed to load model\b|exiting\W*$|^\W*$", re.IGNOR
 class WorkerProcess:
     """A started worker; EngineStartError when the interpreter cannot be started.
 
-    ``python`` is that interpreter.
+    ``python`` is that interpreter; ``variables`` are added to its environment.
     """
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(
+        self, command: Sequence[str], variables: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         # Appending, so that the log can be emptied while the worker writes.
         self._log: IO[bytes] = tempfile.TemporaryFile("a+b", buffering=0)  # noqa: SIM115
         try:
-            self._process = _start(command, self._log)
+            self._process = _start(command, self._log, variables)
         except OSError as exc:
             self._log.close()
             raise EngineStartError(
@@ -163,8 +166,11 @@ def foreign_variables() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _BOUND_TO_ONE_PYTHON}
 
 
-def _start(command: Sequence[str], log: IO[bytes]) -> subprocess.Popen[bytes]:
+def _start(
+    command: Sequence[str], log: IO[bytes], variables: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     environment = dict(os.environ) if command[0] == sys.executable else foreign_variables()
+    environment |= variables
     environment["PYTHONSAFEPATH"] = "1"  # the modules beside the worker are not its imports
     environment["GGML_NO_BACKTRACE"] = "1"  # an abort would start a debugger
     if "OMP_WAIT_POLICY" not in environment:

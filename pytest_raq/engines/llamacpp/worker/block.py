@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or __package__:
-    from pytest_raq.engines.llamacpp.worker.prefix import Piece, share_prefixes
+    from pytest_raq.engines.llamacpp.worker.prefix import LEAST_SHARED, Piece, share_prefixes
     from pytest_raq.engines.llamacpp.worker.questions import StoppedText
 else:  # beside the worker, in an environment that may not have this package
-    from prefix import Piece, share_prefixes
+    from prefix import LEAST_SHARED, Piece, share_prefixes
     from questions import StoppedText
 
 if TYPE_CHECKING:
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from pytest_raq.engines.llamacpp.worker.model import Model
     from pytest_raq.engines.llamacpp.worker.questions import Question
 
-NO_NUMBERS = "the model computes values that are not numbers: check its file"
+Part = tuple["Work", int, int]
+"""What was read of a piece: how many tokens, and where its logits will be; -1: nowhere."""
+
+NO_NUMBERS = "the model computes values that are no numbers: check its file"
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -69,12 +72,15 @@ class Reading(Work):
 class Block:
     """Questions being answered together by a model."""
 
+    least_shared = LEAST_SHARED
+
     def __init__(self, model: Model, questions: Sequence[Question], parallel: int) -> None:
         self._model = model
         self._parallel = parallel
         self._free = list(range(model.sequences - 1, -1, -1))
         self._cells = model.cells
-        self._waiting: deque[Work] = deque(_works(questions))
+        works = _works(questions, self.least_shared, model.least)
+        self._waiting: deque[Work] = deque(works)
         self._reading: deque[Work] = deque()
         self._decoding: list[Reading] = []
         self._asked = 0
@@ -94,25 +100,33 @@ class Block:
         """
         started = time.perf_counter()
         self._admit(started)
-        batch, model = self._model.batch, self._model
-        batch.clear()
-        for reading in self._decoding:
-            position = len(reading.question.tokens) + reading.generated - 1
-            batch.add(reading.token, position, reading.sequence)
-        read = self._read_prompts()
-        model.evaluate()
-        ended = list(self._sample(read))
+        self._model.batch.clear()
+        decoded, read = self._fill()
+        self._model.evaluate()
+        ended = list(self._sample(decoded, read))
         now = time.perf_counter()
-        self._book(read, now, (now - started) / batch.size)
+        tokens = len(decoded) + sum(count for _, count, _ in read)
+        self._book(decoded, read, now, (now - started) / tokens)
         for reading in ended:
             yield reading.question.request, _reply(reading)
             self._release(reading)
+
+    def _fill(self) -> tuple[list[Reading], list[Part]]:
+        """Fill the batch; return what is decoded, in order from its start, and what is read."""
+        for reading in self._decoding:
+            self._decode(reading)
+        return self._decoding, self._read_prompts()
+
+    def _decode(self, reading: Reading) -> None:
+        """Put the last token of an answer into the batch."""
+        position = len(reading.question.tokens) + reading.generated - 1
+        self._model.batch.add(reading.token, position, reading.sequence)
 
     def _admit(self, now: float) -> None:
         """Start what is next, in order, while there is a sequence and room for it."""
         while self._waiting and self._fits(self._waiting[0]):
             work = self._waiting.popleft()
-            work.sequence = self._free.pop()
+            work.sequence = self._take_sequence(work)
             self._cells -= work.cells
             if isinstance(work, Reading):
                 self._asked += 1
@@ -122,44 +136,51 @@ class Block:
                 self._borrow(work, work.parent)
             self._reading.append(work)
 
+    def _take_sequence(self, _work: Work) -> int:
+        return self._free.pop()
+
     def _fits(self, work: Work) -> bool:
+        return self._has_turn(work) and bool(self._free) and work.cells <= self._cells
+
+    def _has_turn(self, work: Work) -> bool:
+        """Whether what it goes on from is there, and one question more may be answered."""
         parent = work.parent
         if parent is not None and parent.evaluated < len(parent.piece.tokens):
             return False
-        if isinstance(work, Reading) and self._asked == self._parallel:
-            return False
-        return bool(self._free) and work.cells <= self._cells
+        return not (isinstance(work, Reading) and self._asked == self._parallel)
 
     def _borrow(self, work: Work, parent: Work) -> None:
         """Go on from what the parent evaluated; the last to do so frees its sequence."""
         self._model.lend(parent.sequence, work.sequence)
         parent.piece.children -= 1
-        # What was evaluated for several is counted for the first of them.
+        # What was evaluated for several is told as evaluated for the first of them.
         work.prefilled, parent.prefilled = parent.prefilled, 0
         work.seconds, parent.seconds = parent.seconds, 0.0
         if parent.piece.children == 0:
             self._model.drop(parent.sequence)
             self._free.append(parent.sequence)
 
-    def _read_prompts(self) -> list[tuple[Work, int, int]]:
-        """Fill the batch with prompts; return what of each, and where its logits will be."""
-        batch, read = self._model.batch, []
+    def _read_prompts(self) -> list[Part]:
+        """Fill the batch with prompts; return what of each."""
+        read = []
         for work in self._reading:
-            tokens, at = work.piece.tokens, work.evaluated
-            part = tokens[at : at + batch.room]
-            if not part:
+            count = min(self._model.batch.room, len(work.piece.tokens) - work.evaluated)
+            if not count:
                 break
-            batch.extend(part, work.piece.start + at, work.sequence)
-            work.evaluated += len(part)
-            place = -1
-            if isinstance(work, Reading) and work.evaluated == len(tokens):
-                place = batch.want_logits()
-            read.append((work, len(part), place))
+            read.append(self._read(work, count))
         return read
 
-    def _sample(self, read: list[tuple[Work, int, int]]) -> Iterator[Reading]:
+    def _read(self, work: Work, count: int) -> Part:
+        """Put the next tokens of a piece into the batch."""
+        batch, tokens, at = self._model.batch, work.piece.tokens, work.evaluated
+        batch.extend(tokens[at : at + count], work.piece.start + at, work.sequence)
+        work.evaluated += count
+        is_whole = isinstance(work, Reading) and work.evaluated == len(tokens)
+        return work, count, batch.want_logits() if is_whole else -1
+
+    def _sample(self, decoded: list[Reading], read: list[Part]) -> Iterator[Reading]:
         """Choose the next token of every sequence; yield those that ended."""
-        for place, reading in enumerate(self._decoding):
+        for place, reading in enumerate(decoded):
             if self._choose(reading, place):
                 yield reading
         for work, _, place in read:
@@ -181,9 +202,9 @@ class Block:
             reading.reason = "length"
         return bool(reading.reason)
 
-    def _book(self, read: list[tuple[Work, int, int]], now: float, seconds: float) -> None:
+    def _book(self, decoded: list[Reading], read: list[Part], now: float, seconds: float) -> None:
         """Share the time of a step among its tokens, and move on who has read its prompt."""
-        for reading in self._decoding:
+        for reading in decoded:
             reading.decode_seconds += seconds
         self._decoding = [reading for reading in self._decoding if not reading.reason]
         for work, count, place in read:
@@ -220,10 +241,10 @@ class Block:
                 work.sampler = None
 
 
-def _works(questions: Sequence[Question]) -> Iterator[Work]:
+def _works(questions: Sequence[Question], least_shared: int, own: int) -> Iterator[Work]:
     """Yield what is to be evaluated for questions, parents first."""
     works: dict[Piece, Work] = {}
-    for piece in share_prefixes([question.tokens for question in questions]):
+    for piece in share_prefixes([question.tokens for question in questions], least_shared, own):
         parent = works[piece.parent] if piece.parent is not None else None
         size = len(piece.tokens)
         if piece.prompt is None:
@@ -241,7 +262,7 @@ def _works(questions: Sequence[Question]) -> Iterator[Work]:
 
 
 def _reply(reading: Reading) -> dict[str, Any]:
-    """Return the fields of a reply; QuestionError when the result is not an answer."""
+    """Return the fields of a reply; QuestionError when what was computed is no answer."""
     if reading.reason == NO_NUMBERS:
         return {"type": "error", "reason": NO_NUMBERS}
     question = reading.question

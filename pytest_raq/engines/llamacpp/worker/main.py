@@ -5,9 +5,10 @@ the standard library, llama_cpp and its parts beside it. Requests come on stdin,
 replies leave on what was stdout; whatever else is printed goes to stderr. The
 end of stdin is the end of the worker, also in the middle of a question.
 
-    ← load     file, context_length, threads, parallel, extra_buffers, chat, roles,
-               sign_seconds, dies_with_parent
-    → loaded   build, quantization, parameters, chat_template_sha256
+    ← load     file, context_length, threads, parallel, extra_buffers, reproducible,
+               self_test, chat, roles, sign_seconds, dies_with_parent
+    → loaded   build, quantization, parameters, chat_template_sha256, parallel, broken: what
+               the self-test of a reproducible model found
     → failed   kind, reason
     ← block    epoch, parallel, questions: each request, text, chat, messages, schema,
                max_tokens, temperature, seed, stop
@@ -44,6 +45,8 @@ if TYPE_CHECKING or __package__:
     from pytest_raq.engines.llamacpp.worker.model import Model
     from pytest_raq.engines.llamacpp.worker.prompt_tokens import read_prompt
     from pytest_raq.engines.llamacpp.worker.questions import LoadError, QuestionError, TooLongError
+    from pytest_raq.engines.llamacpp.worker.self_test import self_test
+    from pytest_raq.engines.llamacpp.worker.streams import StreamBlock
 else:  # a script: its folder is on the path for these imports only
     _beside = str(Path(__file__).parent)
     sys.path.insert(0, _beside)
@@ -52,6 +55,8 @@ else:  # a script: its folder is on the path for these imports only
     from model import Model
     from prompt_tokens import read_prompt
     from questions import LoadError, QuestionError, TooLongError
+    from self_test import self_test
+    from streams import StreamBlock
 
     sys.path[:] = [folder for folder in sys.path if folder != _beside]
 
@@ -178,7 +183,8 @@ def load_model(llama: ModuleType, order: dict[str, Any], channel: Channel) -> Mo
     """Load what the first request asks for, and describe it."""
     order["threads"] = order["threads"] or usable_cores()
     model = Model(llama, order, channel.alive)
-    channel.send("loaded", build=describe_build(llama), **model.describe())
+    broken = self_test(model) if order.get("self_test") else []
+    channel.send("loaded", build=describe_build(llama), broken=broken, **model.describe())
     return model
 
 
@@ -202,7 +208,8 @@ def answer_block(model: Model, order: dict[str, Any], channel: Channel) -> None:
     if channel.is_over(epoch):
         return
     questions = list(read_questions(model, order["questions"], channel))
-    block = Block(model, questions, order["parallel"])
+    kind = StreamBlock if model.reproducible else Block
+    block = kind(model, questions, order["parallel"])
     try:
         while not (block.is_done or channel.is_over(epoch)):
             for request, reply in block.step():

@@ -5,17 +5,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import hashlib
 import os
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or __package__:
     from pytest_raq.engines.llamacpp.worker.batch import Batch
-    from pytest_raq.engines.llamacpp.worker.prefix import MOST_LENDERS
+    from pytest_raq.engines.llamacpp.worker.cache import least_rows, shared_layouts, stream_layouts
     from pytest_raq.engines.llamacpp.worker.questions import (
         LoadError,
         Question,
@@ -25,13 +23,15 @@ if TYPE_CHECKING or __package__:
     from pytest_raq.engines.llamacpp.worker.vocabulary import Vocabulary
 else:  # beside the worker, in an environment that may not have this package
     from batch import Batch
-    from prefix import MOST_LENDERS
+    from cache import least_rows, shared_layouts, stream_layouts
     from questions import LoadError, Question, QuestionError, TooLongError
     from vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import ModuleType
+
+    from pytest_raq.engines.llamacpp.worker.cache import Layout
 
 _ALL_LAYERS = 0x7FFFFFFF
 _BATCH = 512
@@ -40,15 +40,14 @@ _PROMPT = 64
 _LONGEST_REHEARSAL = 1.0
 """Seconds that a whole batch may take while a model is loaded."""
 _LONGEST_CONTEXT = 2**31 - 1
-_USUAL_CELLS = 8192
-"""Tokens; what sequences of usual length fill together."""
-_CACHE_SHARE = 8
-"""The cache may take so small a part of the memory, unless one sequence needs more."""
 
 
 class Model:
     """A loaded model with a cache of ``cells`` tokens for ``sequences`` at once.
 
+    A ``reproducible`` one computes the same bits whatever is computed beside:
+    with the plainest kernels, a stream of the cache for each sequence, and
+    never fewer than ``least`` tokens of a prompt or of several sequences.
     LoadError or TemplateError when it cannot be used; ``alive`` is called
     whenever a step of something long is done.
     """
@@ -57,16 +56,21 @@ class Model:
         self._llama = llama
         self._alive = alive
         self._limit = int(order["context_length"])
-        self._model = self._load(order["file"], extra_buffers=order.get("extra_buffers", True))
+        self.reproducible = bool(order.get("reproducible"))
+        self.least = least_rows() if self.reproducible else 1
+        extra = order.get("extra_buffers", True) and not self.reproducible
+        self._model = self._load(order["file"], extra_buffers=extra)
         self._require_generator()
-        self.sequences = int(order["parallel"]) + MOST_LENDERS
-        self._context = self._make_context(order["threads"], self._wanted_cells(order["parallel"]))
+        self._context, self.layout = self._make_context(order["threads"], order["parallel"])
         self._memory = llama.llama_get_memory(self._context)
+        self.sequences = self.layout.sequences
         self.cells = int(llama.llama_n_ctx(self._context))
         self.batch = Batch(llama, min(_BATCH, self.cells))
         self.vocabulary = Vocabulary(
             llama, self._model, chat=order["chat"], roles=order.get("roles") or ("user",)
         )
+        self.pace = 0.0
+        """Seconds that a whole batch takes, about."""
         self._warm_up()
 
     def _load(self, file: str, *, extra_buffers: bool) -> Any:  # noqa: ANN401 - a pointer
@@ -91,17 +95,16 @@ class Model:
         if encodes or not self._llama.llama_model_has_decoder(self._model):
             raise LoadError("file", "the model cannot continue a text")
 
-    def _wanted_cells(self, parallel: int) -> int:
-        """Return how many tokens the cache should hold: for one sequence at least."""
+    def _layouts(self, parallel: int) -> Iterator[Layout]:
+        """Yield how the cache may be laid out, the best first: for one sequence at least."""
         llama, model = self._llama, self._model
         heads = max(1, llama.llama_model_n_head(model))
         row = llama.llama_model_n_embd(model) // heads * llama.llama_model_n_head_kv(model)
-        bytes_of_a_cell = 4 * max(1, row) * llama.llama_model_n_layer(model)  # keys, values: F16
-        affordable = memory_bytes() // _CACHE_SHARE // bytes_of_a_cell
-        most = min(parallel * self._limit, _USUAL_CELLS, affordable)
-        if trained := self._rope_switches_at():
-            most = min(most, trained)
-        return int(max(self._limit, most))
+        cell = 4 * max(1, row) * llama.llama_model_n_layer(model)  # bytes: keys, values in F16
+        if self.reproducible:
+            return stream_layouts(self._limit, parallel, bytes_of_a_cell=cell)
+        trained = self._rope_switches_at()
+        return shared_layouts(self._limit, parallel, bytes_of_a_cell=cell, trained=trained)
 
     def _rope_switches_at(self) -> int:
         """Return above what size of cache a model takes other rotary factors; 0: it never does."""
@@ -114,20 +117,21 @@ class Model:
         size = self._llama.llama_model_meta_val_str(self._model, key.encode(), value, len(value))
         return "" if size < 0 else value.value.decode("utf-8", "replace")
 
-    def _make_context(self, threads: int, cells: int) -> Any:  # noqa: ANN401 - an opaque pointer
+    def _make_context(self, threads: int, parallel: int) -> tuple[Any, Layout]:
         if self._limit > _LONGEST_CONTEXT:
             raise LoadError("context", "llama.cpp cannot make room")
         params = self._llama.llama_context_default_params()
-        params.n_ctx = cells
-        params.n_batch = params.n_ubatch = min(_BATCH, cells)
-        params.n_seq_max = self.sequences
-        params.kv_unified = True  # sequences share cells
         params.n_threads = params.n_threads_batch = threads
-        context = self._llama.llama_init_from_model(self._model, params)
-        if context:
-            return context
-        if cells > self._limit:  # memory is short: one sequence must fit
-            return self._make_context(threads, self._limit)
+        if self.reproducible:  # its tiles depend on where a prompt is cut
+            params.flash_attn_type = self._llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        for layout in self._layouts(int(parallel)):
+            params.n_ctx = layout.cells
+            params.n_batch = params.n_ubatch = min(_BATCH, layout.cells)
+            params.n_seq_max = layout.sequences
+            params.kv_unified = layout.unified
+            context = self._llama.llama_init_from_model(self._model, params)
+            if context:
+                return context, layout
         raise LoadError("context", "llama.cpp cannot make room")
 
     def _warm_up(self) -> None:
@@ -141,8 +145,8 @@ class Model:
         self._llama.llama_set_warmup(self._context, False)
         started = time.perf_counter()
         self._rehearse(_PROMPT)  # a prompt: matrices times matrices
-        whole = (time.perf_counter() - started) * _BATCH / _PROMPT
-        if whole < _LONGEST_REHEARSAL:  # a large model would take long for the same kernels
+        self.pace = (time.perf_counter() - started) * _BATCH / _PROMPT
+        if self.pace < _LONGEST_REHEARSAL:  # a large model would take long for the same kernels
             self._rehearse(_BATCH)
         self._rehearse(1, sequences=self.sequences)  # a token each, decoded together
         self._rehearse(1)
@@ -169,6 +173,7 @@ class Model:
             "quantization": self._quantization(),
             "parameters": self._llama.llama_model_n_params(self._model),
             "chat_template_sha256": hashlib.sha256(template).hexdigest() if template else "",
+            "parallel": self.layout.parallel,
         }
 
     def _quantization(self) -> str:
@@ -207,8 +212,25 @@ class Model:
         self._llama.llama_memory_clear(self._memory, True)
 
     def lend(self, lender: int, borrower: int) -> None:
-        """Let a sequence go on from what another has in the cache; nothing is copied."""
+        """Let a sequence go on from what another has in the cache.
+
+        Between streams that is copied, before the next batch is evaluated; else nothing is.
+        """
         self._llama.llama_memory_seq_cp(self._memory, lender, borrower, -1, -1)
+
+    def fill_up(self) -> None:
+        """Add to a batch of one token each of the first sequences what the kernels want at least.
+
+        The sequences behind them must be nobody's; what was added there before is forgotten.
+        """
+        for sequence in range(self.batch.size, self.least):
+            self.drop(sequence)
+            self.batch.add(self.vocabulary.first, 0, sequence)
+
+    @property
+    def stream(self) -> int:
+        """How many tokens a sequence has room for where it shares its cells with no other."""
+        return self.cells // self.sequences
 
     def drop(self, sequence: int) -> None:
         """Forget a sequence; cells that no other has are free."""
@@ -231,6 +253,11 @@ class Model:
         """Return the logit of a successor of the token at a place of the batch."""
         value: float = self._llama.llama_get_logits_ith(self._context, place)[token]
         return value
+
+    def logits(self, place: int) -> bytes:
+        """Return the logits of all successors of the token at a place of the batch."""
+        found = self._llama.llama_get_logits_ith(self._context, place)
+        return ctypes.string_at(found, self.vocabulary.size * ctypes.sizeof(ctypes.c_float))
 
     def _make_sampler(self, order: dict[str, Any]) -> object:
         llama = self._llama
@@ -270,12 +297,3 @@ def answer_seed(seed: int, prompt: str) -> int:
     """Return the seed of one answer: of the model's seed and the prompt, nothing before it."""
     digest = hashlib.sha256(f"{seed}\0{prompt}".encode("utf-8", "replace")).digest()
     return int.from_bytes(digest[:4], "big") & 0x7FFFFFFF  # 0xFFFFFFFF is a random seed
-
-
-def memory_bytes() -> int:
-    """Return the memory of this machine, or of the container that this process is in."""
-    pages, size = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
-    with contextlib.suppress(OSError, ValueError):
-        limit = Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")
-        return min(pages * size, int(limit))
-    return pages * size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,42 +44,52 @@ class Piece:
         return Piece(tokens, self.end, self, prompt, depth=self.depth + 1)
 
 
-def share_prefixes(prompts: Sequence[list[int]], least: int = LEAST_SHARED) -> list[Piece]:
+def share_prefixes(
+    prompts: Sequence[list[int]], least: int = LEAST_SHARED, own: int = 1
+) -> list[Piece]:
     """Cut prompts, lists of at least one token each, into pieces that are evaluated once.
 
-    Every piece comes after its parent, and all pieces that continue a piece
-    are together. The last token of a prompt is never shared: its logits are
-    those of one answer.
+    Every piece stands behind its parent, and whatever goes on from a piece
+    stands together. The last ``own`` tokens of a prompt, one at least, are
+    never shared: the logits of the last are those of one answer.
     """
     chosen = list(range(len(prompts)))
-    return list(_cut(prompts, chosen, 0, Piece([], 0, None), least)) if chosen else []
+    sizes = _Sizes(least, own)
+    return list(_cut(prompts, chosen, 0, Piece([], 0, None), sizes)) if chosen else []
+
+
+class _Sizes(NamedTuple):
+    """The fewest tokens that are shared, and that are a prompt's own."""
+
+    least: int
+    own: int
 
 
 def _cut(
-    prompts: Sequence[list[int]], chosen: list[int], known: int, parent: Piece, least: int
+    prompts: Sequence[list[int]], chosen: list[int], known: int, parent: Piece, sizes: _Sizes
 ) -> Iterator[Piece]:
     """Cut ``chosen`` prompts, equal up to ``known``, from the end of ``parent`` on."""
     start = parent.end
     if len(chosen) == 1:
         yield parent.child(prompts[chosen[0]][start:], prompt=chosen[0])
         return
-    end = _common_end([prompts[index] for index in chosen], known)
-    if end - start >= least and parent.depth < MOST_LENDERS:
+    end = _common_end([prompts[index] for index in chosen], known, sizes.own)
+    if end - start >= sizes.least and parent.depth < MOST_LENDERS:
         parent = parent.child(prompts[chosen[0]][start:end])
         yield parent
     branches: dict[int, list[int]] = {}
     for index in chosen:
-        ends = len(prompts[index]) == end + 1
+        ends = len(prompts[index]) <= end + sizes.own
         # A prompt that ends here is a branch of its own, also beside an equal one.
         branches.setdefault(-1 - index if ends else prompts[index][end], []).append(index)
     for branch in branches.values():
-        yield from _cut(prompts, branch, end, parent, least)
+        yield from _cut(prompts, branch, end, parent, sizes)
 
 
-def _common_end(prompts: Sequence[list[int]], known: int) -> int:
-    """Return up to where prompts are equal, the last token of each left out."""
-    # All others lie between the least and the greatest, in the order of lists.
+def _common_end(prompts: Sequence[list[int]], known: int, own: int) -> int:
+    """Return up to where prompts are equal, the last ``own`` tokens of each left out."""
+    # Between the least and the greatest, in the order of lists, stand all others.
     first, last = min(prompts), max(prompts)
-    shortest = min(map(len, prompts)) - 1
+    shortest = max(known, min(map(len, prompts)) - own)
     pairs = zip(first[known:shortest], last[known:shortest], strict=False)
     return known + sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))

@@ -44,6 +44,11 @@ class Vocabulary:
         self._chat = self._chat_template() if chat else None
 
     @property
+    def size(self) -> int:
+        """How many tokens there are."""
+        return int(self._llama.llama_vocab_n_tokens(self._vocab))
+
+    @property
     def first(self) -> int:
         """A token that a text may begin with."""
         return max(0, int(self._llama.llama_vocab_bos(self._vocab)))
