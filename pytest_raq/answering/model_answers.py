@@ -60,6 +60,7 @@ class ModelAnswers:
     ) -> None:
         self.model = model
         self.sharing_key = (model.name, suite)
+        self.file_bytes = file_size(model)
         self._sharing = sharing
         self._questions = {question.id: question for question in questions}
         self._plan = list(self._questions)
@@ -199,11 +200,6 @@ class ModelAnswers:
                 self._outcomes.pop(question_id, None)
             self._recalled.clear()
             self._recall(self._plan)
-
-    @property
-    def file_bytes(self) -> int:
-        """Size of the model's file; 0 where there is none."""
-        return file_size(self.model)
 
     @property
     def file_sha256(self) -> str:

@@ -89,8 +89,10 @@ def decide_speed(
     return Verdict(model, decision, tuple(reasons), speed=tuple(speed))
 
 
-def is_failure(verdict: Verdict, settings: GateSettings) -> bool:
-    """Return whether a verdict fails the build."""
+def is_failure(verdict: Verdict, settings: GateSettings, *, updating: bool = False) -> bool:
+    """Return whether a verdict fails the build; while accepting, only NOT_MEASURED does."""
+    if updating:
+        return verdict.decision is Decision.NOT_MEASURED
     if verdict.decision is Decision.INCONCLUSIVE:
         return settings.inconclusive == "fail"
     return verdict.decision is not Decision.PASS

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from pytest_raq.errors import InconclusiveWarning, RaqError
+from pytest_raq.gate import is_failure
 from pytest_raq.records import Answer, Decision, Failure
 from pytest_raq.report import verdict_lines
 from pytest_raq.speed.rounds import confirm_speed
@@ -130,7 +131,7 @@ class AnswerCheck:
         """
         outcome = self.run.answer(self.model, self.question_id)
         told = {"suite": self.run.suite.name, "model": self.model, "question_id": self.question_id}
-        question = self.run.question(self.question_id)
+        question = self.run.questions_by_id[self.question_id]
         record_properties(self.node, {**told, **describe_answer(outcome, question)})
         if isinstance(outcome, Failure):
             if _was_reported(self.node, self.run, outcome.reason):
@@ -227,7 +228,7 @@ class GateCheck:
         told = {"suite": self.run.suite.name}
         record_properties(self.node, {**told, **describe_verdict(verdict)})
         text = "\n".join(line.text for line in verdict_lines(verdict))
-        if self.run.fails(verdict, updating=self.updating):
+        if is_failure(verdict, self.run.suite.gate, updating=self.updating):
             _fail(text)
         if verdict.decision is Decision.INCONCLUSIVE:
             warnings.warn(text, InconclusiveWarning, stacklevel=2)

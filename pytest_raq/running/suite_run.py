@@ -10,9 +10,8 @@ from pytest_raq.baselines.comparison import BaselineComparison
 from pytest_raq.baselines.file import baseline_path, save_baseline
 from pytest_raq.errors import MeasurementError
 from pytest_raq.files import show_path
-from pytest_raq.gate import is_failure
 from pytest_raq.machine import describe_machine, describe_versions
-from pytest_raq.records import Decision, Provenance
+from pytest_raq.records import Provenance
 from pytest_raq.running.result import make_result
 from pytest_raq.running.run_parts import RunParts
 from pytest_raq.running.shards import Shard, slice_of
@@ -62,6 +61,7 @@ class SuiteRun:
     ) -> None:
         self.suite = suite
         self.questions = self.asked = questions.questions
+        self.questions_by_id = {question.id: question for question in self.questions}
         self.shard: Shard | None = None
         self.answers = SuiteAnswers(answers)
         self.rankings = rankings
@@ -124,10 +124,6 @@ class SuiteRun:
         """Return a model's answer to a question, or the reason why there is none."""
         return self.answers.of(model).get(question_id)
 
-    def question(self, question_id: str) -> Question:
-        """Return a question by its id."""
-        return self._parts.by_id[question_id]
-
     def ranking(self, question_id: str) -> Ranking:
         """Return the mid-ranks of the new answers by model, or why they are missing."""
         return candidate_ranking(self._joint_ranking(question_id))
@@ -143,7 +139,7 @@ class SuiteRun:
         parts = self._parts
 
         def entry(question_id: str) -> tuple[Question, Mapping[str, str]]:
-            return self.question(question_id), parts.joint_texts(question_id)
+            return self.questions_by_id[question_id], parts.joint_texts(question_id)
 
         def ready() -> list[str]:
             return self.answers.complete(parts.question_ids)
@@ -172,12 +168,6 @@ class SuiteRun:
         self.answers.ask_all()
         self._rank(self._parts.question_ids)
         return self._verdicts.of(model)
-
-    def fails(self, verdict: Verdict, *, updating: bool = False) -> bool:
-        """Whether a verdict fails its test; while accepting, only NOT_MEASURED does."""
-        if updating:
-            return verdict.decision is Decision.NOT_MEASURED
-        return is_failure(verdict, self.suite.gate)
 
     def result(self) -> SuiteResult:
         """Return what is known, without starting any further work."""

@@ -60,7 +60,7 @@ class Model:
         self.least = least_rows() if self.reproducible else 1
         extra = order.get("extra_buffers", True) and not self.reproducible
         self._model = self._load(order["file"], extra_buffers=extra)
-        self._require_generator()
+        _require_generator(llama, self._model)
         self._context, self.layout = self._make_context(order["threads"], order["parallel"])
         self._memory = llama.llama_get_memory(self._context)
         self.sequences = self.layout.sequences
@@ -86,14 +86,6 @@ class Model:
         if not model:
             raise LoadError("file", "llama.cpp cannot load the model")
         return model
-
-    def _require_generator(self) -> None:
-        vocabulary = self._llama.llama_model_get_vocab(self._model)
-        if self._llama.llama_vocab_type(vocabulary) == self._llama.LLAMA_VOCAB_TYPE_NONE:
-            raise LoadError("file", "the model has no tokenizer")
-        encodes = self._llama.llama_model_has_encoder(self._model)
-        if encodes or not self._llama.llama_model_has_decoder(self._model):
-            raise LoadError("file", "the model cannot continue a text")
 
     def _layouts(self, parallel: int) -> Iterator[Layout]:
         """Yield how the cache may be laid out, the best first: for one sequence at least."""
@@ -170,21 +162,11 @@ class Model:
         """Return what the parent records of a loaded model."""
         template = self.vocabulary.template_source()
         return {
-            "quantization": self._quantization(),
+            "quantization": _quantization(self._llama, self._metadata("general.file_type")),
             "parameters": self._llama.llama_model_n_params(self._model),
             "chat_template_sha256": hashlib.sha256(template).hexdigest() if template else "",
             "parallel": self.layout.parallel,
         }
-
-    def _quantization(self) -> str:
-        """Return e.g. Q4_K_M, by the file type that the GGUF itself states."""
-        said = self._metadata("general.file_type")
-        if not said:
-            return ""
-        for name in dir(self._llama):
-            if name.startswith("LLAMA_FTYPE_") and str(getattr(self._llama, name)) == said:
-                return name.replace("LLAMA_FTYPE_MOSTLY_", "").replace("LLAMA_FTYPE_ALL_", "")
-        return f"file type {said}"
 
     def question(self, order: dict[str, Any]) -> Question:
         """Return a question as tokens.
@@ -203,7 +185,7 @@ class Model:
             tokens=tokens,
             room=room,
             stop=order["stop"],
-            make_sampler=lambda: self._make_sampler(order),
+            make_sampler=lambda: _make_sampler(self._llama, self.vocabulary.raw, order),
             seconds=time.perf_counter() - started,
         )
 
@@ -259,38 +241,59 @@ class Model:
         found = self._llama.llama_get_logits_ith(self._context, place)
         return ctypes.string_at(found, self.vocabulary.size * ctypes.sizeof(ctypes.c_float))
 
-    def _make_sampler(self, order: dict[str, Any]) -> object:
-        llama = self._llama
-        chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
-        if order["temperature"] == 0:
-            links = [*self._grammar(order), llama.llama_sampler_init_greedy()]
-        else:
-            links = [
-                *self._grammar(order),
-                llama.llama_sampler_init_temp(order["temperature"]),
-                llama.llama_sampler_init_dist(answer_seed(order["seed"], order["text"])),
-            ]
-        for link in links:
-            llama.llama_sampler_chain_add(chain, link)
-        return chain
-
-    def _grammar(self, order: dict[str, Any]) -> list[object]:
-        """Return what keeps an answer to its JSON schema; nothing where it has none."""
-        if not order.get("schema"):
-            return []
-        llama = self._llama
-        try:
-            grammar = llama.llama_grammar.json_schema_to_gbnf(order["schema"])
-        except Exception as exc:  # a converter of any version: whatever it does not know
-            raise QuestionError(f"the schema cannot be made a grammar: {exc}") from exc
-        link = llama.llama_sampler_init_grammar(self.vocabulary.raw, grammar.encode(), b"root")
-        if not link:
-            raise QuestionError("llama.cpp cannot read the grammar of the schema")
-        return [link]
-
     def free_sampler(self, sampler: object) -> None:
         """Free what `Question.make_sampler` made."""
         self._llama.llama_sampler_free(sampler)
+
+
+def _require_generator(llama: ModuleType, model: Any) -> None:  # noqa: ANN401 - a pointer
+    """LoadError unless a model continues texts."""
+    vocabulary = llama.llama_model_get_vocab(model)
+    if llama.llama_vocab_type(vocabulary) == llama.LLAMA_VOCAB_TYPE_NONE:
+        raise LoadError("file", "the model has no tokenizer")
+    encodes = llama.llama_model_has_encoder(model)
+    if encodes or not llama.llama_model_has_decoder(model):
+        raise LoadError("file", "the model cannot continue a text")
+
+
+def _quantization(llama: ModuleType, file_type: str) -> str:
+    """Return e.g. Q4_K_M for the number of a file type; empty for none."""
+    if not file_type:
+        return ""
+    for name in dir(llama):
+        if name.startswith("LLAMA_FTYPE_") and str(getattr(llama, name)) == file_type:
+            return name.replace("LLAMA_FTYPE_MOSTLY_", "").replace("LLAMA_FTYPE_ALL_", "")
+    return f"file type {file_type}"
+
+
+def _make_sampler(llama: ModuleType, vocabulary: object, order: dict[str, Any]) -> object:
+    """Return what chooses the tokens of one answer."""
+    chain = llama.llama_sampler_chain_init(llama.llama_sampler_chain_default_params())
+    if order["temperature"] == 0:
+        links = [*_grammar(llama, vocabulary, order), llama.llama_sampler_init_greedy()]
+    else:
+        links = [
+            *_grammar(llama, vocabulary, order),
+            llama.llama_sampler_init_temp(order["temperature"]),
+            llama.llama_sampler_init_dist(answer_seed(order["seed"], order["text"])),
+        ]
+    for link in links:
+        llama.llama_sampler_chain_add(chain, link)
+    return chain
+
+
+def _grammar(llama: ModuleType, vocabulary: object, order: dict[str, Any]) -> list[object]:
+    """Return what keeps an answer to its JSON schema; nothing where it has none."""
+    if not order.get("schema"):
+        return []
+    try:
+        grammar = llama.llama_grammar.json_schema_to_gbnf(order["schema"])
+    except Exception as exc:  # a converter of any version: whatever it does not know
+        raise QuestionError(f"the schema cannot be made a grammar: {exc}") from exc
+    link = llama.llama_sampler_init_grammar(vocabulary, grammar.encode(), b"root")
+    if not link:
+        raise QuestionError("llama.cpp cannot read the grammar of the schema")
+    return [link]
 
 
 def answer_seed(seed: int, prompt: str) -> int:
