@@ -97,7 +97,7 @@ LINES = [
     (b"{", "is not JSON: Expecting property name"),
     (b"[1, 2]", "expected a JSON object, found a list"),
     (b'"x"', "expected a JSON object, found the text 'x'"),
-    (b'{"id": 1, "id": 2}', "id: stands twice in the line; keep one"),
+    (b'{"id": 1, "id": 2}', "id: occurs twice in the line; keep one"),
     (b'{"id": "\xff"}', "is not UTF-8 (byte 9 of the line)"),
     (b"[" * 100_000, "cannot be read as JSON"),
     (b'{"id": ' + b"9" * 5000 + b"}", "cannot be read as JSON"),
@@ -115,7 +115,7 @@ def test_a_broken_line_is_told(capsys, line, message):
 def test_files_that_hold_nothing_are_told(capsys):
     Path("a.jsonl").write_bytes(b"\xef\xbb\xbf\r\n  \n")
     assert refused(capsys, "a.jsonl") == (
-        "raq: a.jsonl: is empty; expected one JSON object a line\n"
+        "raq: a.jsonl: is empty; expected one JSON object per line\n"
     )
     assert "none.jsonl: cannot be read: No such file" in refused(capsys, "none.jsonl")
     assert "cannot be read: Is a directory" in refused(capsys, ".")

@@ -66,7 +66,7 @@ def told(load, folder, content):
         ),
         (
             SUITE + f"[gate]\nalpha = 1{'0' * 400}\n",
-            "gate.alpha: should be a number (got a number of very many digits)",
+            "gate.alpha: should be a number (got a number with too many digits)",
         ),
         (
             SUITE + f"sample = {'9' * 5000}\n",
@@ -86,12 +86,12 @@ def told(load, folder, content):
         ),
         (
             'models = ["a"]\nmodels = ["b"]\n',
-            "is not TOML: a key stands there twice (at line 2, column 15)",
+            "is not TOML: a key occurs twice (at line 2, column 15)",
         ),
         ("x = " + "[" * 3000, "is not TOML of a suite: it is nested too deeply"),
         (SUITE.encode("utf-16"), "is UTF-16; save it as UTF-8"),
         (b"models = ['a']\n# caf\xe9\n", "is not UTF-8 in line 2; save it as UTF-8"),
-        (b"#" * 1_000_001, "is larger than 1 MB, which no definition of a suite is"),
+        (b"#" * 1_000_001, "is larger than 1 MB, too large for a definition of a suite"),
     ],
 )
 def test_a_mistake_in_a_suite_is_one_line(tmp_path, text, message):

@@ -85,15 +85,12 @@ def test_numbers_and_truths_of_a_csv_file_are_texts_and_are_found_all_the_same(t
     [
         (
             {"title": "River"},
-            (
-                "no question has the title 'River', which dataset.filter.title names;"
-                " did you mean 'Rivers'?"
-            ),
+            ("no question has the title 'River' of dataset.filter.title; did you mean 'Rivers'?"),
         ),
         (
             {"columns": {"lang": "de"}},
             (
-                "has no column 'lang', which dataset.filter.columns names; there are id, title,"
+                "has no column 'lang' (set in dataset.filter.columns); there are id, title,"
                 " passage, question, references, answerable, language, level;"
                 " did you mean 'language'?"
             ),
@@ -107,7 +104,7 @@ def test_numbers_and_truths_of_a_csv_file_are_texts_and_are_found_all_the_same(t
         ),
         (
             {"columns": {"language": "fr"}},
-            "no row has what dataset.filter.columns asks for: language = 'fr'",
+            "no row passes dataset.filter.columns: language = 'fr'",
         ),
     ],
 )

@@ -196,7 +196,7 @@ def test_is_impossible_decides(tmp_path, answers):
             [],
             (
                 "data[0].paragraphs[0].qas[1].answers: expected an answer,"
-                ' or "is_impossible": true beside it, found an empty list'
+                ' or "is_impossible": true next to it, found an empty list'
             ),
         ),
         (
@@ -241,7 +241,7 @@ def test_an_id_that_stands_twice_is_told_with_both_places(tmp_path):
     (tmp_path / "mini.json").write_text(json.dumps(changed(*qa(1), "id", to="r3")))
     assert message_of(tmp_path) == (
         "FOLDER/mini.json: data[0].paragraphs[0].qas[1] and data[0].paragraphs[1].qas[0]"
-        " have the same id 'r3'; give each question an id of its own"
+        " have the same id 'r3'; give each question a different id"
     )
 
 

@@ -115,7 +115,7 @@ def test_a_split_is_chosen_and_the_only_one_needs_no_name(tmp_path):
         (
             [{"text": "x"}],
             (
-                "has no column 'question'; name the one that holds it with"
+                "has no column 'question'; name the column of the questions with"
                 " dataset.columns.question: there are text"
             ),
         ),
@@ -140,7 +140,7 @@ def test_a_source_without_questions_is_told():
 def test_another_folder_is_told(tmp_path):
     (tmp_path / "saved").mkdir()
     assert message_of(tmp_path).startswith(
-        "FOLDER/saved: is a folder that save_to_disk did not make, or a damaged one: "
+        "FOLDER/saved: is not a folder made by save_to_disk, or it is damaged: "
     )
 
 
@@ -286,7 +286,7 @@ def ask(home, settings, **environment):
 
 
 def test_a_hub_is_read_once_and_its_cache_without_a_network(tmp_path, hub):
-    none = "team/questions: is no file in suites, and as a hub id it"
+    none = "team/questions: is not a file in suites, and as a hub id it"
     online, _ = ask(
         tmp_path,
         [
@@ -312,10 +312,10 @@ def test_a_hub_is_read_once_and_its_cache_without_a_network(tmp_path, hub):
         "team/questions: has no split 'dev'; set dataset.split to one of train, validation",
         (
             f"{none} could not be loaded: BuilderConfig 'large' not found. Available: ['default']"
-            " (dataset.name, dataset.split and dataset.revision say which part)"
+            " (dataset.name, dataset.split and dataset.revision select the part)"
         ),
         (
-            "team/nothing: is no file in suites, and as a hub id it was not found:"
+            "team/nothing: is not a file in suites, and as a hub id it was not found:"
             " Dataset 'team/nothing' doesn't exist on the Hub or cannot be accessed."
             " (a private one needs HF_TOKEN)"
         ),
@@ -340,8 +340,8 @@ def test_a_hub_is_read_once_and_its_cache_without_a_network(tmp_path, hub):
             f"): the questions of team/questions come from the local cache, commit {COMMIT}"
         )
     assert offline[3] == (
-        f"team/questions: revision {OTHER} is neither in the local cache nor can the hub be"
-        f" reached; the cache holds {COMMIT}: load the other once with a network"
+        f"team/questions: revision {OTHER} is not in the local cache, and the hub cannot be"
+        f" reached; the cache has {COMMIT}: load the other one once with a network"
     )
     (unreached, unknown), quiet = ask(
         tmp_path,
@@ -350,11 +350,11 @@ def test_a_hub_is_read_once_and_its_cache_without_a_network(tmp_path, hub):
     )
     assert unreached[:3] == [["q0", "q1", "q2"], COMMIT, 3]
     assert unreached[3][0].startswith("the hub did not answer ([Errno ")
-    assert "neither in the local cache nor can the hub be reached ([Errno " in unknown
+    assert "not in the local cache, and the hub cannot be reached ([Errno " in unknown
     assert quiet == ""
     assert offline[4].startswith(
-        "team/other: is no file in suites, and as a hub id it is neither in the local cache nor"
-        " can the hub be reached ("
+        "team/other: is not a file in suites, and as a hub id it is not in the local cache, and"
+        " the hub cannot be reached ("
     )
     assert told == ""
 
@@ -375,6 +375,6 @@ def test_a_hub_that_went_on_and_fails_leaves_the_cache_and_the_token_stays_secre
         f"team/questions is at commit {OTHER} on the hub and could not be loaded from there: the"
         f" questions come from the local cache, commit {COMMIT}"
     )
-    assert denied.startswith("team/questions-gated: is no file in suites, and as a hub id")
+    assert denied.startswith("team/questions-gated: is not a file in suites, and as a hub id")
     assert f"Bearer {TOKEN}" in Hub.asked_with
     assert TOKEN not in json.dumps([cached, denied]) + said

@@ -128,20 +128,20 @@ def test_a_cell_may_be_long_and_the_limit_of_the_csv_module_stays(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "q.csv: is empty; expected a line that names the columns, then one question a line"),
+        ("", "q.csv: is empty; expected a line that names the columns, then one question per line"),
         ("question,answer\n", "q.csv: holds no questions"),
         (
             "question,answer\nWho?,me\nWhere?\n",
             (
                 "q.csv: line 3: expected 2 cells as in the first line, found 1;"
-                " a text that holds ',' or a quote stands in quotes"
+                " put a text with ',' or a quote in quotes"
             ),
         ),
         (
             "question,answer\nWho, where?,me\n",
             (
                 "q.csv: line 2: expected 2 cells as in the first line, found 3;"
-                " a text that holds ',' or a quote stands in quotes"
+                " put a text with ',' or a quote in quotes"
             ),
         ),
         (
@@ -150,7 +150,7 @@ def test_a_cell_may_be_long_and_the_limit_of_the_csv_module_stays(tmp_path):
         ),
         (
             'question,answer\n"Who "x" y?",me\n',
-            'q.csv: line 2: a quote stands within a text in quotes; write it twice: ""',
+            'q.csv: line 2: a quote is inside a text in quotes; write it twice: ""',
         ),
         (
             "question,answer\nWho?,me\n ,here\n",
@@ -160,7 +160,7 @@ def test_a_cell_may_be_long_and_the_limit_of_the_csv_module_stays(tmp_path):
         (
             "Frage,answer\nWho?,x\n",
             (
-                "q.csv: has no column 'question'; name the one that holds it with"
+                "q.csv: has no column 'question'; name the column of the questions with"
                 " dataset.columns.question: there are Frage, answer"
             ),
         ),
@@ -191,11 +191,11 @@ def test_a_csv_file_that_is_wrong_is_told_with_its_line(tmp_path, text, message)
 def test_a_column_that_is_not_there_is_told_with_the_nearest(tmp_path):
     path = write(tmp_path, "q.csv", "question,antwort,thema\nWho?,me,x\n")
     assert message_of(path, columns=ColumnSettings(references="antworten")) == (
-        "q.csv: has no column 'antworten', which dataset.columns.references names;"
+        "q.csv: has no column 'antworten' (set in dataset.columns.references);"
         " there are question, antwort, thema; did you mean 'antwort'?"
     )
     assert message_of(path, stratify="theme").endswith("did you mean 'thema'?")
-    assert "which dataset.stratify names" in message_of(path, stratify="zzz")
+    assert "(set in dataset.stratify)" in message_of(path, stratify="zzz")
 
 
 def test_json_lines_with_objects_in_objects(tmp_path):
@@ -248,11 +248,11 @@ def test_only_squad_says_by_no_references_that_there_is_no_answer(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (b"", "q.jsonl: is empty; expected one JSON object a line"),
+        (b"", "q.jsonl: is empty; expected one JSON object per line"),
         ('{"question": "Who?"}\n["x"]\n', "q.jsonl:2: expected a JSON object, found a list"),
         (
             '{"question": "Who?"}\n{"question": }\n',
-            ("q.jsonl:2: is not JSON: Expecting value (column 14); expected one object a line"),
+            ("q.jsonl:2: is not JSON: Expecting value (column 14); expected one object per line"),
         ),
         (
             '{"question": "Who?"}\n\n{"passage": "x"}\n',
@@ -276,7 +276,7 @@ def test_only_squad_says_by_no_references_that_there_is_no_answer(
         ),
         (
             '{"question": "Who?", "question": "Where?"}',
-            "q.jsonl:1: question: stands twice in the line; keep one",
+            "q.jsonl:1: question: occurs twice in the line; keep one",
         ),
     ],
 )
@@ -291,7 +291,7 @@ def test_a_list_in_a_json_file_is_told_by_index(tmp_path):
 
 def test_a_parquet_file_that_is_none_is_told(tmp_path):
     told = message_of(write(tmp_path, "q.parquet", "question,answer\n"))
-    assert told.startswith("q.parquet: is no Parquet file, or a damaged one: ")
+    assert told.startswith("q.parquet: is not a Parquet file, or it is damaged: ")
     path = write_parquet(tmp_path, [SQUAD_ROW, {**SQUAD_ROW, "id": "q2", "question": None}])
     assert message_of(path) == (
         "q.parquet: row 1: question: expected a text that is not empty, found null"
@@ -329,7 +329,7 @@ def test_a_row_that_repeats_another_is_left_out_and_told(tmp_path, capsys):
     other = row.replace("me", "you")
     assert message_of(write(tmp_path, "q.jsonl", f"{row}\n{other}\n")) == (
         "q.jsonl: line 1 and line 2 ask the same with other references;"
-        " make them one, or give each an id"
+        " keep one, or give each an id"
     )
 
 
@@ -341,7 +341,7 @@ def test_the_columns_of_a_squad_file_have_no_names(tmp_path):
         {"filter": {"columns": {"x": ("y",)}}},
     ):
         assert message_of(path, **settings).startswith(
-            "q.json: has the layout of SQuAD, where nothing can be named by column; "
+            "q.json: has the layout of SQuAD, which has no columns; "
         )
 
 

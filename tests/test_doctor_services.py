@@ -128,7 +128,7 @@ def test_a_key_in_place_of_the_name_of_its_variable_is_not_shown(home, capsys):
     code, text, found = doctor(capsys)
     assert code == 3
     assert found["project", "model served"]["text"] == (
-        "models/served.toml: openai.api_key_env: is no name of an environment variable"
+        "models/served.toml: openai.api_key_env: is not the name of an environment variable"
     )
     assert found["project", "model served"]["next_step"] == "write that, not the key"
     assert SECRET not in everything(text, found)
@@ -143,7 +143,7 @@ def test_an_address_that_is_none(home, capsys):
     code, text, found = doctor(capsys)
     assert code == 3
     assert found["project", "model served"]["text"].startswith(
-        "models/served.toml: openai.base_url: is no address like http://127.0.0.1:8000/v1 (got "
+        "models/served.toml: openai.base_url: is not an address like http://127.0.0.1:8000/v1 (got "
     )
     assert "pass-of-mine" not in everything(text, found)
 
@@ -152,7 +152,7 @@ def test_a_password_in_a_definition_that_cannot_be_read_is_not_shown(home, capsy
     write_server(home, "user:pass-of-mine@127.0.0.1/v1")
     code, text, found = doctor(capsys)
     assert code == 3
-    assert "is no address like" in found["project", "model served"]["text"]
+    assert "is not an address like" in found["project", "model served"]["text"]
     assert "pass-of-mine" not in everything(text, found)
 
 

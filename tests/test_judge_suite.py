@@ -301,7 +301,7 @@ def test_raq_rank_by_reference_leaves_no_store(answers):
     ("settings", "message"),
     [
         ("max_cost = 1.0", "judge: max_cost needs input_price and output_price, per million"),
-        ("input_price = 1.0", "judge: input_price and output_price go together: give both"),
+        ("input_price = 1.0", "judge: input_price and output_price belong together: give both"),
         ("orders = 3", "judge.orders: should be 1 or 2 (got 3)"),
         ("max_call = 3", "unknown key judge.max_call; did you mean 'max_calls'?"),
         ("concurrency = 0", "judge.concurrency: should be greater than or equal to 1"),

@@ -127,7 +127,7 @@ def test_keys_tell_chats_apart_and_keep_those_of_earlier_versions(model):
         (
             'prompt_file = "p.txt"',
             {"p.txt": "{question} {answer}"},
-            "prompt_file: FOLDER/p.txt knows {passage} and {question}, not {answer}",
+            "prompt_file: FOLDER/p.txt may use {passage} and {question}, not {answer}",
         ),
         (
             'prompt_file = "p.txt"',
@@ -137,32 +137,32 @@ def test_keys_tell_chats_apart_and_keep_those_of_earlier_versions(model):
         (
             'prompt = "{question}"\nprompt_file = "p.txt"',
             {},
-            "prompt and prompt_file both say the prompt: keep one",
+            "prompt and prompt_file both define the prompt: keep one",
         ),
         (
             'messages = [{ role = "user", content = "{passage}" }]',
             {},
-            "messages: hold no {question}",
+            "messages: have no {question}",
         ),
         (
             'messages = [{ role = "user", file = "p.txt" }]',
             {"p.txt": "{passage}"},
-            "messages: hold no {question}",
+            "messages: have no {question}",
         ),
         (
             'messages = [{ role = "user", file = "p.txt" }]',
             {"p.txt": "{q}"},
-            "messages[0].file: FOLDER/p.txt knows {passage} and {question}, not {q}",
+            "messages[0].file: FOLDER/p.txt may use {passage} and {question}, not {q}",
         ),
         (
             'messages = [{ role = "user", content = "{q}" }]',
             {},
-            "messages[0].content: knows {passage} and {question}, not {q}",
+            "messages[0].content: may use {passage} and {question}, not {q}",
         ),
         (
             'messages = [{ role = "system", content = "{question}" }]',
             {},
-            "messages: end with a message of the system, not of the user",
+            "messages: end with a message of role system, not of role user",
         ),
         (
             'messages = [{ role = "user" }]',

@@ -1,4 +1,4 @@
-"""Suites and model definitions as they are written in TOML."""
+"""Suites and model definitions, written in TOML."""
 
 from pytest_raq.config.diagnostics import nearest
 from pytest_raq.config.loading import choose_dataset, load_model, load_suite, suite_names

@@ -1,4 +1,4 @@
-"""What all settings share: frozen, strict, unknown keys refused."""
+"""The base of all settings: frozen, strict, without unknown keys."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Settings(BaseModel):
-    """A table of a TOML file; an unknown key is an error, so is a wrong type.
+    """A table of a TOML file; an unknown key or a wrong type is an error.
 
     The text below a field describes it in docs/formats.md and in JSON Schema.
     """

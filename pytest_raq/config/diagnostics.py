@@ -1,4 +1,4 @@
-"""What is wrong with a file, in words: the key as TOML spells it, the value, the next step."""
+"""Errors of a file as text: the key as TOML spells it, the value, the next step."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 _SHOWN = 60
-"""Characters of a wrong value that a message repeats."""
+"""Maximum number of characters of a wrong value in a message."""
 
 _OWN_KEYS = frozenset({"name", "path"})
-"""Fields of a definition that its file says by name and place."""
+"""Fields of a definition that come from the name and path of its file."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _KINDS = {
@@ -32,17 +32,17 @@ _KINDS = {
     "list_type": "a list",
     "dict_type": "a table",
 }
-"""What a key should have been, by pydantic's name of the error."""
+"""The expected kind of value, by pydantic's name of the error."""
 
 _CHOICES = frozenset({"str", "int", "float", "bool"})
-"""What pydantic adds to the place of a value that may be of several kinds."""
+"""What pydantic adds to the location of a value that may have several kinds."""
 
 _MOST_SHOWN = 300
 """Characters of names that a message lists."""
 
 
 def nearest(wrong: str, known: Iterable[str], there_are: str = "there are") -> str:
-    """Return the end of a message that a name is wrong: the nearest right one, or those known."""
+    """Return the end of a message about a wrong name: the nearest known name, or all names."""
     names = list(known)
     by_folded = {name.casefold(): name for name in names}
     near = difflib.get_close_matches(wrong.casefold(), by_folded, n=1)
@@ -54,10 +54,10 @@ def nearest(wrong: str, known: Iterable[str], there_are: str = "there are") -> s
 
 
 def tell_errors(errors: Sequence[ErrorDetails], kind: type[Settings]) -> list[str]:
-    """Return each wrong key of a file in words.
+    """Return one message for each wrong key of a file.
 
-    Where several kinds of values are allowed, pydantic tells of each that it is
-    not there; they are one message.
+    If several kinds of values are allowed, pydantic reports an error for each
+    kind; these become one message.
     """
     told: dict[str, list[ErrorDetails]] = {}
     for error in errors:
@@ -74,7 +74,7 @@ def _tell_same(errors: Sequence[ErrorDetails], kind: type[Settings]) -> list[str
 
 
 def _without_choice(error: ErrorDetails) -> tuple[int | str, ...]:
-    """Return the place of an error without the allowed kind that pydantic ends it with."""
+    """Return the location of an error without the allowed kind that pydantic appends."""
     loc = error["loc"]
     if len(loc) > 1 and loc[-1] in _CHOICES and error["type"] in _KINDS:
         return loc[:-1]
@@ -82,7 +82,7 @@ def _without_choice(error: ErrorDetails) -> tuple[int | str, ...]:
 
 
 def tell_error(error: ErrorDetails, kind: type[Settings]) -> str:
-    """Return one wrong key of a file in words."""
+    """Return the message for one wrong key of a file."""
     loc = error["loc"]
     where, given = _spell(loc), _show(error["input"])
     if error["type"] == "extra_forbidden":
@@ -100,7 +100,7 @@ def tell_error(error: ErrorDetails, kind: type[Settings]) -> str:
 
 
 def _plain(error: ErrorDetails) -> str:
-    """Return pydantic's message in the words of a TOML file."""
+    """Return pydantic's message with the terms of TOML."""
     if error["type"] == "string_too_short":
         return "should not be empty"
     message = error["msg"].removeprefix("Value error, ").replace("Input should", "should")
@@ -109,7 +109,7 @@ def _plain(error: ErrorDetails) -> str:
 
 
 def _choice(error: ErrorDetails) -> str:
-    """Return which of a few allowed texts was meant."""
+    """Return a hint which of the allowed texts was meant."""
     if error["type"] != "literal_error" or not isinstance(error["input"], str):
         return ""
     allowed = re.findall(r"'([^']*)'", str(error.get("ctx", {}).get("expected", "")))
@@ -118,7 +118,7 @@ def _choice(error: ErrorDetails) -> str:
 
 
 def _spell(loc: Sequence[int | str]) -> str:
-    """Return a place as TOML spells it: ``gate.alpha``, ``models[0]``, ``"odd key"``."""
+    """Return a location as TOML spells it: ``gate.alpha``, ``models[0]``, ``"odd key"``."""
     text = ""
     for part in loc:
         if isinstance(part, int):
@@ -140,7 +140,7 @@ def _show(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int) and abs(value) >= 10**_SHOWN:
-        return "a number of very many digits"
+        return "a number with too many digits"
     return _shorten(repr(value))
 
 
@@ -149,7 +149,7 @@ def _shorten(text: str) -> str:
 
 
 def _place(loc: Sequence[int | str], kind: type[Settings]) -> str:
-    """Return where an unknown key belongs, or which known one is near."""
+    """Return the table where an unknown key belongs, or the nearest known key."""
     # All items of a list of tables have the same keys.
     word, *tables = str(loc[-1]), *(part for part in loc[:-1] if isinstance(part, str))
     here = next((keys for table, keys in _tables(kind) if table == _spell(tables)), [])
@@ -168,7 +168,7 @@ def _home(table: str, tables: Sequence[int | str]) -> str:
 
 
 def _tables(kind: type[Settings], where: str = "") -> Iterator[tuple[str, list[str]]]:
-    """Yield each table that a file may have with its keys, the file itself as ""."""
+    """Yield each possible table of a file with its keys; the file itself is ""."""
     yield where, [key for key in kind.model_fields if where or key not in _OWN_KEYS]
     for key, field in kind.model_fields.items():
         for inner in _settings_in(field.annotation):

@@ -1,4 +1,4 @@
-"""Read TOML files into definitions; every error of a file is told at once."""
+"""Read TOML files into definitions; all errors of a file are reported at once."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 S = TypeVar("S", SuiteDefinition, ModelDefinition)
 
 _MOST_BYTES = 1_000_000
-"""A definition is a page; whatever is larger was named by mistake."""
+"""A definition is short; a larger file was named by mistake."""
 
 
 def suite_names(folder: Path) -> list[str]:
@@ -49,11 +49,11 @@ def _load_prompt(path: Path, prompt: PromptSettings) -> PromptSettings:
 def choose_dataset(
     source: str, changes: Mapping[str, object], otherwise: Mapping[str, object] | None = None
 ) -> DatasetSettings:
-    """Return where questions come from by a source that was typed.
+    """Return the dataset settings for a source given as an option.
 
-    The TOML file of a suite stands for its questions, whose path is made
-    absolute. ``changes`` are settings that were typed beside, ``otherwise``
-    those of a source that is no suite.
+    The TOML file of a suite means the questions of that suite, whose path is made
+    absolute. ``changes`` are settings from other options, ``otherwise`` those
+    of a source that is not a suite.
     """
     path = Path(source).expanduser()
     if path.suffix != ".toml":
@@ -79,14 +79,14 @@ def _load(kind: type[S], folder: Path, name: str, noun: str) -> S:
     known = suite_names(folder)
     if not name.isprintable() or not name or {"/", "\\"} & set(name):
         raise ConfigError(
-            f"no {noun} {name!r}: a name is that of a file NAME.toml in {folder}"
+            f"no {noun} {name!r}: the name must be that of a file NAME.toml in {folder}"
             f"{_hint(name, known)}"
         )
     path = folder / f"{name}.toml"
     table = read_toml(path, noun, known)
     for key in ("name", "path"):
         if key in table:
-            raise ConfigError(f"{path}: {key} is not a key: the file's name and place say it")
+            raise ConfigError(f"{path}: {key} is not a key: it follows from the path of the file")
     own = {"name": name, "path": path}
     try:
         return kind.model_validate({**table, **own})
@@ -99,10 +99,10 @@ def _load(kind: type[S], folder: Path, name: str, noun: str) -> S:
 def _told_late(
     kind: type[S], table: Mapping[str, Any], own: Mapping[str, Any], first: ValidationError
 ) -> list[str]:
-    """Return what is wrong with the file as a whole, which pydantic checks only among right keys.
+    """Return errors of the file as a whole, which pydantic checks only if all keys are right.
 
-    The keys that are wrong are left out for that; what is told of one of them
-    then follows from its absence and is left out too.
+    For this check the wrong keys are removed; an error about one of them is then
+    caused by its absence and is removed too.
     """
     wrong = {str(error["loc"][0]) for error in first.errors() if error["loc"]}
     try:
@@ -115,16 +115,16 @@ def _told_late(
 
 
 def read_toml(path: Path, noun: str, known: list[str]) -> dict[str, Any]:
-    """Parse a TOML file; ConfigError when it is absent, unreadable or not TOML."""
+    """Parse a TOML file; raise ConfigError if it is missing, unreadable or not TOML."""
     text = _read_text(path, noun, known)
     try:
         return tomllib.loads(text)
     except RecursionError as exc:
         raise ConfigError(f"{path}: is not TOML of a {noun}: it is nested too deeply") from exc
     except tomllib.TOMLDecodeError as exc:
-        told = str(exc).replace("Cannot overwrite a value", "a key stands there twice")
+        told = str(exc).replace("Cannot overwrite a value", "a key occurs twice")
         raise ConfigError(f"{path}: is not TOML: {told}") from exc
-    except ValueError as exc:  # a number of thousands of digits, a date that never was
+    except ValueError as exc:  # a number of thousands of digits, an impossible date
         raise ConfigError(f"{path}: is not TOML: {str(exc).split(';')[0]}") from exc
 
 
@@ -143,7 +143,7 @@ def _read_text(path: Path, noun: str, known: list[str]) -> str:
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
     if len(raw) > _MOST_BYTES:
-        raise ConfigError(f"{path}: is larger than 1 MB, which no definition of a {noun} is")
+        raise ConfigError(f"{path}: is larger than 1 MB, too large for a definition of a {noun}")
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise ConfigError(f"{path}: is UTF-16; save it as UTF-8")
     raw = raw.removeprefix(codecs.BOM_UTF8)
@@ -155,5 +155,5 @@ def _read_text(path: Path, noun: str, known: list[str]) -> str:
 
 
 def _hint(wrong: str, known: list[str]) -> str:
-    """Return the nearest name; who wrote a file or a path meant its stem."""
+    """Return the nearest name; of a file name or path its stem is used."""
     return nearest(PurePath(wrong.replace("\\", "/")).name.removesuffix(".toml"), known)

@@ -28,7 +28,7 @@ Count = Annotated[int, Field(ge=1)]
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 CHAT = "chat"
-"""The value of ``prompt`` that asks for the model's own chat template."""
+"""The value of ``prompt`` that selects the model's own chat template."""
 
 DEFAULT_CHAT_MESSAGE = (
     "Answer the question with as few words as possible, taken from the passage.\n\n"
@@ -37,35 +37,35 @@ DEFAULT_CHAT_MESSAGE = (
 
 
 class JudgeSettings(Settings):
-    """How a model is asked to rank answers, and how much that may cost in one run."""
+    """How a model is asked to rank answers, and the maximum cost in one run."""
 
     orders: Literal[1, 2] = 1
-    """2 asks in the drawn order of the answers and in its reverse, and averages the ranks."""
+    """2 asks twice, in a random order of the answers and in its reverse, and averages the ranks."""
     passage: bool = False
-    """Whether the judge reads the passage beside the references."""
+    """Whether the judge reads the passage in addition to the references."""
     max_answer_length: Annotated[int, Field(ge=40)] = 2000
-    """Characters of an answer that the judge reads; cut at a word, with a mark."""
+    """Maximum characters of an answer that the judge reads; longer ones are cut at a word."""
     attempts: Annotated[int, Field(ge=1, le=10)] = 3
-    """How often a question is asked until the reply is a complete order."""
+    """Maximum number of times a question is asked until the reply is a complete order."""
     concurrency: Annotated[int, Field(ge=1, le=1024)] = 8
-    """Questions in flight at once; sequences decoded together for a GGUF file."""
+    """Parallel requests to a server; sequences decoded together for a GGUF file."""
     max_calls: Annotated[int, Field(ge=1)] | None = None
-    """Budget of a run: calls."""
+    """Budget of a run: number of calls."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     """Budget of a run: tokens of prompts and replies."""
     max_cost: Annotated[float, Field(gt=0)] | None = None
-    """Budget of a run: money, by the prices."""
+    """Budget of a run: money, calculated from the prices."""
     input_price: Price | None = None
-    """What a million tokens of prompts cost."""
+    """Price of a million tokens of prompts."""
     output_price: Price | None = None
-    """What a million tokens of replies cost."""
+    """Price of a million tokens of replies."""
     currency: Annotated[str, Field(min_length=1, max_length=8)] = "USD"
-    """In what the prices and max_cost are."""
+    """The currency of the prices and of max_cost."""
 
     @model_validator(mode="after")
     def _require_prices(self) -> Self:
         if (self.input_price is None) != (self.output_price is None):
-            raise ValueError("input_price and output_price go together: give both")
+            raise ValueError("input_price and output_price belong together: give both")
         if self.max_cost is not None and self.input_price is None:
             raise ValueError("max_cost needs input_price and output_price, per million tokens")
         return self
@@ -86,13 +86,13 @@ class OpenAISettings(Settings):
     """An OpenAI-compatible server."""
 
     base_url: str
-    """Where the server is, up to and with ``/v1``."""
+    """The address of the server, including ``/v1``."""
     model: Annotated[str, Field(min_length=1)]
-    """The name of the model there."""
+    """The name of the model on the server."""
     api_key_env: str = "OPENAI_API_KEY"
-    """The environment variable that holds the key; empty for a server that wants none."""
+    """The environment variable with the API key; empty for a server that needs none."""
     max_retries: Annotated[int, Field(ge=0, le=20)] = 5
-    """How often a call is made again after 429, 5xx, a timeout or a cut connection."""
+    """How often a call is repeated after 429, 5xx, a timeout or a broken connection."""
 
     @field_validator("base_url")
     @classmethod
@@ -111,13 +111,13 @@ class OpenAISettings(Settings):
     def _require_variable(cls, value: str) -> str:
         if value and not _VARIABLE.fullmatch(value):
             # Not shown: it may be the key itself.
-            raise ValueError("is no name of an environment variable: write that, not the key")
+            raise ValueError("is not the name of an environment variable: write that, not the key")
         return value
 
 
 def _tell_address(value: str) -> str:
     """Return what is wrong with an address, without its user and password."""
-    return f"is no address like http://127.0.0.1:8000/v1 (got {value.rpartition('@')[2]!r})"
+    return f"is not an address like http://127.0.0.1:8000/v1 (got {value.rpartition('@')[2]!r})"
 
 
 class ModelDefinition(Settings):
@@ -128,47 +128,48 @@ class ModelDefinition(Settings):
     engine: Literal["llama-cpp", "openai"] = "llama-cpp"
     """What runs the model: llama.cpp from a GGUF file, or an OpenAI-compatible server."""
     family: str = ""
-    """The family of the model, for people: ``llama``, ``gemma``, ``mistral``, …"""
+    """The family of the model: ``llama``, ``gemma``, ``mistral``, … A panel lets no judge rank
+    answers of its own family."""
     file: str | None = None
-    """The GGUF file, beside the definition or absolute."""
+    """The GGUF file; a relative path starts at the folder of the definition."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
-    """SHA-256 of the file, so that it is known to be the one you meant."""
+    """SHA-256 of the file, to make sure that the right file is used."""
     context_length: Count = 1024
-    """Tokens of prompt and answer together."""
+    """Maximum tokens of prompt and answer together."""
     max_tokens: Count = 256
-    """Tokens of an answer at most."""
+    """Maximum tokens of an answer."""
     temperature: Annotated[float, Field(ge=0)] = 0.0
-    """0 is greedy."""
+    """Sampling temperature; 0 is greedy."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """The seed of sampling; without effect when greedy."""
     stop: tuple[str, ...] = ()
     """Texts that end an answer; they are not part of it."""
     threads: Count | None = None
-    """Threads of llama.cpp; as many as the machine has cores when absent."""
+    """Threads of llama.cpp; the number of cores when absent."""
     parallel: Count | None = None
-    """Sequences decoded together."""
+    """Sequences decoded together, or parallel requests to a server."""
     reproducible: bool = False
     """Whether an answer is the same, bit for bit, in any batch, on any number of threads and
     on any machine with the same instruction set (GGUF files)."""
     python: Annotated[str, Field(min_length=1)] | None = None
-    """The python, or the folder of a virtual environment, whose llama-cpp-python runs the
-    file; that of this process when absent."""
+    """The Python executable, or the folder of a virtual environment, whose llama-cpp-python
+    runs the file; the Python of this process when absent."""
     timeout: Annotated[float, Field(gt=0)] = 600.0
-    """Seconds without a sign of life after which one question is given up."""
+    """Seconds without any progress after which a question fails."""
     prompt: Annotated[str, Field(min_length=1)] = CHAT
     """A template with {passage} and {question}, or "chat"."""
     chat_message: Annotated[str, Field(min_length=1)] = DEFAULT_CHAT_MESSAGE
     """The user's message when ``prompt`` is "chat": a template like ``prompt``."""
     prompt_file: Annotated[str, Field(min_length=1)] | None = None
-    """A text file beside the definition that holds the template of ``prompt``."""
+    """A text file with the template of ``prompt``; a path from the folder of the definition."""
     messages: Messages = ()
-    """A chat in place of ``prompt``: each message has a role and content, or a file for it."""
+    """A chat instead of ``prompt``: each message has a role and content, or a file for it."""
     source: SourceSettings | None = None
     """Where ``raq models pull`` finds the file of the model."""
     openai: OpenAISettings | None = None
     """The server, for ``engine = "openai"``."""
     judge: JudgeSettings = JudgeSettings()
-    """How the model judges, where a suite names it as its judge."""
+    """How the model judges, if a suite names it as its judge."""
 
     @field_validator("stop", "messages", mode="before")
     @classmethod
@@ -197,7 +198,7 @@ class ModelDefinition(Settings):
         ways = ("prompt", "prompt_file", "messages")
         given = [name for name in ways if name in self.model_fields_set and getattr(self, name)]
         if len(given) > 1:
-            raise ValueError(f"{given[0]} and {given[1]} both say the prompt: keep one")
+            raise ValueError(f"{given[0]} and {given[1]} both define the prompt: keep one")
         return self
 
     @model_validator(mode="after")
@@ -218,12 +219,12 @@ class ModelDefinition(Settings):
 
     @property
     def python_path(self) -> Path | None:
-        """Where another llama-cpp-python is; relative paths start at the definition's folder."""
+        """The path of another llama-cpp-python; relative paths start at the definition's folder."""
         return None if self.python is None else (self.path.parent / self.python).expanduser()
 
     @property
     def uses_chat(self) -> bool:
-        """Whether the model's chat template makes the prompt."""
+        """Whether the prompt is made by the model's chat template."""
         return bool(self.messages) or self.prompt == CHAT
 
     @property
@@ -234,7 +235,7 @@ class ModelDefinition(Settings):
         return (self.chat_message if self.uses_chat else self.prompt,)
 
     def with_prompt(self, prompt: PromptSettings) -> Self:
-        """Return the model as a suite asks it, with the suite's prompt in place of its own."""
+        """Return the model as a suite asks it, with the suite's prompt instead of its own."""
         if prompt.messages:
             return self.with_messages(prompt.messages)
         template = {"prompt": prompt.template, "prompt_file": None, "messages": ()}
@@ -250,12 +251,12 @@ class ModelDefinition(Settings):
 
     @property
     def needs_passage(self) -> bool:
-        """Whether the prompt shows the passage."""
+        """Whether the prompt contains the passage."""
         return need_passage(self.templates)
 
     @property
     def prompt_sha256(self) -> str:
-        """The SHA-256 of all that the definition says of the prompt."""
+        """The SHA-256 of everything in the definition that is part of the prompt."""
         said = f"{self.prompt}\0{self.chat_message}" if self.uses_chat else self.prompt
         if self.messages:
             said = f"messages\0{identify_messages(self.messages)}"
@@ -264,12 +265,12 @@ class ModelDefinition(Settings):
     def render(self, passage: str, question: str) -> str:
         """Return the plain prompt, or the user's message for the chat template.
 
-        Of several messages all that they say, one after the other.
+        For several messages, all their contents in order.
         """
         return "\n\n".join(render(template, passage, question) for template in self.templates)
 
     def render_messages(self, passage: str, question: str) -> tuple[tuple[str, str], ...]:
-        """Return role and content of each message; none where one text is all there is."""
+        """Return role and content of each message; nothing if the prompt is a single text."""
         return tuple(
             (message.role, render(message.template, passage, question)) for message in self.messages
         )

@@ -1,4 +1,4 @@
-"""What a model is told: templates, chat messages, and files that hold them."""
+"""The prompt of a model: templates, chat messages, and files that contain them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Text = Annotated[str, Field(min_length=1)]
 
 
 def placeholders(template: str) -> set[str]:
-    """Return the names of the placeholders of a template; ValueError when it is none."""
+    """Return the names of the placeholders of a template; raise ValueError if it is invalid."""
     try:
         return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
     except ValueError as exc:
@@ -29,16 +29,16 @@ def placeholders(template: str) -> set[str]:
 
 
 def check_placeholders(template: str) -> set[str]:
-    """Return the placeholders of a template; ValueError when one is unknown."""
+    """Return the placeholders of a template; raise ValueError if one is unknown."""
     found = placeholders(template)
     unknown = sorted(found - set(PLACEHOLDERS))
     if unknown:
-        raise ValueError(f"knows {{passage}} and {{question}}, not {{{unknown[0]}}}")
+        raise ValueError(f"may use {{passage}} and {{question}}, not {{{unknown[0]}}}")
     return found
 
 
 def check_template(template: str) -> str:
-    """Return a template of a whole prompt; ValueError when it cannot ask a question."""
+    """Return a template of a whole prompt; raise ValueError if it has no question."""
     if "question" not in check_placeholders(template):
         raise ValueError("has no {question}")
     return template
@@ -48,11 +48,11 @@ class MessageSettings(Settings):
     """One chat message."""
 
     role: Literal["system", "user", "assistant"]
-    """Who says it."""
+    """The role of the message."""
     content: Text | None = None
-    """What is said: a template that may hold {passage} and {question}."""
+    """The text of the message: a template that may use {passage} and {question}."""
     file: Text | None = None
-    """A text file that holds the content instead, beside this file."""
+    """A text file with the content instead; a path from the folder of this file."""
 
     @field_validator("content")
     @classmethod
@@ -69,7 +69,7 @@ class MessageSettings(Settings):
 
     @property
     def template(self) -> str:
-        """The content, once a file is read."""
+        """The content, after a file was read."""
         assert self.content is not None
         return self.content
 
@@ -78,9 +78,9 @@ Messages = tuple[MessageSettings, ...]
 
 
 def check_messages(messages: Messages) -> Messages:
-    """Return messages; ValueError when they cannot ask a question."""
+    """Return messages; raise ValueError if they cannot ask a question."""
     if messages and messages[-1].role != "user":
-        raise ValueError(f"end with a message of the {messages[-1].role}, not of the user")
+        raise ValueError(f"end with a message of role {messages[-1].role}, not of role user")
     if messages and all(item.content is not None for item in messages):
         _need_question(messages)
     return messages
@@ -88,18 +88,18 @@ def check_messages(messages: Messages) -> Messages:
 
 def _need_question(messages: Messages) -> None:
     if not any("question" in placeholders(item.template) for item in messages):
-        raise ValueError("hold no {question}")
+        raise ValueError("have no {question}")
 
 
 class PromptSettings(Settings):
-    """The prompt of a suite: every model gets it, whatever its definition says."""
+    """The prompt of a suite: it replaces the prompts of all models."""
 
     template: Text | None = None
     """A text with {question} and, for questions about passages, {passage}."""
     file: Text | None = None
-    """A text file beside the suite that holds the template instead."""
+    """A text file with the template instead; a path from the folder of the suite."""
     messages: Messages = ()
-    """A chat: each message has a role and content, or a file that holds the content."""
+    """A chat: each message has a role and content, or a file with the content."""
 
     @field_validator("messages", mode="before")
     @classmethod
@@ -127,7 +127,7 @@ class PromptSettings(Settings):
 def read_template(path: Path, key: str, file: str) -> str:
     """Return the text of a file that ``key`` of a definition names.
 
-    One line end at its end is not part of it: editors put it there.
+    One line end at the end of the file is not part of the text: editors add it.
     ConfigError names both files and what is wrong.
     """
     place = (path.parent / file).expanduser()
@@ -143,7 +143,7 @@ def read_template(path: Path, key: str, file: str) -> str:
 
 
 def load_template(path: Path, key: str, file: str) -> str:
-    """Return the template of a whole prompt that a file holds; ConfigError when it is none."""
+    """Return the template of a whole prompt from a file; raise ConfigError if it is invalid."""
     text = read_template(path, key, file)
     try:
         return check_template(text)
@@ -152,7 +152,7 @@ def load_template(path: Path, key: str, file: str) -> str:
 
 
 def load_messages(path: Path, key: str, messages: Messages) -> Messages:
-    """Return messages with the contents of their files; ConfigError tells what is wrong."""
+    """Return messages with the contents of their files; ConfigError says what is wrong."""
     loaded = tuple(_load_message(path, f"{key}[{n}]", item) for n, item in enumerate(messages))
     try:
         if loaded:
@@ -174,15 +174,15 @@ def _load_message(path: Path, key: str, message: MessageSettings) -> MessageSett
 
 
 def identify_messages(messages: Iterable[MessageSettings]) -> str:
-    """Return messages as one text, different for any two chats, for hashes."""
+    """Return messages as one text for hashes; two different chats give two different texts."""
     return json.dumps([[item.role, item.template] for item in messages], ensure_ascii=False)
 
 
 def render(template: str, passage: str, question: str) -> str:
-    """Return a template with the texts in place."""
+    """Return a template with the texts filled in."""
     return template.format(passage=passage, question=question)
 
 
 def need_passage(templates: Sequence[str]) -> bool:
-    """Whether any of the templates shows the passage."""
+    """Whether any of the templates uses the passage."""
     return any("passage" in placeholders(template) for template in templates)

@@ -18,10 +18,10 @@ KINDS: Mapping[str, type[Settings]] = {"suite": SuiteDefinition, "model": ModelD
 """Every kind of file that is written in TOML."""
 
 PURPOSES: Mapping[str, str] = {
-    "suite": "`suites/NAME.toml`: what to ask whom, and when to fail.",
+    "suite": "`suites/NAME.toml`: the questions, the models, and when a test fails.",
     "model": "`models/NAME.toml`: one contestant.",
 }
-"""What each kind of file is for."""
+"""The purpose of each kind of file."""
 
 _OWN_KEYS = ("name", "path")
 
@@ -33,7 +33,7 @@ models = ["ours"]             # models/ours.toml
 judge = "reference"
 
 [dataset]
-source = "support.json"       # beside this file
+source = "support.json"       # in this folder
 sample = 60
 seed = 0
 
@@ -45,7 +45,7 @@ max_slowdown = 0.25
 #:schema ./model.schema.json
 engine = "llama-cpp"
 family = "llama"
-file = "ours-Q4_K_M.gguf"     # beside this file
+file = "ours-Q4_K_M.gguf"     # in this folder
 context_length = 4096
 max_tokens = 64
 stop = ["\\n"]
@@ -56,7 +56,7 @@ repo = "our-team/ours-GGUF"
 filename = "ours-Q4_K_M.gguf"
 """,
 }
-"""A file of each kind as one would write it."""
+"""An example of each kind of file."""
 
 _HEAD = """\
 # File formats
@@ -65,7 +65,7 @@ _HEAD = """\
 
 Suites and models are TOML files in UTF-8. The name of a file is the name of what it defines:
 `suites/support.toml` is the suite `support`. Unknown keys are errors; all errors of a file are
-told at once, each with its place and the nearest right key:
+reported at once, each with its place and the nearest known key:
 
 ```console
 $ pytest suites/
@@ -83,8 +83,8 @@ keys while you type when the first line of a file says where the schema is:
 #:schema ./suite.schema.json
 ```
 
-`raq init` writes that line, and the schemas beside the files. After an update of pytest-raq, write
-them anew:
+`raq init` writes that line, and the schemas next to the files. After an update of pytest-raq, write
+them again:
 
 ```console
 $ raq schema suite > suites/suite.schema.json
@@ -104,7 +104,7 @@ _BOUNDS = (("minimum", "≥"), ("exclusiveMinimum", ">"), ("maximum", "≤"), ("
 def json_schema(kind: str) -> dict[str, Any]:
     """Return the JSON Schema (draft 7) of a kind of file.
 
-    KeyError for a kind that KINDS does not have.
+    Raises KeyError for a kind that is not in KINDS.
     """
     found = KINDS[kind].model_json_schema(ref_template="#/definitions/{model}")
     tables = found.pop("$defs", {})
@@ -121,14 +121,14 @@ def json_schema(kind: str) -> dict[str, Any]:
 
 
 def schema_text(kind: str) -> str:
-    """Return the JSON Schema of a kind of file as text; KeyError as `json_schema`."""
+    """Return the JSON Schema of a kind of file as text; raises KeyError like `json_schema`."""
     return json.dumps(json_schema(kind), indent=2, ensure_ascii=False) + "\n"
 
 
 def _plain(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema as TOML has it: no null, no default of a whole table, no title of a key.
+    """Return a schema for TOML: no null, no default of a whole table, no title of a key.
 
-    Draft 7 ignores all beside ``$ref``, so the reference moves into ``allOf``.
+    Draft 7 ignores everything next to ``$ref``, so the reference moves into ``allOf``.
     """
     found = {key: value for key, value in schema.items() if not _is_noise(key, value)}
     for key in {"properties", "definitions"} & found.keys():
@@ -152,7 +152,7 @@ def _is_noise(key: str, value: object) -> bool:
 
 
 def _one_line(text: str) -> str:
-    """Return a docstring with one line a paragraph and Markdown's quotes."""
+    """Return a docstring with one line per paragraph and Markdown's quotes."""
     paragraphs = [" ".join(part.split()) for part in text.split("\n\n")]
     return "\n\n".join(paragraphs).replace("``", "`")
 
@@ -196,7 +196,7 @@ def _row(*cells: str) -> str:
 
 
 def _definition(item: Mapping[str, Any], definitions: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the definition that an item, or the items of a list, refer to; itself if none."""
+    """Return the definition that an item, or the items of a list, refer to, else the item."""
     item = item.get("allOf", [item])[0]
     if item.get("type") == "array":
         item = item.get("items", {})
@@ -213,7 +213,7 @@ def _default(item: Mapping[str, Any]) -> str:
 
 
 def _what(item: Mapping[str, Any], definitions: Mapping[str, Any], place: str) -> str:
-    """Return the kind of a value in words."""
+    """Return the kind of a value as text."""
     inner = _definition(item, definitions)
     is_list = item.get("type") == "array"
     if "properties" in inner:

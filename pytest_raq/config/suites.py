@@ -1,4 +1,4 @@
-"""``suites/NAME.toml``: what to ask whom, and when to fail."""
+"""``suites/NAME.toml``: the questions, the models, and when a test fails."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class ColumnSettings(Settings):
-    """Which column holds what; ``""`` where none does.
+    """The columns with the parts of a question; ``""`` if there is no such column.
 
-    A dot leads into a column of objects: ``answers.text``. A column that is
-    absent here is looked for under the usual names.
+    A dot selects a key in a column of objects: ``answers.text``. A column that is
+    absent here is searched under its usual names.
     """
 
     id: str | None = None
-    """What names a question; made of passage and question where there is none (usual: id)."""
+    """The id of a question; made from passage and question if absent (usual: id)."""
     title: str | None = None
-    """What a passage is about, for filters and strata (usual: title)."""
+    """The topic of a passage, for filters and strata (usual: title)."""
     passage: str | None = None
-    """What the question is about; may be empty (usual: passage, context)."""
+    """The text with the answer; may be empty (usual: passage, context)."""
     question: Annotated[str, Field(min_length=1)] | None = None
-    """What is asked (usual: question)."""
+    """The question (usual: question)."""
     references: str | None = None
-    """All right answers (usual: references, answers.text, answers, reference, answer)."""
+    """All correct answers (usual: references, answers.text, answers, reference, answer)."""
     answerable: str | None = None
-    """Whether the passage holds the answer; "not X" is contrary (usual: "not is_impossible")."""
+    """Whether the passage has the answer; "not X" negates X (usual: "not is_impossible")."""
     cluster: str | None = None
-    """What questions share that stand and fall together, if not the passage (usual: cluster)."""
+    """The group of dependent questions, if it is not the passage (usual: cluster)."""
 
 
 Value = str | int | bool
@@ -43,18 +43,18 @@ Values = tuple[Value, ...]
 
 
 class FilterSettings(Settings):
-    """Which questions of the source are kept before any are drawn."""
+    """Which questions of the source are kept before the sample is drawn."""
 
     title: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
     """Only these titles: one text or a list."""
     answerable: bool | None = None
-    """Only questions that their passage answers, or only those that it does not."""
+    """true: only questions that their passage answers; false: only the others."""
     min_passage_length: Annotated[int, Field(ge=0)] | None = None
-    """Characters that a passage has at least."""
+    """Minimum length of a passage in characters."""
     max_passage_length: Annotated[int, Field(ge=0)] | None = None
-    """Characters that a passage has at most."""
+    """Maximum length of a passage in characters."""
     min_references: Annotated[int, Field(ge=0)] | None = None
-    """Different references that a question has at least."""
+    """Minimum number of different references of a question."""
     columns: dict[str, Values] = Field(default_factory=dict)
     """Only rows with these values: column = value, or column = [values]."""
 
@@ -87,19 +87,19 @@ class DatasetSettings(Settings):
     split: str | None = None
     """The split of a hub or saved data set; not used for files."""
     revision: str | None = None
-    """The revision of a hub data set: a commit, for runs that can be repeated."""
+    """The revision of a hub data set; use a commit to make runs repeatable."""
     columns: ColumnSettings = ColumnSettings()
-    """Which column holds what."""
+    """The columns with the parts of a question."""
     separator: Annotated[str, Field(min_length=1)] | None = None
-    """What stands between the references of one text; a JSON list needs none."""
+    """The separator between references in one text; a JSON list needs none."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    """What stands between the cells of a CSV file; found out from its first line when absent."""
+    """The separator between cells of a CSV file; detected from its first line when absent."""
     no_answer: tuple[str, ...] = (UNANSWERABLE,)
-    """What is right where the passage holds no answer; an empty answer always is."""
+    """Correct answers if the passage has no answer; an empty answer is always correct."""
     filter: FilterSettings = FilterSettings()
-    """Which questions are kept before any are drawn."""
+    """Which questions are kept before the sample is drawn."""
     stratify: Annotated[str, Field(min_length=1)] | None = None
-    """Draw from every value of this its share: title, answerable, or a column."""
+    """Stratify the sample by this: title, answerable, or a column."""
     sample: Annotated[int, Field(ge=1)] | None = None
     """How many questions to draw; all when absent."""
     seed: int = 0
@@ -112,7 +112,7 @@ class DatasetSettings(Settings):
 
     @property
     def no_answer_references(self) -> tuple[str, ...]:
-        """The references of a question without an answer; the empty one goes without saying."""
+        """The references of a question without an answer; the empty answer is always included."""
         return tuple(dict.fromkeys(text for text in self.no_answer if text.strip())) or ("",)
 
 
@@ -120,36 +120,36 @@ class GateSettings(Settings):
     """When a difference fails the build."""
 
     alpha: Probability = 0.05
-    """Error rate of the quality test, over all models of the suite (Holm)."""
+    """Significance level of the quality test, over all models of the suite (Holm)."""
     margin: Annotated[float, Field(gt=0, le=1)] = 0.10
     """Net preference that may be lost: a pass needs the interval above −margin."""
     min_effect: Share = 0.05
     """Net preference below which a significant loss is not called a regression."""
     max_f1_drop: Share = 0.02
-    """Guard rail: a larger loss of SQuAD F1 makes a pass inconclusive."""
+    """Additional limit: a larger loss of SQuAD F1 makes a pass inconclusive."""
     max_slowdown: Share = 0.10
-    """Loss of speed that is tolerated."""
+    """Maximum loss of speed that is allowed."""
     max_missing: Share = 0.02
-    """Share of questions without an answer or a ranking that is tolerated."""
+    """Maximum share of questions without an answer or a ranking that is allowed."""
     min_judge_accuracy: Share = 0.80
-    """Share of known pairs that a judge must rank rightly to be believed; 0 checks no judge."""
+    """Share of known pairs that a judge must rank correctly to be believed; 0 means no check."""
     min_judges: Annotated[float, Field(gt=0, le=1)] = 0.5
-    """Share of a panel's judges that must have ranked a question."""
+    """Minimum share of a panel's judges that must have ranked a question."""
     inconclusive: Literal["pass", "fail"] = "pass"
-    """Whether a run that cannot decide passes with a warning, or fails."""
+    """Whether an inconclusive run passes with a warning, or fails."""
 
 
 class GenerationSettings(Settings):
-    """How all models of a suite answer, whatever their definitions say."""
+    """Settings for all models of a suite; they override the definitions of the models."""
 
     context_length: Annotated[int, Field(ge=1)] | None = None
-    """Tokens of prompt and answer together; what each definition says when absent."""
+    """Maximum tokens of prompt and answer together; the value of each definition when absent."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
-    """The longest answer, in tokens; what each definition says when absent."""
+    """Maximum tokens of an answer; the value of each definition when absent."""
     temperature: Annotated[float, Field(ge=0)] | None = None
-    """0 is greedy; what each definition says when absent."""
+    """Sampling temperature; 0 is greedy; the value of each definition when absent."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
-    """The seed of answers at a temperature above 0; what each definition says when absent."""
+    """The seed of answers at a temperature above 0; the value of each definition when absent."""
 
 
 class SuiteDefinition(Settings):
@@ -158,24 +158,24 @@ class SuiteDefinition(Settings):
     name: str
     path: Path
     default: bool = False
-    """Whether a plain ``pytest suites/`` runs the suite; else ``--raq-suite NAME`` does."""
+    """Whether ``pytest suites/`` runs the suite; otherwise use ``--raq-suite NAME``."""
     models: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Who is asked: the names of model definitions, ``models/NAME.toml``."""
+    """The models under test: the names of model definitions, ``models/NAME.toml``."""
     judge: Annotated[str, Field(min_length=1)] | tuple[str, ...] = "reference"
-    """Who ranks the answers: ``reference`` (SQuAD exact match, then F1), or a definition.
+    """The judge of the answers: ``reference`` (SQuAD exact match, then F1), or a definition.
 
     A list of judges is a panel.
     """
     dataset: DatasetSettings
     """Where the questions are and which of them are asked."""
     generation: GenerationSettings = GenerationSettings()
-    """What holds for all models of the suite, whatever their definitions say."""
+    """Settings for all models of the suite; they override the definitions of the models."""
     gate: GateSettings = GateSettings()
     """When a difference fails the build."""
     reproducible: bool = False
     """Whether all models with a GGUF file answer bit for bit the same in any batch."""
     prompt: PromptSettings | None = None
-    """What every model is told in place of its own prompt."""
+    """The prompt for all models, instead of their own prompts."""
 
     @field_validator("models", mode="before")
     @classmethod

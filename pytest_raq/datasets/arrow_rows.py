@@ -23,18 +23,18 @@ if TYPE_CHECKING:
 
 
 BATCH = 4096
-"""Rows that are Python objects at the same time."""
+"""Number of rows that exist as Python objects at the same time."""
 
 _REASON_LENGTH = 200
 _HUB_SECONDS = 10.0
-"""How long the hub may take to say which commit is meant."""
+"""Seconds that the hub may take to name the commit of a revision."""
 _UNKNOWN_SPLIT = re.compile(r'Unknown split "(.*)"\. Should be one of \[(.*)\]')
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _COMMIT_START = re.compile(r"[0-9a-f]{7,40}")
 
 
 def parquet_table(path: Path) -> Table:
-    """Return the rows of a Parquet file; DatasetError when it cannot be read."""
+    """Return the rows of a Parquet file; raise DatasetError if it cannot be read."""
     try:
         parquet = importlib.import_module("pyarrow.parquet")
     except ImportError as exc:
@@ -60,7 +60,7 @@ def parquet_table(path: Path) -> Table:
 
 def _damaged(path: Path, exc: Exception) -> DatasetError:
     reason = " ".join(str(exc).split())[:200]
-    return DatasetError(f"{path}: is no Parquet file, or a damaged one: {reason}")
+    return DatasetError(f"{path}: is not a Parquet file, or it is damaged: {reason}")
 
 
 def arrow_table(
@@ -68,7 +68,7 @@ def arrow_table(
     schema: Any,  # noqa: ANN401 - an optional library's class
     batches: Callable[[Sequence[str]], Iterable[Any]],
 ) -> Table:
-    """Return rows that come in record batches with the columns asked for."""
+    """Return rows from record batches, with the requested columns."""
 
     def rows(wanted: Sequence[str]) -> Iterator[Row]:
         number = 0
@@ -82,7 +82,7 @@ def arrow_table(
 
 
 def roots(names: Sequence[str], wanted: Iterable[str]) -> list[str]:
-    """Return the columns of a schema that hold the columns asked for."""
+    """Return the columns of a schema that contain the requested columns."""
     return list(dict.fromkeys(_root(names, column) for column in wanted))
 
 
@@ -97,7 +97,7 @@ def _values(batch: Any, column: str) -> list[Any]:  # noqa: ANN401 - an optional
 
 
 def _names(fields: Iterable[Any]) -> Iterator[str]:
-    """Yield the names of columns, those of objects in them, or in lists of them, with dots."""
+    """Yield the names of columns, with dots for objects inside them or inside their lists."""
     for field in fields:
         yield field.name
         kind = field.type
@@ -108,7 +108,7 @@ def _names(fields: Iterable[Any]) -> Iterator[str]:
 
 
 class HubTable(NamedTuple):
-    """Rows of a hub, the commit that they are of, and what a reader should know of that."""
+    """Rows of a hub data set, their commit, and notes for the reader."""
 
     table: Table
     revision: str
@@ -118,7 +118,7 @@ class HubTable(NamedTuple):
 def saved_table(path: Path, split: str | None) -> Table:
     """Return the rows of a folder made by ``save_to_disk``.
 
-    DatasetError when it is no such folder or has no such split.
+    Raises DatasetError if it is not such a folder or has no such split.
     """
     library = _library()
     try:
@@ -126,17 +126,17 @@ def saved_table(path: Path, split: str | None) -> Table:
             loaded = library.load_from_disk(str(path))
     except Exception as exc:
         raise DatasetError(
-            f"{path}: is a folder that save_to_disk did not make, or a damaged one: {_reason(exc)}"
+            f"{path}: is not a folder made by save_to_disk, or it is damaged: {_reason(exc)}"
         ) from exc
     return _table(str(path), _choose_split(str(path), loaded, split))
 
 
 def hub_table(settings: DatasetSettings, folder: Path) -> HubTable:
-    """Return the rows of a hub data set and the commit that they are of.
+    """Return the rows of a hub data set and their commit.
 
-    A branch is followed to its commit before anything is loaded. Where the hub
-    does not answer the local cache serves, and a note says so. ``folder`` is
-    where the source was looked for as a file.
+    A branch is resolved to its commit before anything is loaded. If the hub
+    does not answer, the local cache is used, and a note reports it. ``folder`` is
+    the folder where the source was searched as a file.
     """
     library = _library()
     source = settings.source
@@ -159,14 +159,14 @@ def hub_table(settings: DatasetSettings, folder: Path) -> HubTable:
 
 
 def _ask_hub(settings: DatasetSettings) -> tuple[str, str, bool]:
-    """Return the commit that the hub means by the revision, or why it did not say.
+    """Return the commit of the revision on the hub, and the problem if there is none.
 
-    Last whether there was no reply at all, not even a refusal.
+    The third value says whether there was no reply at all, not even a refusal.
     """
     api = importlib.import_module("huggingface_hub").HfApi(library_name="pytest-raq")
     try:
         info = api.dataset_info(settings.source, revision=settings.revision, timeout=_HUB_SECONDS)
-    except Exception as exc:  # noqa: BLE001 - whatever it is, the cache may serve
+    except Exception as exc:  # noqa: BLE001 - after any error, the cache may be used
         replied = isinstance(exc, ValueError) or getattr(exc, "response", None) is not None
         return "", _reason(exc), not replied
     return str(info.sha or ""), "", False
@@ -192,7 +192,7 @@ def _notes(settings: DatasetSettings, commit: str, newest: str, problem: str) ->
 
 
 def _library() -> ModuleType:
-    # Read when huggingface_hub is imported: it reports its use otherwise.
+    # Read when huggingface_hub is imported: otherwise it reports its use.
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     try:
@@ -206,13 +206,13 @@ def _library() -> ModuleType:
         ) from exc
     if not hasattr(library, "load_from_disk"):
         place = library.__file__ or ", ".join(library.__path__)
-        raise DatasetError(f"{place} hides the datasets package: rename it, or install datasets")
+        raise DatasetError(f"{place} shadows the datasets package: rename it, or install datasets")
     return library
 
 
 @contextmanager
 def _quiet(library: ModuleType) -> Iterator[None]:
-    """Keep progress bars and warnings of the libraries out of a test run; we tell in notes."""
+    """Hide progress bars and warnings of the libraries in a test run; notes report problems."""
     were_shown = not library.are_progress_bars_disabled()
     loggers = [logging.getLogger(name) for name in ("datasets", "huggingface_hub")]
     levels = [logger.level for logger in loggers]
@@ -232,7 +232,7 @@ def _quiet(library: ModuleType) -> Iterator[None]:
 
 @contextmanager
 def _offline(library: ModuleType, *, wanted: bool) -> Iterator[None]:
-    """Let the library go to its cache at once, where it would knock for half a minute."""
+    """Let the library use its cache at once, instead of trying the hub for half a minute."""
     before = library.config.HF_HUB_OFFLINE
     library.config.HF_HUB_OFFLINE = before or wanted
     try:
@@ -242,15 +242,15 @@ def _offline(library: ModuleType, *, wanted: bool) -> Iterator[None]:
 
 
 def _told(settings: DatasetSettings, folder: Path, exc: Exception, problem: str) -> DatasetError:
-    """Return the error of a hub in our words; the libraries raise many kinds."""
+    """Return the error of a hub with a message of ours; the libraries raise many kinds."""
     source = settings.source
     unknown = _UNKNOWN_SPLIT.search(str(exc))
     if unknown:
         return _wrong_split(source, unknown[1], unknown[2].replace("'", ""))
-    hub = f"{source}: is no file in {folder}, and as a hub id"
+    hub = f"{source}: is not a file in {folder}, and as a hub id"
     if isinstance(exc, ConnectionError) or "offline" in type(exc).__name__.lower():
         return DatasetError(
-            f"{hub} it is neither in the local cache nor can the hub be reached"
+            f"{hub} it is not in the local cache, and the hub cannot be reached"
             f" ({problem or _reason(exc)}); load it once with a network"
         )
     if type(exc).__name__ == "DatasetNotFoundError":
@@ -259,7 +259,7 @@ def _told(settings: DatasetSettings, folder: Path, exc: Exception, problem: str)
         )
     return DatasetError(
         f"{hub} it could not be loaded: {_reason(exc)}"
-        " (dataset.name, dataset.split and dataset.revision say which part)"
+        " (dataset.name, dataset.split and dataset.revision select the part)"
     )
 
 
@@ -269,13 +269,13 @@ def _reason(exc: Exception) -> str:
 
 
 def _without_token(text: str) -> str:
-    """Return what a library said without the token that it was given."""
+    """Return the message of a library without the access token."""
     token = importlib.import_module("huggingface_hub").get_token()
     return text.replace(token, "***") if token else text
 
 
 def _choose_split(source: str, loaded: Any, split: str | None) -> Any:  # noqa: ANN401 - an optional library's class
-    """Return the rows of the split; a data set of one split needs no name."""
+    """Return the rows of the split; a data set with one split needs no name."""
     if not isinstance(loaded, dict):
         return loaded
     names = list(loaded)
@@ -292,18 +292,18 @@ def _wrong_split(source: str, split: str | None, names: str) -> DatasetError:
 
 
 def _commit(rows: Any, settings: DatasetSettings) -> str:  # noqa: ANN401 - an optional library's class
-    """Return the commit that the rows come from, told by their place in the cache.
+    """Return the commit of the rows, from their path in the cache.
 
-    Out of reach of the hub the library takes whatever commit is cached, also
-    where another one is asked for: that is refused.
+    If the hub cannot be reached, the library takes any cached commit, even
+    if another one was requested: that is refused.
     """
     asked = settings.revision or ""
     places = [part for file in rows.cache_files for part in Path(file["filename"]).parts]
     commit = next(filter(_COMMIT.fullmatch, reversed(places)), "")
     if commit and _COMMIT_START.fullmatch(asked) and not commit.startswith(asked):
         raise DatasetError(
-            f"{settings.source}: revision {asked} is neither in the local cache nor can the hub be"
-            f" reached; the cache holds {commit}: load the other once with a network"
+            f"{settings.source}: revision {asked} is not in the local cache, and the hub cannot be"
+            f" reached; the cache has {commit}: load the other one once with a network"
         )
     return commit or asked
 

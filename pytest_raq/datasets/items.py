@@ -1,4 +1,4 @@
-"""Rows as they come from a source, and the text files that hold some."""
+"""Questions as they come from a source, and reading of text files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Item(NamedTuple):
 
 
 def derive_id(passage: str, question: str) -> str:
-    """Return an id for a question that has none: it depends on the two texts alone."""
+    """Return an id for a question without one: it depends only on the two texts."""
     return hashlib.sha256(f"{passage}\0{question}".encode()).hexdigest()[:16]
 
 
@@ -39,10 +39,10 @@ def distinct(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def check_items(source: str, items: Iterable[Item]) -> tuple[list[Item], int]:
-    """Return the items of a source and how many repetitions were left out.
+    """Return the items of a source and the number of repetitions that were left out.
 
-    A question without an id of its own that stands there twice, alike in all,
-    is kept once. DatasetError when there are no items, or an id is not unique.
+    A question without an id that occurs twice, with everything equal, is kept
+    once. Raises DatasetError when there are no items, or an id is not unique.
     """
     first: dict[str, Item] = {}
     repeated = 0
@@ -53,12 +53,12 @@ def check_items(source: str, items: Iterable[Item]) -> tuple[list[Item], int]:
         if item.is_named or known.is_named:
             raise DatasetError(
                 f"{source}: {known.place} and {item.place} have the same id"
-                f" {item.question.id!r}; give each question an id of its own"
+                f" {item.question.id!r}; give each question a different id"
             )
         if known.question != item.question:
             raise DatasetError(
                 f"{source}: {known.place} and {item.place} ask the same with other references;"
-                " make them one, or give each an id"
+                " keep one, or give each an id"
             )
         repeated += 1
     if not first:
@@ -67,7 +67,7 @@ def check_items(source: str, items: Iterable[Item]) -> tuple[list[Item], int]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return what a file holds; DatasetError when it cannot be read, or not be UTF-8."""
+    """Return the content of a file; raise DatasetError if it cannot be read, or is UTF-16."""
     try:
         raw = path.read_bytes()
     except OSError as exc:
@@ -78,12 +78,12 @@ def read_bytes(path: Path) -> bytes:
 
 
 def without_mark(raw: bytes) -> bytes:
-    """Return the bytes of a text without the byte order mark that Windows puts before them."""
+    """Return the bytes of a text without the byte order mark that Windows adds."""
     return raw.removeprefix(codecs.BOM_UTF8)
 
 
 def read_text(path: Path, expected: str) -> str:
-    """Return the text of a file that must not be empty; DatasetError says what was expected."""
+    """Return the text of a file; if it is empty, DatasetError says what was expected."""
     raw = without_mark(read_bytes(path))
     if not raw.strip():
         raise DatasetError(f"{path}: is empty; expected {expected}")

@@ -1,4 +1,4 @@
-"""Find out what a source is, read it, keep what the suite asks for, draw the sample."""
+"""Detects the kind of a source, reads it, applies the filter, draws the sample."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_raq.records import Question
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
-"""Of the files that can be read."""
+"""The suffixes of the files that can be read."""
 
 _TABLES: Mapping[str, Callable[[Path, DatasetSettings], Table]] = {
     ".jsonl": lambda path, _: json_lines_table(path),
@@ -41,10 +41,10 @@ _PATH_STARTS = ("/", "./", "../", "~", "\\", ".\\", "..\\")
 def load_questions(settings: DatasetSettings, folder: Path) -> QuestionSet:
     """Return the sampled questions of a source.
 
-    The source is a file of one of the SUFFIXES or a folder made by
+    The source is a file with one of the SUFFIXES or a folder made by
     ``save_to_disk``, where a relative path starts at ``folder``, else the id
     of a hub data set. ``total`` counts the questions that pass the filter; a
-    sample that is larger takes them all. DatasetError says in one line what is
+    larger sample takes all of them. DatasetError says in one line what is
     wrong and where.
     """
     found = _read(settings, folder)
@@ -62,7 +62,7 @@ def load_questions(settings: DatasetSettings, folder: Path) -> QuestionSet:
 
 
 def is_on_hub(settings: DatasetSettings, folder: Path) -> bool:
-    """Whether a source can only be the id of a hub data set; DatasetError as `load_questions`."""
+    """Whether a source can only be a hub id; raises DatasetError like `load_questions`."""
     return _local_path(settings.source, folder) is None
 
 
@@ -84,9 +84,9 @@ def _stratum(item: Item, by: str) -> str:
 
 
 def fingerprint(questions: Iterable[Question]) -> str:
-    """Return the SHA-256 of all that is asked and expected, in the order of ids.
+    """Return the SHA-256 of all questions and references, in the order of ids.
 
-    Title and group are left out: no model and no judge sees them.
+    Title and group are not included: no model and no judge sees them.
     """
     rows = sorted(
         [item.id, item.passage, item.question, list(item.references), item.answerable]
@@ -117,7 +117,7 @@ def _read(settings: DatasetSettings, folder: Path) -> _Source:
 
 
 def _local_path(source: str, folder: Path) -> Path | None:
-    """Return the path that a source names; None when it can only be a hub id."""
+    """Return the path that a source names; None if it can only be a hub id."""
     try:
         path = folder / Path(source).expanduser()
         exists = path.exists()
@@ -152,8 +152,8 @@ def _read_json(path: Path, settings: DatasetSettings) -> Iterable[Item]:
     changed = settings.columns.model_fields_set or settings.filter.columns
     if changed or settings.stratify not in (None, *QUESTION_STRATA):
         raise DatasetError(
-            f"{path}: has the layout of SQuAD, where nothing can be named by column;"
-            " dataset.columns, dataset.filter.columns and dataset.stratify by a column are for"
+            f"{path}: has the layout of SQuAD, which has no columns; dataset.columns,"
+            " dataset.filter.columns and dataset.stratify by a column work only for files with"
             " rows"
         )
     return squad_items(path, document, settings.no_answer_references)

@@ -1,4 +1,4 @@
-"""Which questions of a data set are asked: filters, then a sample that spreads over passages."""
+"""Selects the questions of a data set: filters, then a sample spread over passages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 _DIGITS = 12
-"""Hexadecimal digits of a hash that a float holds exactly."""
+"""Number of hexadecimal digits of a hash that a float can hold exactly."""
 
 
 def sample_questions(
@@ -27,16 +27,16 @@ def sample_questions(
     seed: int,
     strata: Mapping[str, str] | None = None,
 ) -> tuple[Question, ...]:
-    """Return ``size`` questions over as many passages as possible; all when there are fewer.
+    """Return ``size`` questions from as many passages as possible; all if there are fewer.
 
     Passages are shuffled, then give one question each, round after round.
-    With ``strata`` (question id → stratum) every stratum has its share, by
-    systematic sampling: question k = 0, 1, … of one with n has its turn at
-    (k + u) ÷ n, smallest first, where u from 0 to 1 is the stratum's own. So
-    one that is too small for a whole question has its chance. What is drawn
-    depends on the seed, the ids, the passages and the strata alone, not on the
+    With ``strata`` (question id → stratum) every stratum gets its share, by
+    systematic sampling: question k = 0, 1, … of a stratum of n questions comes at
+    (k + u) ÷ n, smallest first, where each stratum has its own u from 0 to 1. So
+    a stratum that is too small for a whole question still has a chance. The sample
+    depends only on the seed, the ids, the passages and the strata, not on the
     order of the file, the platform or the version of Python; a larger sample
-    holds the smaller one. The result keeps the order of the file, with the
+    contains the smaller one. The result keeps the order of the file, with the
     questions of one passage together, so that they can share its prefill.
     """
     clusters: dict[str, list[Question]] = {}
@@ -63,7 +63,7 @@ def _draw(clusters: dict[str, list[Question]], seed: int) -> list[str]:
 
 
 def _share_out(order: Sequence[str], strata: Mapping[str, str], seed: int) -> list[str]:
-    """Return ids so that any number of first ones holds of each stratum its share."""
+    """Return ids in an order in which each beginning has the right share of each stratum."""
     members: dict[str, list[str]] = {}
     for name in order:
         members.setdefault(strata[name], []).append(name)
@@ -75,14 +75,14 @@ def _share_out(order: Sequence[str], strata: Mapping[str, str], seed: int) -> li
 
 
 def _shuffled(seed: int, text: str) -> str:
-    # A hash rather than a random generator: equal on every version and platform.
+    # A hash, not a random generator: the same on every version and platform.
     return hashlib.sha256(f"{seed}:{text}".encode()).hexdigest()
 
 
 def filter_items(source: str, items: Sequence[Item], settings: FilterSettings) -> list[Item]:
-    """Return the items that pass a filter; its columns are the readers' affair.
+    """Return the items that pass a filter, except its columns, which the readers apply.
 
-    DatasetError when nothing passes, or a title is that of no question.
+    Raises DatasetError if nothing passes, or if no question has a title of the filter.
     """
     _refuse_unknown_titles(source, items, settings)
     kept = [item for item in items if _passes(item.question, settings)]
@@ -105,8 +105,8 @@ def _refuse_unknown_titles(source: str, items: Sequence[Item], settings: FilterS
     for title in settings.title:
         if title not in titles:
             raise DatasetError(
-                f"{source}: no question has the title {title!r}, which dataset.filter.title"
-                f" names{nearest(title, titles)}"
+                f"{source}: no question has the title {title!r} of dataset.filter.title"
+                f"{nearest(title, titles)}"
             )
 
 

@@ -25,11 +25,11 @@ _NAMES: dict[type, str] = {
 }
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN = 40
-"""Characters of a wrong value that a message repeats."""
+"""Maximum number of characters of a wrong value in a message."""
 
 
 def read_json(path: Path) -> object:
-    """Return the document of a JSON file; DatasetError when it is none."""
+    """Return the document of a JSON file; raise DatasetError if it is not JSON."""
     try:
         return json.loads(read_text(path, "a SQuAD file"))
     except json.JSONDecodeError as exc:
@@ -53,9 +53,9 @@ def squad_items(path: Path, document: object, no_answer: tuple[str, ...]) -> lis
     A question with ``is_impossible``, or without answers in a file whose
     version is 2.0, is not answered by its passage: its references are
     ``no_answer``. References are texts, so ``answer_start`` is not read; a
-    missing title is empty, a missing id derived from passage and question.
+    missing title is empty, a missing id is made from passage and question.
     DatasetError names the file, the place in the document, what was expected
-    there and what was found.
+    and what was found.
     """
     root = _Node(path, document)
     reader = _Reader(no_answer, second=_is_second_version(root))
@@ -73,7 +73,7 @@ def squad_items(path: Path, document: object, no_answer: tuple[str, ...]) -> lis
 
 @dataclass(frozen=True, slots=True)
 class _Node:
-    """A value of the document that knows where it stands."""
+    """A value with its place in the document."""
 
     path: Path
     value: object
@@ -90,7 +90,7 @@ class _Node:
         return self.value
 
     def text(self) -> str:
-        """Return a text that is not blank and can be written as UTF-8."""
+        """Return a text that is not empty and can be written as UTF-8."""
         text = self.be(str)
         if not text.strip():
             raise self.wrong("a text that is not empty")
@@ -133,7 +133,7 @@ def _is_second_version(document: _Node) -> bool:
 
 
 class _Reader:
-    """Makes questions of the nodes of one file."""
+    """Makes questions from the nodes of one file."""
 
     def __init__(self, no_answer: tuple[str, ...], *, second: bool) -> None:
         self._no_answer, self._second = no_answer, second
@@ -179,5 +179,5 @@ def _references(qa: _Node, *, second: bool) -> tuple[str, ...]:
     if not texts and impossible is not None:
         raise answers.wrong("an answer, because is_impossible is false")
     if not texts and not second:
-        raise answers.wrong('an answer, or "is_impossible": true beside it')
+        raise answers.wrong('an answer, or "is_impossible": true next to it')
     return texts

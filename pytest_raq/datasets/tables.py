@@ -1,4 +1,4 @@
-"""From the columns of a table to questions."""
+"""Makes questions from the columns of a table."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ USUAL = {
     "answerable": ("answerable", "not is_impossible"),
     "cluster": ("cluster",),
 }
-"""Names that are looked for where the suite names none: ours, then SQuAD's."""
+"""Usual names of columns, used if the suite names none: ours, then SQuAD's."""
 
 _NEGATION = "not "
 _MOST_SHOWN = 400
-"""Characters of a list of columns that a message repeats."""
+"""Maximum number of characters of a list of columns in a message."""
 
 QUESTION_STRATA = ("title", "answerable")
-"""What a question knows of itself to be drawn by; other strata are columns."""
+"""Properties of questions that can be strata; other strata are columns."""
 
 Row = tuple[str, tuple[object, ...]]
-"""Where a row stands (``line 3``, ``row 3``) and its values."""
+"""The place of a row (``line 3``, ``row 3``) and its values."""
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The columns to read; empty where there is none.
+    """The columns to read; empty if there is none.
 
-    ``is_negated`` says that the answerable column says the contrary,
-    ``more`` are read for filters and strata.
+    ``is_negated`` says that the answerable column has the opposite meaning;
+    ``more`` are columns for filters and strata.
     """
 
     id: str
@@ -73,10 +73,10 @@ class Columns:
 def choose_columns(
     source: str, there: Sequence[str], settings: ColumnSettings, more: Mapping[str, str]
 ) -> Columns:
-    """Return which of the columns of a table are read, ``more`` (column → key) among them.
+    """Return the columns of a table to read, including ``more`` (column → key).
 
-    DatasetError names a column that is asked for and absent, the columns that
-    there are, and the nearest.
+    DatasetError names a requested column that is absent, the existing columns,
+    and the nearest one.
     """
     chosen = {role: _choose(source, there, role, getattr(settings, role)) for role in USUAL}
     answerable = chosen.pop("answerable")
@@ -100,7 +100,7 @@ def _choose(source: str, there: Sequence[str], role: str, asked: str | None) -> 
             return name
     if role == "question":
         raise DatasetError(
-            f"{source}: has no column 'question'; name the one that holds it with"
+            f"{source}: has no column 'question'; name the column of the questions with"
             f" dataset.columns.question: there are {_list(there)}"
         )
     return ""
@@ -111,7 +111,7 @@ def _require(source: str, there: Sequence[str], column: str, key: str) -> None:
         near = difflib.get_close_matches(column, there, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise DatasetError(
-            f"{source}: has no column {column!r}, which {key} names; there are {_list(there)}{hint}"
+            f"{source}: has no column {column!r} (set in {key}); there are {_list(there)}{hint}"
         )
 
 
@@ -124,8 +124,8 @@ def _list(columns: Sequence[str]) -> str:
 class Table:
     """A source of rows.
 
-    ``columns`` are the names that can be read, those inside of objects with
-    dots; ``rows`` yields the values of some of them, in the order asked for.
+    ``columns`` are the names that can be read, with dots for those inside
+    objects; ``rows`` yields the values of requested columns, in that order.
     """
 
     source: str
@@ -134,9 +134,9 @@ class Table:
 
 
 def read_table(table: Table, settings: DatasetSettings) -> Iterator[Item]:
-    """Yield the questions of a table that its filter on columns keeps.
+    """Yield the questions of a table that pass the filter on columns.
 
-    DatasetError names the row and the column of what is wrong.
+    DatasetError names the row and the column of an error.
     """
     wanted = settings.filter.columns
     more = dict.fromkeys(wanted, "dataset.filter.columns")
@@ -153,18 +153,16 @@ def read_table(table: Table, settings: DatasetSettings) -> Iterator[Item]:
             yield reader.item(place, row)
     if seen and not kept:
         told = ", ".join(f"{name} = {tell_values(values)}" for name, values in wanted.items())
-        raise DatasetError(
-            f"{table.source}: no row has what dataset.filter.columns asks for: {told}"
-        )
+        raise DatasetError(f"{table.source}: no row passes dataset.filter.columns: {told}")
 
 
 def tell_values(values: Sequence[object]) -> str:
-    """Return values as a suite writes them."""
+    """Return values as they are written in a suite."""
     return repr(values[0] if len(values) == 1 else list(values))
 
 
 def is_among(value: object, kept: Sequence[object]) -> bool:
-    """Whether a cell holds one of the values; a text file writes numbers as text."""
+    """Whether a cell has one of the values; in a text file numbers are text."""
     texts = [_plain(item) for item in kept]
     return _plain(value) in texts
 
@@ -174,7 +172,7 @@ def _plain(value: object) -> str:
 
 
 class _Reader:
-    """Makes questions of rows; equal passages, titles and groups are one object in memory."""
+    """Makes questions from rows; equal passages, titles and groups share one object in memory."""
 
     def __init__(self, source: str, columns: Columns, settings: DatasetSettings) -> None:
         self._source, self._columns = source, columns
@@ -233,7 +231,7 @@ class _Reader:
 
 
 def nested(columns: Mapping[str, object]) -> Iterator[str]:
-    """Yield the names of an object, those of objects in it with dots."""
+    """Yield the keys of an object, with dots for keys of objects inside it."""
     for name, value in columns.items():
         yield name
         value = value[0] if isinstance(value, list) and value else value  # noqa: PLW2901
@@ -242,7 +240,7 @@ def nested(columns: Mapping[str, object]) -> Iterator[str]:
 
 
 def look_up(row: Mapping[str, object], column: str) -> object:
-    """Return the value of a column, also inside of an object or of each object of a list."""
+    """Return the value of a column, also inside an object or inside each object of a list."""
     if column in row:
         return row[column]
     name, dot, rest = column.partition(".")
@@ -256,7 +254,7 @@ def _inner(value: object, rest: str) -> object:
 
 
 def refuse_repeated(source: str, columns: Sequence[str]) -> None:
-    """DatasetError when two columns have one name."""
+    """Raise DatasetError if two columns have the same name."""
     twice = next((name for name in columns if columns.count(name) > 1), None)
     if twice is not None:
         raise DatasetError(f"{source}: has two columns {twice!r}; rename one")

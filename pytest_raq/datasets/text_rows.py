@@ -30,10 +30,10 @@ Placed = tuple[str, "Mapping[str, object]"]
 def csv_table(path: Path, delimiter: str | None) -> Table:
     """Return the rows of a file whose first line names the columns.
 
-    DatasetError names the file and the line of what cannot be read.
+    DatasetError names the file and the line that cannot be read.
     """
-    text = read_text(path, "a line that names the columns, then one question a line")
-    # A passage of several lines is the same whatever system the file was saved on.
+    text = read_text(path, "a line that names the columns, then one question per line")
+    # A passage of several lines is the same for files from any operating system.
     text = text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")
     found = delimiter or ("\t" if path.suffix.lower() == ".tsv" else _find_delimiter(text))
     header = _header(path, text, found)
@@ -41,7 +41,7 @@ def csv_table(path: Path, delimiter: str | None) -> Table:
 
 
 def _find_delimiter(text: str) -> str:
-    """Return what stands most often between the names of the columns, outside of quotes."""
+    """Return the most frequent separator between the names of the columns, outside quotes."""
     line = text.lstrip().partition("\n")[0]
     bare = "".join(line.split('"')[::2])
     return max(_DELIMITERS, key=bare.count)
@@ -62,14 +62,14 @@ def _rows(path: Path, text: str, delimiter: str, wanted: Sequence[str]) -> Itera
         if len(cells) < len(header) or any(cells[len(header) :]):
             raise DatasetError(
                 f"{path}: line {line}: expected {len(header)} cells as in the first line, found"
-                f" {len(cells)}; a text that holds {delimiter!r} or a quote stands in quotes"
+                f" {len(cells)}; put a text with {delimiter!r} or a quote in quotes"
             )
         yield f"line {line}", tuple(cells[place] for place in places)
 
 
 def _records(path: Path, text: str, delimiter: str) -> Iterator[Record]:
-    """Yield records with the line where each starts; lines that hold nothing are passed over."""
-    # Strict: a quote that is never closed would take in the rest of the file.
+    """Yield records with the line where each starts; empty lines are skipped."""
+    # Strict: otherwise a quote that is never closed would include the rest of the file.
     reader = csv.reader(_lines(text), delimiter=delimiter, strict=True)
     start = 1
     with _long_cells():
@@ -86,7 +86,7 @@ def _records(path: Path, text: str, delimiter: str) -> Iterator[Record]:
 
 
 def _lines(text: str) -> Iterator[str]:
-    """Yield lines with their ends; a StringIO would take four bytes a character."""
+    """Yield lines with their ends; a StringIO would need four bytes per character."""
     start = 0
     while start < len(text):
         end = text.find("\n", start) + 1 or len(text)
@@ -98,13 +98,13 @@ def _reason(exc: csv.Error) -> str:
     if "unexpected end of data" in str(exc):
         return "a quote is opened here and never closed"
     if "expected after" in str(exc):
-        return 'a quote stands within a text in quotes; write it twice: ""'
-    return f"is no CSV: {exc}"
+        return 'a quote is inside a text in quotes; write it twice: ""'
+    return f"is not CSV: {exc}"
 
 
 @contextmanager
 def _long_cells() -> Iterator[None]:
-    """Let a cell be longer than the module's limit, which holds for the whole process."""
+    """Allow cells longer than the module's limit, which applies to the whole process."""
     before = csv.field_size_limit(_LONGEST_CELL)
     try:
         yield
@@ -125,11 +125,11 @@ class JsonLine:
 
 
 def read_lines(path: Path, raw: bytes) -> Iterator[tuple[int, dict[str, object]]]:
-    """Yield the number and the object of each line that is not blank.
+    """Yield the number and the object of each line that is not empty.
 
-    DatasetError names the file and the line of what is no JSON object.
+    DatasetError names the file and a line that is not a JSON object.
     """
-    # Only a line feed ends a line of JSON Lines: U+2028 may stand in an answer.
+    # Only a line feed ends a line of JSON Lines: an answer may contain U+2028.
     for number, part in enumerate(without_mark(raw).split(b"\n"), start=1):
         if part.strip():
             yield number, _parse(f"{path}:{number}", part)
@@ -142,10 +142,10 @@ def _parse(place: str, raw: bytes) -> dict[str, object]:
         raise DatasetError(f"{place}: is not UTF-8 (byte {exc.start + 1} of the line)") from exc
     except json.JSONDecodeError as exc:
         raise DatasetError(
-            f"{place}: is not JSON: {exc.msg} (column {exc.colno}); expected one object a line"
+            f"{place}: is not JSON: {exc.msg} (column {exc.colno}); expected one object per line"
         ) from exc
     except _RepeatedKeyError as exc:
-        raise DatasetError(f"{place}: {exc}: stands twice in the line; keep one") from exc
+        raise DatasetError(f"{place}: {exc}: occurs twice in the line; keep one") from exc
     except (ValueError, RecursionError) as exc:  # thousands of digits, thousands of brackets
         raise DatasetError(f"{place}: cannot be read as JSON: {exc}") from exc
     if not isinstance(value, dict):
@@ -154,7 +154,7 @@ def _parse(place: str, raw: bytes) -> dict[str, object]:
 
 
 class _RepeatedKeyError(ValueError):
-    """A key that stands twice in an object."""
+    """A key that occurs twice in an object."""
 
 
 def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -166,15 +166,15 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
 
 
 def json_lines_table(path: Path) -> Table:
-    """Return the rows of a file with one object a line; DatasetError names a wrong line."""
+    """Return the rows of a file with one object per line; DatasetError names a wrong line."""
     raw = read_bytes(path)
     if not without_mark(raw).strip():
-        raise DatasetError(f"{path}: is empty; expected one JSON object a line")
+        raise DatasetError(f"{path}: is empty; expected one JSON object per line")
     return _table(path, [(f"line {number}", row) for number, row in read_lines(path, raw)])
 
 
 def json_list_table(path: Path, document: list[object]) -> Table:
-    """Return the objects of a list as rows; DatasetError names one that is no object."""
+    """Return the objects of a list as rows; DatasetError names an item that is not an object."""
     rows: list[Placed] = []
     for index, row in enumerate(document):
         if not isinstance(row, dict):
@@ -186,7 +186,7 @@ def json_list_table(path: Path, document: list[object]) -> Table:
 
 
 def _table(path: Path, placed: list[Placed]) -> Table:
-    """Return rows of which some may lack columns that others have."""
+    """Return rows; some may not have all columns."""
     columns = dict.fromkeys(name for _, row in placed for name in nested(row))
 
     def rows(wanted: Sequence[str]) -> Iterator[Row]:

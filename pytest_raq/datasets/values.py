@@ -1,4 +1,4 @@
-"""What a cell may hold, and what is said of one that holds something else."""
+"""The values that a cell may have, and the messages about wrong values."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _SHOWN = 40
-"""Characters of a wrong value that a message repeats."""
+"""Maximum number of characters of a wrong value in a message."""
 _YES = ("true", "yes", "1")
 _NO = ("false", "no", "0")
 _LIST = 'a JSON list of texts, as in ["a", "b"]'
 
 
 def tell(value: object) -> str:
-    """Return what a value is, for a message."""
+    """Describe a value for a message."""
     if value is None:
         return "null"
     if isinstance(value, str):
@@ -37,17 +37,17 @@ def tell(value: object) -> str:
 
 
 def wrong(where: str, expected: str, value: object) -> DatasetError:
-    """Return the error for a value that is not what was expected there."""
+    """Return the error for an unexpected value."""
     return DatasetError(f"{where}: expected {expected}, found {tell(value)}")
 
 
 def is_half(text: str) -> bool:
-    """Whether a text holds half of a surrogate pair, which UTF-8 cannot."""
+    """Whether a text has half of a surrogate pair, which UTF-8 cannot encode."""
     return not text.isascii() and _SURROGATE.search(text) is not None
 
 
 def as_text(where: str, value: object, *, expected: str = "a text that is not empty") -> str:
-    """Return a text that is not blank; DatasetError else."""
+    """Return a text that is not empty; otherwise raise DatasetError."""
     if not isinstance(value, str) or not value.strip():
         raise wrong(where, expected, value)
     if is_half(value):
@@ -56,7 +56,7 @@ def as_text(where: str, value: object, *, expected: str = "a text that is not em
 
 
 def as_label(where: str, value: object) -> str:
-    """Return a name as text; a number is one, and nothing is an empty one."""
+    """Return a name as text; a number is allowed, and a missing value is an empty name."""
     if value is None or value == "":
         return ""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -65,14 +65,14 @@ def as_label(where: str, value: object) -> str:
 
 
 def as_optional_text(where: str, value: object) -> str:
-    """Return a text, empty where there is none."""
+    """Return a text; empty if there is none."""
     if value is None or (isinstance(value, str) and not value.strip()):
         return ""
     return as_text(where, value, expected="a text, or nothing")
 
 
 def as_truth(where: str, value: object) -> bool | None:
-    """Return whether it is so; None where nothing is said."""
+    """Return a truth value; None if the cell is empty."""
     if value is None or isinstance(value, bool):
         return value
     word = str(value).strip().lower() if isinstance(value, str | int) else "?"
@@ -86,10 +86,10 @@ def as_truth(where: str, value: object) -> bool | None:
 
 
 def as_references(where: str, value: object, separator: str | None) -> tuple[str, ...]:
-    """Return distinct references that are not blank.
+    """Return distinct references that are not empty.
 
     A value is one text, a list of texts, SQuAD's ``{text: [...]}`` or a list
-    of ``{text: ...}``. A text may hold a JSON list, or several references
+    of ``{text: ...}``. A text may contain a JSON list, or several references
     with ``separator`` between them.
     """
     return tuple(dict.fromkeys(text for text in _texts(where, value, separator) if text.strip()))
@@ -120,8 +120,8 @@ def _reference(where: str, value: object) -> str:
 def _split(where: str, text: str, separator: str | None) -> Iterable[str]:
     """Return the references of one text.
 
-    One in brackets that is no JSON was written by a program in another way: it
-    must not become a single reference that no answer meets.
+    A text in brackets that is not JSON was written by a program in another format:
+    it must not become a single reference that no answer can match.
     """
     bare = text.strip()
     if bare[:1] + bare[-1:] in ("[]", "{}"):

@@ -61,7 +61,7 @@ def read_answers(
         digest = hashlib.sha256(raw).hexdigest()
         lines = list(_lines(path, raw))
         if not lines:
-            raise DatasetError(f"{path}: is empty; expected one JSON object a line")
+            raise DatasetError(f"{path}: is empty; expected one JSON object per line")
         for line in lines:
             collector.add(line, str(path), digest)
     return collector.table([str(path) for path in paths])
