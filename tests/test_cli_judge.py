@@ -80,7 +80,7 @@ def refused(capsys, *arguments):
     return err
 
 
-def test_a_good_judge_may_be_believed(capsys):
+def test_a_good_judge_can_be_trusted(capsys):
     code, out, _ = check(capsys)
     assert code == 0
     lines = out.splitlines()
@@ -91,7 +91,7 @@ def test_a_good_judge_may_be_believed(capsys):
     assert lines[2].split()[:4] == ["buried", "20", "of", "20"]
     assert "consistency  20 of 20 (100 %, interval 84 % to 100 %) cases ranked the same" in out
     assert lines[-2] == "spent        80 calls"
-    assert lines[-1] == "verdict      the judge may be believed"
+    assert lines[-1] == "verdict      the judge can be trusted"
 
 
 def test_the_reference_judge_passes_and_keeps_nothing(capsys):
@@ -101,11 +101,11 @@ def test_the_reference_judge_passes_and_keeps_nothing(capsys):
     assert "spent" not in out
 
 
-def test_a_biased_judge_may_not_be_believed(capsys):
+def test_a_biased_judge_cannot_be_trusted(capsys):
     code, out, _ = check(capsys, "--judge", "first")
     assert code == 1
     assert "position     tau 1.00, p <0.001 (positive: what is read first ranks better)" in out
-    assert "verdict      judge 'first' is not believed: it ranked" in out
+    assert "verdict      judge 'first' is not trusted: it ranked" in out
 
 
 def test_a_judge_that_says_nothing_could_not_be_measured(capsys):

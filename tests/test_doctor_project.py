@@ -150,7 +150,7 @@ def test_a_damaged_store(home, capsys, content):
     assert code == 0  # the next run goes on
     assert found["project", "store"]["health"] == "warning"
     assert (
-        "is damaged (file is not a database); the next run sets it aside"
+        "is damaged (file is not a database); the next run moves it away"
         in (found["project", "store"]["text"])
     )
     assert (home / ".raq/store.db").read_bytes() == content

@@ -233,7 +233,7 @@ def test_an_interrupted_question_does_not_answer_the_next(tiny_gguf):
     [
         ("hello \x1b[31mred\x1b[0m", "wrote 'hello red', which is not a reply"),
         ("[1]", "wrote '[1]', which is not a reply"),
-        ("[" * 100_000, "which is no reply"),
+        ("[" * 100_000, "which is not a reply"),
         ('{"type":"answer"}', "wrote an incomplete reply ({'type': 'answer'})"),
         ('{"type":"answer","request":1,"text":"x"}', "wrote an incomplete reply"),
         (

@@ -204,7 +204,7 @@ def test_a_small_file_that_the_hub_keeps_in_git_is_checked_too(hub, models, caps
     assert "the hub says another: nothing of it is kept" in fails(capsys, models)
 
 
-def test_a_hub_that_says_no_hash_is_not_believed(hub, models, capsys):
+def test_a_hub_that_says_no_hash_is_not_trusted(hub, models, capsys):
     hub.sha256 = "W/weak"
     assert "the hub does not say what its SHA-256 is: set sha256" in fails(capsys, models)
     (models / "reader.toml").write_text(f'sha256 = "{SHA256}"\n{DEFINITION}')
@@ -310,7 +310,7 @@ def test_offline_without_a_cache(models, monkeypatch, capsys):
     )
 
 
-def test_a_damaged_cache_is_not_believed(models, tmp_path, monkeypatch, capsys):
+def test_a_damaged_cache_is_not_trusted(models, tmp_path, monkeypatch, capsys):
     fill_cache(tmp_path, content=b"GGUF but damaged")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert "in the cache its SHA-256 starts with" in fails(capsys, models)

@@ -143,7 +143,10 @@ def test_trouble_on_the_way_is_tried_again(judging, trouble):
         (error(429, "slow down"), "{url} still takes no more requests (429: slow down)"),
         (error(400, "too long"), "{url} refuses the request (400: too long)"),
         (Response(b"x" * 200, cut_at=20), "{url} cut the connection before its reply was complete"),
-        (Response(b"<html>hello", headers={"Content-Type": "text/html"}), "{url} replied what is"),
+        (
+            Response(b"<html>hello", headers={"Content-Type": "text/html"}),
+            "{url} sent something that is not",
+        ),
         (
             Response({"hello": 1}),
             "{url} sent something that is not a completion: it has no choices",
@@ -151,7 +154,7 @@ def test_trouble_on_the_way_is_tried_again(judging, trouble):
         (Response([1, 2]), "{url} sent something that is not a completion: it has no choices"),
         (
             Response({}, after=1.5),
-            "{url} said nothing for 0.5 s: raise timeout in models/gpt.toml, or send fewer requests at once",  # noqa: E501
+            "{url} sent nothing for 0.5 s: raise timeout in models/gpt.toml, or send fewer requests at once",  # noqa: E501
         ),
     ],
 )
@@ -228,7 +231,7 @@ def test_a_server_that_says_nothing_is_not_waited_for_again_and_again(judging):
         return Response({}, after=1.0)
 
     with serving(silent) as server:
-        with pytest.raises(JudgeError, match=r"said nothing for 0\.3 s: raise timeout in"):
+        with pytest.raises(JudgeError, match=r"sent nothing for 0\.3 s: raise timeout in"):
             judging(server, timeout=0.3, max_retries=9).prepare()
         assert len(server.requests) == 1
 

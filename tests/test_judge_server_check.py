@@ -1,4 +1,4 @@
-"""A judge behind a server on loopback, tested on sentinels before it is believed."""
+"""A judge behind a server on loopback, tested on sentinels before it is trusted."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def asked(server):
     return [request for request in server.requests if "Lyon" not in str(request["messages"])]
 
 
-def test_a_judge_that_knows_the_references_is_believed(judging, tmp_path):
+def test_a_judge_that_knows_the_references_is_trusted(judging, tmp_path):
     with serving(by_references) as server, Store(tmp_path / "store.db") as store:
         found = check_judge(remember(judging(server), store), SENTINELS)
         assert (found.accuracy.count, found.accuracy.total, found.missing) == (24, 24, 0)
@@ -84,7 +84,7 @@ def test_a_judge_that_prefers_the_first_label_is_refused(judging):
     assert found.position.tau == 1.0
     assert found.consistency.share < 0.5
     problem = judge_problem(found, SETTINGS)
-    assert "judge 'gpt' is not believed" in problem
+    assert "judge 'gpt' is not trusted" in problem
     assert "it prefers what it reads first (Kendall's tau 1.00, p < 0.001)" in problem
 
 

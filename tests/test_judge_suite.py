@@ -38,7 +38,7 @@ def environment(monkeypatch):
 @pytest.fixture
 def project(pytester):
     project = Project(pytester)
-    # The judge here knows one word; whether it may be believed is tested elsewhere.
+    # The judge here knows one word; whether it can be trusted is tested elsewhere.
     project.write("suites/small.toml", f"{SUITE}[gate]\nmin_judge_accuracy = 0\n")
     project.worse("second", 14)
     return project

@@ -1,4 +1,4 @@
-"""Judges on sentinels: what is counted of good, bad and biased ones, and who is believed."""
+"""Judges on sentinels: what is counted of good, bad and biased ones, and who is trusted."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_preflight_has_twelve_cases_and_24_pairs():
     )
 
 
-def test_a_good_judge_is_believed():
+def test_a_good_judge_is_trusted():
     found = check(good(), MANY)
     assert found.accuracy.share == 1.0
     assert found.accuracy.interval.low > 0.95
@@ -66,7 +66,7 @@ def test_a_judge_that_prefers_what_it_reads_first_is_refused_and_told_so():
     assert found.orders == 1
     low, high = found.accuracy.interval.low, found.accuracy.interval.high
     assert judge_problem(found, SETTINGS) == (
-        f"judge 'first' is not believed: it ranked {found.accuracy.count} of 24 pairs of known"
+        f"judge 'first' is not trusted: it ranked {found.accuracy.count} of 24 pairs of known"
         f" order correctly ({100 * found.accuracy.share:.0f} %, interval {100 * low:.0f} % to"
         f" {100 * high:.0f} %); min_judge_accuracy is 80 %; it prefers what it reads first"
         " (Kendall's tau 1.00, p < 0.001)"
@@ -89,7 +89,7 @@ def test_read_in_two_orders_it_makes_nobody_win_and_is_refused_still():
 def test_a_judge_that_guesses_has_the_accuracy_of_a_coin_and_is_refused():
     found = check(reading_judge(guessing), MANY)
     assert found.accuracy.share == pytest.approx(0.5, abs=0.1)
-    assert "is not believed" in judge_problem(found, SETTINGS)
+    assert "is not trusted" in judge_problem(found, SETTINGS)
 
 
 def test_a_judge_that_guesses_hardly_passes_a_preflight():
@@ -120,7 +120,7 @@ def test_a_judge_that_likes_long_answers_is_found_out():
     assert found.length.p_value == pytest.approx(2 / 2**8)
     assert found.kinds["other answer"].count == 0
     assert found.kinds["instruction"].count == 0
-    assert "is not believed" in judge_problem(found, SETTINGS)
+    assert "is not trusted" in judge_problem(found, SETTINGS)
 
 
 def test_a_judge_that_obeys_answers_fails_on_instructions_alone():
@@ -137,7 +137,7 @@ def test_a_judge_that_obeys_answers_fails_on_instructions_alone():
 def test_a_strong_bias_is_refused_also_where_the_accuracy_would_do():
     lenient = GateSettings(min_judge_accuracy=0.2)
     assert problem(always_first(), settings=lenient) == (
-        "judge 'first' is not believed: it prefers what it reads first (Kendall's tau 1.00,"
+        "judge 'first' is not trusted: it prefers what it reads first (Kendall's tau 1.00,"
         " p < 0.001); orders = 2 in its [judge] table asks in both orders"
     )
     biased = check(good(orders=2))

@@ -185,7 +185,7 @@ def test_trouble_on_the_way_is_tried_again(trouble):
             stream(["I can"], reason="content_filter"),
             "the server withheld the answer (finish_reason 'content_filter')",
         ),
-        (Response(b"", after=1.0), "{url} said nothing for 0.3 s: raise timeout in"),
+        (Response(b"", after=1.0), "{url} sent nothing for 0.3 s: raise timeout in"),
     ],
 )
 def test_trouble_that_stays_is_a_failure_never_an_answer(trouble, reason):

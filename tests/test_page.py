@@ -30,7 +30,7 @@ JUDGE = {
         "a": {"cases": 16, "accuracy": {"count": 14, "total": 16, "interval": {"low": 0.6}}},
     },
     "agreement": {"kendall_w": 0.8125, "pairs": [{"first": "a", "second": "b", "tau": 0.5}]},
-    "problems": ["the judge a <b>is not</b> believed"],
+    "problems": ["the judge a <b>is not</b> trusted"],
     "notes": ["a note on judges"],
 }
 
@@ -120,7 +120,7 @@ def test_the_page_says_what_happened(page):
     assert page.locator("figure svg[role=img]").count() == 9
     assert "14 of 16" in page.inner_text("text=14 of 16")
     assert page.locator("p", has_text="a note on judges").count() == 1
-    assert page.locator("p.bad", has_text="the judge a <b>is not</b> believed").count() == 1
+    assert page.locator("p.bad", has_text="the judge a <b>is not</b> trusted").count() == 1
 
 
 def test_questions_are_searched_and_filtered(page, result):

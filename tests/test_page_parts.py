@@ -100,7 +100,7 @@ def test_a_judge_that_contradicts_itself_disagrees(result):
         ),
         (
             (Decision.PASS, Decision.NOT_MEASURED),
-            "Not measured: worse; this run says nothing of it.",
+            "Not measured: worse; this run shows nothing about it.",
             "none",
         ),
         ((Decision.INCONCLUSIVE, Decision.PASS), "Inconclusive: good; neither a loss", "doubt"),

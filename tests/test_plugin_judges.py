@@ -1,4 +1,4 @@
-"""Judges in a run: tested before they are believed, in panels, their verdicts kept."""
+"""Judges in a run: tested before they are trusted, in panels, their verdicts kept."""
 
 from __future__ import annotations
 
@@ -118,12 +118,12 @@ def test_a_judge_that_prefers_what_it_reads_first_is_refused(project):
     result.stdout.fnmatch_lines(
         [
             "judge first: * pairs of known order ranked rightly, place in the prompt tau 1.00, *",
-            "NOT MEASURED first: judge 'first' is not believed: it ranked * of 24 *it prefers*",
+            "NOT MEASURED first: judge 'first' is not trusted: it ranked * of 24 *it prefers*",
         ]
     )
     small = json.loads((project.root / "run.json").read_text(encoding="utf-8"))["suites"]["small"]
     assert {item["verdict"] for item in small["verdicts"].values()} == {"not measured"}
-    assert small["judge"]["problems"][0].startswith("judge 'first' is not believed")
+    assert small["judge"]["problems"][0].startswith("judge 'first' is not trusted")
     assert small["judge"]["check"]["first"]["position"]["tau"] == 1.0
     assert small["judge"]["habits"]["first"]["position"]["tau"] == 1.0
     assert small["judge"]["habits"]["first"]["ranked"] == 8
@@ -144,12 +144,12 @@ def test_a_refused_judge_makes_no_baseline(project):
     result = run(project, "--raq-update")
     assert result.ret == 1
     result.stdout.fnmatch_lines(
-        ["ERROR: *baselines/small.json is not updated: judge 'level' is not believed:*0 of 24*"]
+        ["ERROR: *baselines/small.json is not updated: judge 'level' is not trusted:*0 of 24*"]
     )
     assert not (project.root / "baselines").exists()
 
 
-def test_a_judge_is_believed_unchecked_where_the_suite_says_so(project):
+def test_a_judge_is_trusted_unchecked_where_the_suite_says_so(project):
     judge_of_suite(project, '"first"')
     path = project.root / "suites/small.toml"
     path.write_text(path.read_text() + "[gate]\nmin_judge_accuracy = 0\n", encoding="utf-8")

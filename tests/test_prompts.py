@@ -289,7 +289,7 @@ def test_a_plain_prompt_is_shown_with_its_tokens(show):
     code, out, err = show()
     assert (code, err) == (0, "")
     assert out.splitlines() == [
-        "plain is asked 'q1' by a plain text, as models/plain.toml says it",
+        "plain is asked 'q1' by a plain text, as defined in models/plain.toml",
         "",
         "an é?:",
         "",
@@ -310,7 +310,7 @@ def test_a_chat_is_shown_as_the_template_makes_it_and_cannot_write_to_the_termin
     lines = out.splitlines()
     assert (
         lines[0]
-        == "chat is asked 'q1' by the chat template of tiny.gguf, as models/chat.toml says it"
+        == "chat is asked 'q1' by the chat template of tiny.gguf, as defined in models/chat.toml"
     )
     assert lines[2:4] == [
         "<s><|system|>Be brief.<|end|><|user|>in the",
@@ -337,7 +337,7 @@ def test_the_messages_to_a_server_are_shown_without_asking_it(show):
     code, out, _ = show("--model", "server", "--question", "q2")
     assert code == 0
     assert out.splitlines()[0] == (
-        "server is asked 'q2' by messages to http://127.0.0.1:1/v1, as models/server.toml says it"
+        "server is asked 'q2' by messages to http://127.0.0.1:1/v1, as defined in models/server.toml"  # noqa: E501
     )
     assert out.splitlines()[2] == "[user]"
     assert "Passage: x" in out

@@ -156,7 +156,7 @@ QUESTIONS = [Question(f"q{n}", "", f"passage {n // 3}", f"what {n}?", ("x",)) fo
 
 def pull(model, store, wanted=None, **options):
     with_passage = model.model_copy(update={"prompt": "{passage} {question}", "max_tokens": 6})
-    pool = EnginePool(digest=store.file_sha256)
+    pool = EnginePool(digest=store.file_hashes.sha256)
     answers = ModelAnswers(
         with_passage, QUESTIONS, pool=pool, store=store, progress=NoProgress(), **options
     )

@@ -182,7 +182,7 @@ def test_a_store_of_a_newer_format_is_left_as_it_is(path):
     before = path.read_bytes()
     with pytest.raises(
         StoreError,
-        match=r"store.db: its format is 99, this version knows up to 3; it is left as it is:"
+        match=r"store.db: its format is 99, this version knows up to 3; it was not changed:"
         r" use the newer pytest-raq, or choose another with --raq-store$",
     ):
         Store(path)
@@ -198,7 +198,7 @@ def test_a_database_of_something_else_is_left_as_it_is(path, version):
     other.execute(f"PRAGMA user_version = {version}")
     other.close()
     before = path.read_bytes()
-    with pytest.raises(StoreError, match=r"it is a database of something else; it is left as it"):
+    with pytest.raises(StoreError, match=r"it is the database of another program; it was not"):
         Store(path)
     assert path.read_bytes() == before
 

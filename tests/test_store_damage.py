@@ -100,7 +100,10 @@ def test_the_log_goes_with_its_store(path):
     ("statement", "why"),
     [
         ("DROP TABLE answers", "it has no table answers"),
-        ("ALTER TABLE answers RENAME COLUMN payload TO x", "its table answers is not one of a"),
+        (
+            "ALTER TABLE answers RENAME COLUMN payload TO x",
+            "its table answers does not belong to a",
+        ),
         (
             "ALTER TABLE run_models ADD COLUMN more",
             "its table run_models does not belong to a store",

@@ -178,7 +178,7 @@ def test_a_second_run_asks_neither_models_nor_judge(project):
     judged = project.root / "judged.txt"
     run = project.pytester.runpytest_inprocess
     run("suites", "-k", "not speed", "--raq-json", "first.json")
-    # Where answers are equal nobody is asked; before it is believed, the judge is tested.
+    # Where answers are equal nobody is asked; before it is trusted, the judge is tested.
     assert len(judged.read_text().splitlines()) == 12 + 12
     assert len(project.asked()) == 40
     judged.unlink()

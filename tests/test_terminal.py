@@ -109,7 +109,7 @@ def test_quiet_shows_the_table_and_what_is_no_pass():
     assert "note: a note" in [line.text for line in suite_lines(shown)]
 
 
-def test_quiet_tells_that_the_judges_are_not_believed():
+def test_quiet_tells_that_the_judges_are_not_trusted():
     shown = replace(several("a", "b"), verdicts={}, judges=JudgeReport(("j",), problems=("why",)))
     assert [line.text for line in suite_lines(shown, verbosity=-2)] == ["NOT MEASURED: why"]
 

@@ -135,7 +135,7 @@ def _write(
             lines += human_lines(item.people) if item.people else []
             lines += [f"spent        {item.spent}"] if item.spent else []
             lines += [f"note         {item.note}"] if item.note else []
-            lines.append(f"verdict      {item.problem or 'the judge may be believed'}")
+            lines.append(f"verdict      {item.problem or 'the judge can be trusted'}")
     tables = {
         suite: {
             item.check.judge: {

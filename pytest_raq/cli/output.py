@@ -113,8 +113,8 @@ def verdict_code(result: SuiteResult, settings: GateSettings) -> ExitCode:
     nothing_ranked = not any(item.ranks for item in result.questions)
     if Decision.REGRESSION in decisions:
         return ExitCode.REGRESSION
-    disbelieved = result.judges is not None and bool(result.judges.problems)
-    if Decision.NOT_MEASURED in decisions or nothing_ranked or disbelieved:
+    mistrusted = result.judges is not None and bool(result.judges.problems)
+    if Decision.NOT_MEASURED in decisions or nothing_ranked or mistrusted:
         return ExitCode.NOT_MEASURED
     failed = any(is_failure(verdict, settings) for verdict in result.verdicts.values())
     return ExitCode.REGRESSION if failed else ExitCode.FINE

@@ -132,7 +132,7 @@ class GateSettings(Settings):
     max_missing: Share = 0.02
     """Maximum share of questions without an answer or a ranking that is allowed."""
     min_judge_accuracy: Share = 0.80
-    """Share of known pairs that a judge must rank correctly to be believed; 0 means no check."""
+    """Share of known pairs that a judge must rank correctly to be trusted; 0 means no check."""
     min_judges: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Minimum share of a panel's judges that must have ranked a question."""
     inconclusive: Literal["pass", "fail"] = "pass"

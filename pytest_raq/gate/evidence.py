@@ -38,7 +38,7 @@ class Material:
     """The data of a run that the gate needs.
 
     ``problems`` says why a model has no baseline to compare with,
-    ``judge_problems`` why judges are not believed;
+    ``judge_problems`` why judges are not trusted;
     ``accepted_speeds`` are the speeds of accepted files that were timed in this run.
     """
 

@@ -35,7 +35,7 @@ class GateInput:
     ``expected`` counts the questions of the suite, even if only a selection
     ran, ``answered`` those with a new answer, ``ranked`` those with an
     answer and a complete ranking. ``judge_problems`` says why judges are not
-    believed. ``f1_now`` and ``f1_before`` are means over
+    trusted. ``f1_now`` and ``f1_before`` are means over
     the same questions. ``same_machine`` is None if it is not known,
     ``machine`` compares the speed of that machine now and at the baseline,
     ``models`` is the number of models in Holm's correction.

@@ -30,7 +30,7 @@ Entry = tuple["Question", "Mapping[str, str]"]
 
 
 class CheckedPanel:
-    """Ranks answers, and knows whether the judges may be believed.
+    """Ranks answers, and knows whether the judges can be trusted.
 
     ``families`` are the model families of contestants. A judge that is not
     free first ranks a few sentinels, when the first ranking needs it.
@@ -74,7 +74,7 @@ class CheckedPanel:
 
     @property
     def problems(self) -> tuple[str, ...]:
-        """Why judges are not believed; empty if they are, or were not asked yet."""
+        """Why judges are not trusted; empty if they are, or were not asked yet."""
         found = (judge_problem(check, self._settings) for check in (self._checks or {}).values())
         return tuple(problem for problem in found if problem)
 

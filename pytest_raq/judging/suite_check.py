@@ -40,7 +40,7 @@ class Check:
 class CheckedJudge:
     """The results of the check of a judge.
 
-    ``problem`` says why it is not believed, ``unmeasured`` whether the reason
+    ``problem`` says why it is not trusted, ``unmeasured`` whether the reason
     is that it could not be measured; ``spent`` is its cost, ``note`` what a
     reader should know about what runs it.
     """

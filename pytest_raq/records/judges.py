@@ -140,7 +140,7 @@ class HumanAgreement:
 class JudgeReport:
     """What a run knows of its judges.
 
-    ``problems`` say why they are not believed (empty when they are),
+    ``problems`` say why they are not trusted (empty when they are),
     ``ranks`` is question id → judge → contestant → mid-rank, for panels.
     """
 

@@ -121,7 +121,7 @@ def format_of(connection: sqlite3.Connection) -> int:
     ours = application == APPLICATION_ID or _has_former_table(connection)
     if found > FORMAT:
         raise ForeignError(
-            f"its format is {found}, this version knows up to {FORMAT}; it is left as it is:"
+            f"its format is {found}, this version knows up to {FORMAT}; it was not changed:"
             " use the newer pytest-raq"
         )
     if not ours and (found or _count_tables(connection)):

@@ -211,14 +211,14 @@ INTERVAL_CASES = [
 
 
 NO_CHANGE = (
-    "No change: how often the gate cries wolf (any model called a regression), and how many"
-    " models pass; the others are inconclusive"
+    "No change: how often the gate raises a false alarm (any model called a regression), and how"
+    " many models pass; the others are inconclusive"
 )
 NO_DIFFERENCE = "No difference between models: how often a test of ranks sees one"
-WORSE = "One model is worse by the loss that planning names for 80 %: what the gate says of it"
+WORSE = "One model is worse by the loss that planning names for 80 %: the verdict of the gate"
 INTERVALS = (
-    "Intervals, correlation 0.3: how often they hold the true net preference (95 % wanted), the"
-    " plain percentile bootstrap beside ours, and how often ours lie above it (2.5 % wanted; where"
+    "Intervals, correlation 0.3: how often they contain the true net preference (95 % wanted), the"
+    " plain percentile bootstrap next to ours, and how often ours lie above it (2.5 % wanted; where"
     " the truth is −margin, a wrong pass)"
 )
 
@@ -258,7 +258,7 @@ def _introduction(runs: int) -> str:
         f" shipped: alpha {ALPHA:g}, margin {SETTINGS.margin:g}, min_effect"
         f" {SETTINGS.min_effect:g}. A share of 5 % is known to ±{error:.1f} %."
         " *correlation*: of the latent quality of answers within a passage. *changed*: share of"
-        " questions on which the two answers are not level although nothing changed."
+        " questions on which the two answers are not tied although nothing changed."
     )
 
 

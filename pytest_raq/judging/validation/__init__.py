@@ -1,1 +1,1 @@
-"""Checks whether a judge may be believed: with sentinels, people and other judges."""
+"""Checks whether a judge can be trusted: with sentinels, people and other judges."""

@@ -166,7 +166,7 @@ def _f1(case: Case) -> list[float]:
 
 
 def judge_problem(check: JudgeCheck, settings: GateSettings) -> str:
-    """Return why a judge is not believed, on one line; empty if it is.
+    """Return why a judge is not trusted, on one line; empty if it is.
 
     A judge with position bias is refused if it reads the answers in one
     order only; with two orders the bias cancels out in its ranks,
@@ -177,7 +177,7 @@ def judge_problem(check: JudgeCheck, settings: GateSettings) -> str:
     unmeasured = why_unmeasured(check)
     if unmeasured:
         return unmeasured
-    head = f"judge {check.judge!r} is not believed: "
+    head = f"judge {check.judge!r} is not trusted: "
     biased = reads_places(check.position)
     if check.accuracy.share < settings.min_judge_accuracy - ROUNDING:
         of = " of built-in questions (the suite makes none)" if check.are_spare else ""

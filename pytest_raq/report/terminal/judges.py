@@ -79,7 +79,7 @@ def check_lines(check: JudgeCheck) -> list[str]:
         f"accuracy     {_share(check.accuracy)} pairs of known order",
         *(f"  {line}" for line in columns(rows)),
         f"consistency  {_share(check.consistency)} cases ranked the same each time",
-        f"ties         {_share(check.level)} pairs of equally right wordings level",
+        f"ties         {_share(check.level)} pairs of equally right wordings tied",
         f"position     {_position(check)}",
         f"length       {_length(check.length)}",
         f"F1           {_trend(check.f1)}, Spearman {number(check.f1_spearman)}",

@@ -240,7 +240,7 @@ def _standing(result: SuiteResult) -> Iterator[Line]:
 
 
 def _judge_problems(result: SuiteResult) -> Iterator[Line]:
-    """Yield why the judges are not believed, where no verdict says it."""
+    """Yield why the judges are not trusted, where no verdict says it."""
     for problem in result.judges.problems if result.judges and not result.verdicts else ():
         yield Line(f"NOT MEASURED: {safe_text(problem, 600)}", Style.RED)
 

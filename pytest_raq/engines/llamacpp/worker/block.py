@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 Part = tuple["Work", int, int]
 """What was read of a piece: how many tokens, and where its logits will be; -1: nowhere."""
 
-NO_NUMBERS = "the model computes values that are no numbers: check its file"
+NO_NUMBERS = "the model computes values that are not numbers: check its file"
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
