@@ -129,7 +129,7 @@ def test_no_llama_cpp_python_here(monkeypatch, capsys):
         "text": "not installed",
         "next_step": install_command("llama"),
     }
-    assert found["extras", "llama"]["text"] == "not installed, and reader needs it"
+    assert found["extras", "llama"]["text"] == "not installed, but reader needs it"
     assert f"→ {install_command('llama')}" in text
     assert install_command("llama").startswith('CMAKE_ARGS="-DGGML_NATIVE=OFF')
     assert install_command("llama").endswith(" pip install --no-cache-dir 'pytest-raq[llama]'")
@@ -159,9 +159,9 @@ def test_nowhere_to_write_temporary_files(monkeypatch, capsys):
     code, _, found = doctor(capsys, "--offline")
     assert code == 3
     assert found["machine", "room for temporary files"]["text"] == "no folder can be written"
-    assert found["llama.cpp", "temporary files"]["text"].startswith("no model can be made to try")
+    assert found["llama.cpp", "temporary files"]["text"].startswith("no model for a test can be")
     assert found["llama.cpp", "temporary files"]["next_step"] == (
-        "make room, or set TMPDIR to a folder that can be written"
+        "make space, or set TMPDIR to a folder that can be written"
     )
 
 
@@ -170,7 +170,7 @@ def test_kinds_that_take_too_long_are_not_tried(monkeypatch, capsys):
     monkeypatch.setattr(engine, "_SECONDS", -1.0)
     assert main(["doctor", "--offline"]) == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "Q6_K, IQ4_XS: not tried: the others took longer than -1 s" in text
+    assert "Q6_K, IQ4_XS: not tried: the other kinds took longer than -1 s" in text
 
 
 @pytest.mark.usefixtures("without_engine")
@@ -195,7 +195,7 @@ def test_what_cannot_be_looked_at_costs_nothing_else(home, monkeypatch, capsys):
     code, _, found = doctor(capsys)
     assert code == 3
     assert found["project", "store"]["text"] == (
-        "could not be looked at: RuntimeError: no luck with [hidden]"
+        "could not be checked: RuntimeError: no luck with [hidden]"
     )
     assert ("project", "git") in found
     assert ("extras", "hub") in found

@@ -54,7 +54,7 @@ def test_files_that_are_not_what_they_must_be(home, capsys):
     assert found["project", "model reader"]["health"] == "failure"
     assert "its SHA-256 starts with d9df12e2bd8c" in found["project", "model reader"]["text"]
     assert found["project", "suite other"]["text"] == (
-        "names nobody, and models has no such definition"
+        "names nobody, but models has no such definition"
     )
 
 
@@ -67,7 +67,7 @@ def test_names_that_no_file_has(home, capsys):
     os.mkfifo(home / "models/pipe.toml")
     code, _, found = doctor(capsys)
     assert code == 3
-    assert not [each for each in found.values() if "could not be looked at" in each["text"]]
+    assert not [each for each in found.values() if "could not be checked" in each["text"]]
     assert found["project", "model pipe"]["text"].startswith(
         "models/pipe.toml: is not a regular file"
     )
@@ -138,7 +138,7 @@ def test_a_full_disk(home, monkeypatch, capsys):
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=3_000_000))
     _, _, found = doctor(capsys)
     assert found["machine", "room for models"]["text"] == f"3.0 MB free in {home}/models"
-    assert found["machine", "room for models"]["next_step"] == "make room on this disk"
+    assert found["machine", "room for models"]["next_step"] == "make space on this disk"
 
 
 @pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 3\0" + b"x" * 2000])
@@ -222,7 +222,7 @@ def test_git_and_baselines_that_are_not_committed(home, monkeypatch, capsys):
     (home / ".gitignore").write_text("baselines\n")
     _, _, found = doctor(capsys)
     assert found["project", "git"]["text"].endswith(
-        "it ignores the folder baselines, which belongs into the repository"
+        "it ignores the folder baselines, which belongs in the repository"
     )
     (home / ".git/config").write_text("[broken\n")
     _, _, found = doctor(capsys)
@@ -259,7 +259,7 @@ def test_an_extra_that_is_missing_names_its_command(home, monkeypatch, capsys):
     monkeypatch.setattr(environment, "find_spec", lambda name: None if name in absent else name)
     write_server(home, "http://127.0.0.1:9/v1")
     _, _, found = doctor(capsys, "--offline")
-    assert found["extras", "openai"]["text"] == "not installed, and served needs it"
+    assert found["extras", "openai"]["text"] == "not installed, but served needs it"
     assert found["extras", "openai"]["next_step"] == "pip install 'pytest-raq[openai]'"
     assert found["extras", "history"]["health"] == "ok"
     assert found["extras", "history"]["text"].startswith("not installed; only needed for ")
@@ -299,7 +299,7 @@ def test_a_container_has_less_than_its_machine(groups, capsys):
     assert found["machine", "cores"]["text"].startswith("0.5 of ")
     assert found["machine", "memory"]["health"] == "warning"
     text = found["machine", "memory"]["text"]
-    assert text.startswith("5.0 MB free of 8.0 MB, the limit here; the machine has ")
+    assert text.startswith("5.0 MB free of 8.0 MB (the limit here; the machine has ")
     assert text.endswith("; the file of reader has 7.1 MB")
     assert found["machine", "memory"]["next_step"] == (
         "end other programs, or choose a smaller quantization (raq quantize)"

@@ -67,7 +67,7 @@ def test_servers_that_hang_are_waited_for_together(home, monkeypatch, capsys):
         "check that the server runs and is not busy; a run waits 600 s"
     )
     assert found["servers", "served"]["text"] == (
-        "not asked, because its server did not answer before"
+        "not asked, because its server did not answer an earlier request"
     )
     assert "gave no answer within 0.5 s" in found["servers", "other"]["text"]
     assert ("extras", "hub") in found
@@ -209,7 +209,7 @@ def test_a_check_that_breaks_costs_no_other(home, monkeypatch, capsys):
     assert code == 3
     for name in ("served", "zweite"):
         assert found["servers", name]["text"] == (
-            "could not be looked at: RuntimeError: no luck with [hidden]"
+            "could not be checked: RuntimeError: no luck with [hidden]"
         )
 
 

@@ -111,7 +111,7 @@ def test_a_definition_that_cannot_be_pinned_says_what_to_type(models, capsys):
     text = 'file = "reader.gguf"\nsource = {repo = "team/reader", filename = "reader-q4.gguf"}\n'
     (models / "reader.toml").write_text(text)
     assert fails(capsys, models, "--pin") == (
-        f"{models}/reader.toml: cannot be pinned (it has no [source] of its own lines): write"
+        f"{models}/reader.toml: cannot be pinned (it has no separate lines for [source]): write"
         f' sha256 = "{SHA256}" and, in [source], revision = "{COMMIT}" yourself'
     )
     assert (models / "reader.toml").read_text() == text
@@ -129,8 +129,8 @@ def test_a_transfer_that_brings_nothing_is_given_up_and_later_resumed(hub, model
     (models / f".reader.gguf.{SHA256[:12]}.part").write_bytes(CONTENT[:300_000])
     assert fails(capsys, models) == (
         "reader-q4.gguf of team/reader (main): 300,000 of 1,048,580 bytes arrived, then the"
-        " transfer was cut off again and again (RemoteProtocolError): run the command again,"
-        " it goes on from there"
+        " transfer was cut off repeatedly (RemoteProtocolError): run the command again,"
+        " it continues from there"
     )
     assert not (models / "reader.gguf").exists()
     hub.cut_after = None
@@ -159,8 +159,8 @@ def test_a_hub_that_sends_something_else_leaves_nothing(hub, models, capsys):
     hub.sent = b"GGUF" + bytes(len(CONTENT) - 4)
     digest = hashlib.sha256(hub.sent).hexdigest()
     assert fails(capsys, models) == (
-        f"reader-q4.gguf of team/reader (main): the SHA-256 of what the hub sent starts with"
-        f" {digest[:12]}, the hub says {SHA256[:12]}: nothing of it is kept; pull again"
+        f"reader-q4.gguf of team/reader (main): the SHA-256 of the download starts with"
+        f" {digest[:12]}, the hub says {SHA256[:12]}: the download is deleted; pull again"
     )
     assert not (models / "reader.gguf").exists()
     assert parts(models) == []
@@ -201,12 +201,12 @@ def test_a_small_file_that_the_hub_keeps_in_git_is_checked_too(hub, models, caps
     assert (models / "reader.gguf").read_bytes() == CONTENT
     (models / "reader.gguf").unlink()
     hub.sent = b"GGUF" + bytes(len(CONTENT) - 4)
-    assert "the hub says another: nothing of it is kept" in fails(capsys, models)
+    assert "the hub says another: the download is deleted" in fails(capsys, models)
 
 
 def test_a_hub_that_says_no_hash_is_not_trusted(hub, models, capsys):
     hub.sha256 = "W/weak"
-    assert "the hub does not say what its SHA-256 is: set sha256" in fails(capsys, models)
+    assert "the hub does not report its SHA-256: set sha256" in fails(capsys, models)
     (models / "reader.toml").write_text(f'sha256 = "{SHA256}"\n{DEFINITION}')
     assert pull(models) == 0
 
@@ -216,7 +216,7 @@ def test_another_file_at_the_place_is_replaced_only_by_force(models, capsys):
     target = models / "reader.gguf"
     target.write_bytes(b"GGUF of mine")
     assert fails(capsys, models) == (
-        f"{target}: exists and is another file than reader-q4.gguf of team/reader (main): move it"
+        f"{target}: exists, but is not reader-q4.gguf of team/reader (main): move it"
         " away, or replace it with --force"
     )
     assert target.read_bytes() == b"GGUF of mine"
@@ -227,7 +227,7 @@ def test_another_file_at_the_place_is_replaced_only_by_force(models, capsys):
 def test_a_full_disk_is_told_before_anything_is_fetched(hub, models, capsys, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=900_000))
     assert fails(capsys, models) == (
-        f"{models}: has 0.9 MB free, and 1.0 MB are to be pulled: make room, or pull fewer models"
+        f"{models}: has 0.9 MB free, but 1.0 MB are needed: make space, or pull fewer models"
     )
     assert hub.gets == []
 
@@ -250,8 +250,8 @@ def test_what_the_hub_does_not_have(hub, models, capsys, change, told):
 def test_a_busy_hub_is_asked_again_and_then_given_up(hub, models, capsys):
     hub.status = 503
     assert fails(capsys, models) == (
-        f"reader-q4.gguf of team/reader (main): {hub.url} answered with status 503, the cache"
-        f" does not hold it, and there is no file yet at {models}/reader.gguf"
+        f"reader-q4.gguf of team/reader (main): {hub.url} answered with status 503, it is"
+        f" not in the cache, and there is no file yet at {models}/reader.gguf"
     )
     assert len(hub.requests) == 3
 
@@ -259,8 +259,8 @@ def test_a_busy_hub_is_asked_again_and_then_given_up(hub, models, capsys):
 def test_the_token_opens_and_is_never_shown(hub, models, capsys, monkeypatch):
     hub.token = "hf_secret"  # noqa: S105
     assert fails(capsys, models) == (
-        "reader-q4.gguf of team/reader (main): its authors ask for consent: give it at"
-        f" {hub.url}/team/reader and set HF_TOKEN to a token of yours"
+        "reader-q4.gguf of team/reader (main): its authors require consent: give it at"
+        f" {hub.url}/team/reader and set HF_TOKEN to your token"
     )
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
     assert "hf_" not in fails(capsys, models)
@@ -305,8 +305,8 @@ def test_offline_the_cache_serves(hub, models, tmp_path, monkeypatch, capsys):
 def test_offline_without_a_cache(models, monkeypatch, capsys):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     assert fails(capsys, models) == (
-        "reader-q4.gguf of team/reader (main): HF_HUB_OFFLINE forbids to ask the hub, the cache"
-        f" does not hold it, and there is no file yet at {models}/reader.gguf"
+        "reader-q4.gguf of team/reader (main): HF_HUB_OFFLINE forbids asking the hub, it is"
+        f" not in the cache, and there is no file yet at {models}/reader.gguf"
     )
 
 

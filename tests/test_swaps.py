@@ -95,7 +95,7 @@ def test_what_is_neither(project):
      "hf:team/reader/../x", "hf:/reader/x", "hf:team/reader/x@.."],
 )  # fmt: skip
 def test_what_begins_like_a_hub_id_and_is_none(target):
-    with pytest.raises(ConfigError, match=r"is no file of a hub: write hf:ORG/REPO/FILE or hf:"):
+    with pytest.raises(ConfigError, match=r"is not a file of a hub: write hf:ORG/REPO/FILE or hf:"):
         parse_target(target)
 
 
@@ -138,7 +138,7 @@ def test_a_hub_id_is_pulled_beside_the_store_once(project, monkeypatch):
 
 def test_a_hub_id_that_cannot_be_had_is_a_mistake_of_the_user(project, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    with pytest.raises(HubError, match="HF_HUB_OFFLINE forbids to ask the hub") as caught:
+    with pytest.raises(HubError, match="HF_HUB_OFFLINE forbids asking the hub") as caught:
         run(project, f"hf:{FILE}")
     assert isinstance(caught.value, UsageError)
 

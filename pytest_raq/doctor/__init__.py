@@ -1,4 +1,4 @@
-"""What a person types when something is off: everything a run needs, looked at once."""
+"""`raq doctor`: checks everything that a run needs."""
 
 from pytest_raq.doctor.examination import examine
 from pytest_raq.doctor.patient import Patient

@@ -1,4 +1,4 @@
-"""Cores and memory as far as this process may use them: of the machine, or of its container."""
+"""Cores and memory that this process may use, of the machine or of its container."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ def usable_cores() -> float:
 
 
 def machine_memory() -> int:
-    """Return the bytes of the machine; 0 where that cannot be known."""
+    """Return the memory of the machine in bytes; 0 if unknown."""
     return _meminfo("MemTotal") or _sysconf_memory()
 
 
 def memory_limit() -> int:
-    """Return the bytes that this process may use; 0 where that cannot be known."""
+    """Return the memory in bytes that this process may use; 0 if unknown."""
     limits = [limit for limit, _ in _memory_groups()]
     total = machine_memory()
     return min([total, *limits] if total else limits, default=0)
 
 
 def free_memory() -> int:
-    """Return the bytes that are free now; 0 where that cannot be known."""
+    """Return the free memory in bytes; 0 if unknown."""
     free = _meminfo("MemAvailable")
     rooms = [max(0, limit - used) for limit, used in _memory_groups()]
     return min([free, *rooms] if free else rooms, default=0)
 
 
 def _folders(controller: str) -> Iterator[Path]:
-    """Yield the groups that hold this process, of version 2 and 1, with those above each."""
+    """Yield the control groups of this process, version 2 and 1, with their parents."""
     yield from (_GROUPS, _GROUPS / controller)
     for line in _read(_OWN_GROUPS).splitlines():
         _, _, rest = line.partition(":")
@@ -65,12 +65,12 @@ def _quotas() -> Iterator[float]:
         if not quota:
             quota = _read(folder / "cpu.cfs_quota_us")
             period = _read(folder / "cpu.cfs_period_us")
-        if _number(quota) > 0 and _number(period) > 0:  # "max" and -1 are no limit
+        if _number(quota) > 0 and _number(period) > 0:  # "max" and -1 mean no limit
             yield _number(quota) / _number(period)
 
 
 def _memory_groups() -> Iterator[tuple[int, int]]:
-    """Yield limit and use of each group, in bytes; files that may be dropped are no use."""
+    """Yield limit and use of each group, in bytes; the use excludes caches of files."""
     for folder in _folders("memory"):
         for limit, used, dropped in (
             ("memory.max", "memory.current", "inactive_file"),

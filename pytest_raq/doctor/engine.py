@@ -1,4 +1,4 @@
-"""Whether llama.cpp runs here: what it was compiled for, and one model of each quantization."""
+"""Checks llama.cpp: what it was compiled for, and one model of each kind of quantization."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ if TYPE_CHECKING:
 
 SECTION = "llama.cpp"
 _KINDS = ("F16", "Q8_0", "Q4_0", "Q4_1", "Q5_0", "Q3_K_M", "Q4_K_M", "Q5_K_M", "Q6_K", "IQ4_XS")
-"""A kind of each family of kernels."""
+"""One kind of quantization for each family of kernels."""
 _QUESTIONS, _TOKENS, _CONTEXT = 4, 32, 512
 _SILENCE = 30.0
-"""Seconds after which a model of 3 MB will not answer any more."""
+"""Seconds after which no answer of a model of 3 MB can be expected."""
 _SECONDS = 90.0
-"""Seconds after which no other kind is tried."""
+"""Seconds after which no further kind is tried."""
 
 
 def look_at_engine(patient: Patient) -> Iterator[Finding]:
     """Yield what llama.cpp was compiled for, and whether each kind of quantization answers.
 
-    First of this environment, or of the one that was asked for, then of each
-    that a definition names.
+    First for this environment, or the requested one, then for each that a
+    definition names.
     """
     own = [model for model in patient.readable_models if _is_local(model) and not model.python]
     needed = any(model.name in patient.needed for model in own)
@@ -63,7 +63,7 @@ def _is_local(model: ModelDefinition) -> bool:
 
 
 def _named_pythons(patient: Patient) -> dict[Path, Health]:
-    """Return the environments that definitions name, and how bad it is when one is of no use."""
+    """Return the environments that definitions name, and the severity if one cannot be used."""
     found: dict[Path, Health] = {}
     for model in patient.readable_models:
         if model.python_path is not None and _is_local(model):
@@ -85,10 +85,10 @@ def _look_at_other(section: str, path: Path, health: Health) -> Iterator[Finding
 
 @dataclass
 class _Examination:
-    """Looks at the llama.cpp of one python: this one when None.
+    """Checks the llama.cpp of one Python; None means this Python.
 
-    ``broken`` is how bad it is when it does not run, ``absent`` when it is not
-    installed; ``notes`` are what engines have to say.
+    ``broken`` is the severity if it does not run, ``absent`` if it is not
+    installed; ``notes`` are the notes of engines.
     """
 
     section: str
@@ -98,7 +98,7 @@ class _Examination:
     notes: list[str] = field(default_factory=list)
 
     def look(self) -> Iterator[Finding]:
-        """Yield all that is found."""
+        """Yield all findings."""
         build = library_build(self.python)
         if build.problem == "llama-cpp-python is not installed":
             step = install_command("llama")
@@ -109,8 +109,8 @@ class _Examination:
             with tempfile.TemporaryDirectory(prefix="raq-doctor-") as folder:
                 yield from self._kinds(Path(folder))
         except OSError as exc:
-            text = f"no model can be made to try it: {exc}"
-            step = "make room, or set TMPDIR to a folder that can be written"
+            text = f"no model for a test can be written: {exc}"
+            step = "make space, or set TMPDIR to a folder that can be written"
             yield self._found("temporary files", Health.FAILURE, text, step)
 
     def _compiled_for(self, build: LibraryBuild) -> Iterator[Finding]:
@@ -122,7 +122,7 @@ class _Examination:
             return
         told = describe_features(build.features)
         if build.variants:
-            told = f"{len(build.variants)} kinds of processor, chosen when it starts"
+            told = f"{len(build.variants)} kinds of processor, selected when it starts"
         missing = missing_features(build)
         if missing and not build.variants:
             told += f"; this processor has no {', '.join(missing)}"
@@ -148,8 +148,8 @@ class _Examination:
         end = time.monotonic() + _SECONDS
         for kind in (kind for kind in _KINDS if kind in quantizer.source.types):
             if time.monotonic() > end:
-                text = f"not tried: the others took longer than {_SECONDS:g} s"
-                step = "run raq doctor again when this machine has less to do"
+                text = f"not tried: the other kinds took longer than {_SECONDS:g} s"
+                step = "run raq doctor again when this machine is less busy"
                 yield self._found(kind, Health.WARNING, text, step)
                 continue
             path = folder / f"{kind}.gguf"
@@ -161,7 +161,7 @@ class _Examination:
                 yield from self._answer(kind, path)
 
     def _answer(self, kind: str, path: Path) -> Iterator[Finding]:
-        """Yield whether a file answers; what its engine has to say is noted."""
+        """Yield whether a model file answers; keep the notes of its engine."""
         prompts = [Prompt(str(number), f"{PROMPT}{number}") for number in range(_QUESTIONS)]
         try:
             with LlamaCppEngine(_definition(kind, path), self.python) as engine:
@@ -190,7 +190,7 @@ class _Examination:
             yield self._found(kind, Health.OK, told)
 
     def _failed(self, kind: str, path: Path, message: str) -> Finding:
-        # The file is gone when this is read; without it, equal reasons are seen to be equal.
+        # The path is removed: the file is temporary, and equal reasons must compare as equal.
         told = split_step(message.removeprefix(f"{path}: "), self._compile_again)
         return self._found(kind, self.broken, *told)
 

@@ -1,4 +1,4 @@
-"""What the software and the machine are: versions, extras, processor, memory, disk."""
+"""Checks software and machine: versions, extras, processor, memory, disk."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _PACKAGES = (
     *("numpy", "pydantic", "pytest-benchmark", "pytest-xdist"),
     *("openai", "httpx2", "huggingface_hub"),
 )
-"""What is told beside the packages of a result's provenance."""
+"""Packages that are reported in addition to those in the provenance of a result."""
 _NO_PLUGINS = "PYTEST_DISABLE_PLUGIN_AUTOLOAD"
 _LEAST_DISK = 10**9
 _OVERHEAD = 1.2
-"""Memory of a loaded model over its file: cache and buffers."""
+"""Memory of a loaded model relative to its file: cache and buffers."""
 
 _EXTRAS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "llama": (("llama_cpp",), "GGUF models"),
@@ -44,11 +44,11 @@ _EXTRAS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "hub": (("huggingface_hub",), "raq models pull"),
     "history": (("sqlalchemy", "pyarrow"), "a shared history, and its export"),
 }
-"""Extra → the modules that it installs, and what they are for."""
+"""Extra → the modules that it installs, and their purpose."""
 
 
 def look_at_versions(_patient: Patient) -> Iterator[Finding]:
-    """Yield the versions of what shapes a result, and where they run."""
+    """Yield the versions of software that affects results, and their locations."""
     versions = describe_versions()
     for package in _PACKAGES:
         with contextlib.suppress(PackageNotFoundError):
@@ -66,7 +66,7 @@ def look_at_versions(_patient: Patient) -> Iterator[Finding]:
 
 
 def look_at_machine(patient: Patient) -> Iterator[Finding]:
-    """Yield processor, cores and memory, as far as this process may use them."""
+    """Yield processor, cores and memory that this process may use."""
     machine = describe_machine()
     system = f"{machine['system']} {machine['architecture']}"
     features = describe_features(processor_features())
@@ -82,7 +82,7 @@ def _memory(patient: Patient) -> Finding:
     free, total = free_memory(), memory_limit()
     told = f"{size_text(free)} free of {size_text(total)}" if free else size_text(total)
     if total < machine_memory():
-        told += f", the limit here; the machine has {size_text(machine_memory())}"
+        told += f" (the limit here; the machine has {size_text(machine_memory())})"
     sizes = {
         model.name: file_size(model.file_path) for model in patient.readable_models if model.file
     }
@@ -98,7 +98,7 @@ def _memory(patient: Patient) -> Finding:
 
 
 def look_at_disk(patient: Patient) -> Iterator[Finding]:
-    """Yield the room where the store, the models and temporary files go, and who may write."""
+    """Yield the free space for the store, the models and temporary files, and write access."""
     yield _room("room for store", patient.store.absolute().parent)
     yield _room("room for models", patient.models_folder.absolute())
     name = "room for temporary files"
@@ -110,7 +110,7 @@ def look_at_disk(patient: Patient) -> Iterator[Finding]:
 
 
 def _nearest_folder(path: Path) -> Path:
-    """Return a folder, or the one above it that is there already."""
+    """Return a folder, or its nearest existing parent."""
     return next((place for place in (path, *path.parents) if place.is_dir()), Path("/"))
 
 
@@ -122,16 +122,16 @@ def _room(name: str, place: Path) -> Finding:
     try:
         free = shutil.disk_usage(folder).free
     except OSError as exc:
-        text = f"the disk of {folder} does not say: {exc.strerror or exc}"
+        text = f"the free space of {folder} is unknown: {exc.strerror or exc}"
         return finding("machine", name, Health.WARNING, text, "check that disk")
     told = f"{size_text(free)} free in {folder}"
     if free < _LEAST_DISK:
-        return finding("machine", name, Health.WARNING, told, "make room on this disk")
+        return finding("machine", name, Health.WARNING, told, "make space on this disk")
     return finding("machine", name, Health.OK, told)
 
 
 def look_at_extras(patient: Patient) -> Iterator[Finding]:
-    """Yield what is not installed, and the command that installs it."""
+    """Yield the extras that are not installed, and the commands that install them."""
     needed = _needed_extras(patient)
     for extra, (modules, purpose) in _EXTRAS.items():
         missing = [name for name in modules if find_spec(name) is None]
@@ -139,7 +139,7 @@ def look_at_extras(patient: Patient) -> Iterator[Finding]:
         if not missing:
             yield finding("extras", extra, Health.OK, f"installed, for {purpose}")
         elif extra in needed:
-            text = f"not installed, and {needed[extra]} needs it"
+            text = f"not installed, but {needed[extra]} needs it"
             yield finding("extras", extra, Health.FAILURE, text, command)
         else:
             text = f"not installed; only needed for {purpose}"
@@ -147,7 +147,7 @@ def look_at_extras(patient: Patient) -> Iterator[Finding]:
 
 
 def _needed_extras(patient: Patient) -> dict[str, str]:
-    """Return what of the default suites needs an extra."""
+    """Return the part of the default suites that needs each extra."""
     needed: dict[str, str] = {}
     for model in patient.readable_models:
         if model.name in patient.needed:

@@ -1,4 +1,4 @@
-"""All that is looked at, in order; what cannot be looked at costs nothing else."""
+"""All checks, in order; a check that fails does not stop the others."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ _LOOKS: tuple[tuple[str, Callable[[Patient], Iterator[Finding]]], ...] = (
 
 
 def examine(patient: Patient, tell: Callable[[str], None] = lambda _: None) -> Diagnosis:
-    """Return how everything is that a run needs; ``tell`` hears what is looked at now.
+    """Return the findings about everything a run needs; ``tell`` receives the current check.
 
-    Nothing of the project is changed, and no secret stands in a finding.
+    Nothing in the project is changed, and no finding contains a secret.
     """
     found: list[Finding] = []
     for section, look in _LOOKS:
@@ -64,7 +64,7 @@ def _look(
 ) -> Iterator[Finding]:
     try:
         yield from look(patient)
-    except Exception as exc:  # noqa: BLE001 - whatever is wrong, the rest is still looked at
+    except Exception as exc:  # noqa: BLE001 - after any error, the other checks still run
         name = look.__name__.removeprefix("look_at_").replace("_", " ")
         yield unexpected(section, name, exc)
 

@@ -1,4 +1,4 @@
-"""The hub: whether it may be asked, and whether it answers."""
+"""Checks the hub: whether it may be asked, and whether it answers."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from pytest_raq.records.command_results import Finding
 
 HUB_SECONDS = 10.0
-"""How long the hub may take to answer."""
+"""Seconds that the hub may take to answer."""
 
 _SECTION = "hub"
 _OFFLINE = ("HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE", "TRANSFORMERS_OFFLINE")
 _YES = {"1", "ON", "YES", "TRUE"}
 _OUT_OF_ORDER = {407, 500, 502, 503, 504}
-"""Replies of a proxy, or of a hub that is down."""
+"""Status codes of a proxy, or of a hub that is down."""
 _STEP = "check the network, the proxy and HF_ENDPOINT, or set HF_HUB_OFFLINE=1"
 
 
 def look_at_hub(patient: Patient) -> Iterator[Finding]:
-    """Yield whether the hub can be asked for what the project has there."""
+    """Yield whether the hub can be asked for the files and questions of the project."""
     users = _users(patient)
     forbidden = [name for name in _OFFLINE if os.environ.get(name, "").upper() in _YES]
     if forbidden:
@@ -48,14 +48,14 @@ def look_at_hub(patient: Patient) -> Iterator[Finding]:
 
 
 def _users(patient: Patient) -> list[str]:
-    """Return the models and suites that have something on a hub."""
+    """Return the models and suites that use a hub."""
     models = [model.name for model in patient.readable_models if model.source is not None]
     suites = [f"suite {suite.name}" for suite in patient.readable_suites if patient.asks_hub(suite)]
     return [*models, *suites]
 
 
 def _offline(patient: Patient, variable: str) -> Finding:
-    text = f"{variable} is set: nothing is fetched, only what the cache holds is used"
+    text = f"{variable} is set: nothing is fetched, only the cache is used"
     absent = [
         model.name
         for model in patient.readable_models
@@ -71,7 +71,7 @@ def _ask(users: list[str]) -> Iterator[Finding]:
     needed = ", needed by " + ", ".join(users[:3]) + ", …" * (len(users) > 3)
     late = _unreachable(f"no answer within {HUB_SECONDS:g} s", needed)
     inquiry = Inquiry(_SECTION, _address(), "hub", lambda: _reach(needed), late, late)
-    # In a thread, because no time limit ends the search for a name.
+    # In a thread, because no time limit applies to the lookup of a host name.
     yield from ask_all([inquiry], HUB_SECONDS)
     if find_spec("huggingface_hub") is None:
         step = install_command("hub")
@@ -98,7 +98,7 @@ def _address() -> str:
 
 
 def _problem(address: str) -> str:
-    """Return why an address does not answer; empty when it does."""
+    """Return why an address does not answer; empty if it does."""
     try:
         if urlsplit(address).scheme not in {"http", "https"}:
             return "not an address that starts with https://"
@@ -106,7 +106,7 @@ def _problem(address: str) -> str:
         with urllib.request.urlopen(request, timeout=HUB_SECONDS):  # noqa: S310
             return ""
     except urllib.error.HTTPError as exc:
-        with exc:  # that it wants to know who asks is an answer too
+        with exc:  # a request to sign in is an answer too
             return f"it answers {exc.code}" if exc.code in _OUT_OF_ORDER else ""
     except (OSError, ValueError, HTTPException) as exc:
         return str(getattr(exc, "reason", exc)) or type(exc).__name__

@@ -1,4 +1,4 @@
-"""What is examined, and how a finding is made."""
+"""The project that is checked, and how a finding is made."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _STEP = re.compile(
     r"|convert|compile|add|remove|start|use|keep|make|ask|copy|try|CMAKE_ARGS=\S+"
     r"|\S*python\S* -m) "
 )
-"""How a next step begins: with a verb, or a command."""
+"""The start of a next step: a verb, or a command."""
 _BEFORE_A_COMMAND = "; to compile it again"
 
 
@@ -35,8 +35,8 @@ _BEFORE_A_COMMAND = "; to compile it again"
 class Patient:
     """A project and the environment that runs it.
 
-    ``python`` is another interpreter whose llama-cpp-python is looked at;
-    ``offline`` asks no hub and no server.
+    ``python`` is another interpreter whose llama-cpp-python is checked;
+    with ``offline`` no hub and no server is asked.
     """
 
     folder: Path
@@ -48,17 +48,17 @@ class Patient:
 
     @cached_property
     def suites(self) -> dict[str, SuiteDefinition | RaqError]:
-        """The suites by name, or why one cannot be read."""
+        """The suites by name, or the error if one cannot be read."""
         return _read_all(self.suites_folder, load_suite)
 
     @cached_property
     def models(self) -> dict[str, ModelDefinition | RaqError]:
-        """The definitions by name, or why one cannot be read."""
+        """The definitions by name, or the error if one cannot be read."""
         return _read_all(self.models_folder, load_model)
 
     @property
     def baselines_folder(self) -> Path:
-        """Where accepted states are."""
+        """The folder of the baselines."""
         return self.folder / "baselines"
 
     @property
@@ -79,41 +79,41 @@ class Patient:
 
     @cached_property
     def judges(self) -> frozenset[str]:
-        """The definitions that some suite names as a judge."""
+        """The definitions that at least one suite names as a judge."""
         return frozenset(name for suite in self.readable_suites for name in suite.judges)
 
     @cached_property
     def contestants(self) -> frozenset[str]:
-        """The definitions that some suite compares."""
+        """The definitions that at least one suite compares."""
         return frozenset(name for suite in self.readable_suites for name in suite.models)
 
     def asks_hub(self, suite: SuiteDefinition) -> bool:
         """Whether the questions of a suite come from a hub."""
         try:
             return is_on_hub(suite.dataset, suite.path.parent)
-        except RaqError:  # told where the questions are looked at
+        except RaqError:  # reported by the check of the questions
             return False
 
     def trouble(self, name: str) -> Health:
-        """Return how bad it is when a model or judge cannot be used: only what runs by default."""
+        """Return the severity if a model or judge cannot be used: FAILURE if it runs by default."""
         return Health.FAILURE if name in self.needed else Health.WARNING
 
 
 def _read_all(folder: Path, load: Callable[[Path, str], T]) -> dict[str, T | RaqError]:
-    """Return the definitions of a folder by name, or why one cannot be read."""
+    """Return the definitions of a folder by name, or the error if one cannot be read."""
     found: dict[str, T | RaqError] = {}
     for name in suite_names(folder) if folder.is_dir() else []:
         try:
             found[name] = load(folder, name)
         except RaqError as exc:
             found[name] = exc
-        except Exception as exc:  # noqa: BLE001 - one definition must not cost the others
+        except Exception as exc:  # noqa: BLE001 - after any error, the others are still read
             found[name] = RaqError(f"{name}.toml cannot be read: {type(exc).__name__}: {exc}")
     return found
 
 
 def file_size(path: Path) -> int:
-    """Return the bytes of a file; 0 where there is none, or its name cannot be one."""
+    """Return the size of a file in bytes; 0 if it does not exist or its name is invalid."""
     try:
         return path.stat().st_size
     except (OSError, ValueError):
@@ -121,15 +121,15 @@ def file_size(path: Path) -> int:
 
 
 def install_command(extra: str) -> str:
-    """Return the command that installs an extra; llama.cpp is compiled to run elsewhere too."""
+    """Return the command that installs an extra; llama.cpp is compiled for other machines too."""
     wanted = f"'pytest-raq[{extra}]'"
     return pip_install(wanted) if extra == "llama" else f"pip install {wanted}"
 
 
 def split_step(message: str, otherwise: str) -> tuple[str, str]:
-    """Return what a message of ours says, and the next step that it ends with.
+    """Split one of our messages into the problem and the next step at its end.
 
-    ``otherwise`` is that step where the message has none.
+    ``otherwise`` is the step if the message has none.
     """
     for found in _PART.finditer(message):
         if _STEP.match(message, found.end()):
@@ -139,8 +139,8 @@ def split_step(message: str, otherwise: str) -> tuple[str, str]:
 
 
 def unexpected(section: str, name: str, exc: Exception) -> Finding:
-    """Return the finding of what could not be looked at."""
-    told = f"could not be looked at: {type(exc).__name__}: {exc}"
+    """Return the finding for a check that failed."""
+    told = f"could not be checked: {type(exc).__name__}: {exc}"
     return finding(section, name, Health.FAILURE, told, "report this as a bug of pytest-raq")
 
 

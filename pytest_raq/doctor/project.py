@@ -1,4 +1,4 @@
-"""What lies in the project: definitions, questions, baselines, model files, the store."""
+"""Checks the project: definitions, questions, baselines, model files, the store."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
 
 _SECTION = "project"
 _QUICKLY_READ = 500_000_000
-"""Bytes of a file whose SHA-256 is computed here: a second or two."""
+"""Maximum bytes of a file whose SHA-256 is computed here: one or two seconds."""
 _QUICKLY_PARSED = 20_000_000
-"""Bytes of a file whose questions are read here."""
+"""Maximum bytes of a file whose questions are read here."""
 _SLOW_TO_READ = {".parquet"}
 
 
 def look_at_definitions(patient: Patient) -> Iterator[Finding]:
-    """Yield whether the suites and models can be read, and name what they name."""
+    """Yield whether the suites and models can be read, with the models and questions they use."""
     for name, folder in (("suites", patient.suites_folder), ("models", patient.models_folder)):
         if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
             step = f"check the owner and the permissions of {folder}"
@@ -42,7 +42,7 @@ def look_at_definitions(patient: Patient) -> Iterator[Finding]:
         text = f"there is no folder {patient.suites_folder}"
         yield finding(_SECTION, "suites", Health.WARNING, text, "raq init starts a project here")
     elif not patient.suites:
-        text = f"{patient.suites_folder} holds no suite NAME.toml"
+        text = f"{patient.suites_folder} has no suite NAME.toml"
         yield finding(_SECTION, "suites", Health.WARNING, text, "raq init writes one")
     for kind, folder, read in (
         ("suite", patient.suites_folder, patient.suites),
@@ -55,7 +55,7 @@ def look_at_definitions(patient: Patient) -> Iterator[Finding]:
     for suite in patient.readable_suites:
         try:
             yield _suite(patient, suite)
-        except Exception as exc:  # noqa: BLE001 - the other suites are still looked at
+        except Exception as exc:  # noqa: BLE001 - the other suites are still checked
             yield unexpected(_SECTION, f"suite {suite.name}", exc)
 
 
@@ -64,7 +64,7 @@ def _suite(patient: Patient, suite: SuiteDefinition) -> Finding:
     known = {*patient.models, "reference"}
     absent = [each for each in (*suite.models, *suite.judges) if each not in known]
     if absent:
-        text = f"names {', '.join(absent)}, and {patient.models_folder} has no such definition"
+        text = f"names {', '.join(absent)}, but {patient.models_folder} has no such definition"
         return finding(_SECTION, name, Health.FAILURE, text, f"correct {suite.path}")
     try:
         questions = _questions(patient, suite)
@@ -76,7 +76,7 @@ def _suite(patient: Patient, suite: SuiteDefinition) -> Finding:
 
 
 def _questions(patient: Patient, suite: SuiteDefinition) -> str:
-    """Return what a suite asks; DatasetError when it cannot be read."""
+    """Return a text about the questions of a suite; raise DatasetError if unreadable."""
     source, folder = suite.dataset.source, suite.path.parent
     if patient.asks_hub(suite):
         return f"questions of {source} on a hub"
@@ -93,18 +93,18 @@ def _count(count: int, noun: str) -> str:
 
 
 def _accepted(patient: Patient, suite: SuiteDefinition) -> str:
-    """Return when the baseline was accepted; BaselineError when it cannot be read."""
+    """Return when the baseline was accepted; raise BaselineError if it cannot be read."""
     baseline = load_baseline(patient.baselines_folder, suite.name)
     return "no baseline yet" if baseline is None else f"accepted {baseline.accepted_at[:10]}"
 
 
 def look_at_files(patient: Patient) -> Iterator[Finding]:
-    """Yield whether the files of models are there, whole, and the ones that are meant."""
+    """Yield whether the files of models exist, are complete, and are the right ones."""
     for model in patient.readable_models:
         if model.file is not None:
             try:
                 yield _model_file(patient, model)
-            except Exception as exc:  # noqa: BLE001 - the other files are still looked at
+            except Exception as exc:  # noqa: BLE001 - the other files are still checked
                 yield unexpected(_SECTION, f"model {model.name}", exc)
 
 
@@ -129,7 +129,7 @@ def look_at_store(patient: Patient) -> Iterator[Finding]:
     try:
         state = inspect_store(path)
     except RaqError as exc:
-        otherwise = "keep a copy of it if its answers matter, or choose another with --raq-store"
+        otherwise = "keep a copy of it if you need its answers, or choose another with --raq-store"
         told = split_step(str(exc), otherwise)
         yield finding(_SECTION, "store", Health.WARNING, *told)
     else:
@@ -145,7 +145,7 @@ def _store(path: Path, state: StoreState | None) -> Finding:
     if state.format < FORMAT:
         told += f"; the next run makes it format {FORMAT}"
     if not state.is_checked:
-        told += "; too large to look at each page"
+        told += "; too large to check each page"
     if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
         step = f"check the permissions of {path}, or choose another with --raq-store"
         text = f"{told}; it cannot be written"

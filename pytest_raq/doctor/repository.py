@@ -1,4 +1,4 @@
-"""Git: whether it keeps the baselines, and which of them it does not have."""
+"""Checks git: whether the baselines are in the repository, and which are not committed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_NAMES = 3
 
 
 def look_at_git(patient: Patient) -> Iterator[Finding]:
-    """Yield whether git keeps the baselines, and what of them is not committed."""
+    """Yield whether the baselines are in git, and which of them are not committed."""
     try:
         version = _git(patient.folder, "--version").stdout.strip().removeprefix("git version ")
         yield _look(patient.folder, version)
@@ -33,7 +33,7 @@ def look_at_git(patient: Patient) -> Iterator[Finding]:
         yield finding(_SECTION, "git", Health.WARNING, told, "install git")
     except subprocess.TimeoutExpired:
         text = f"did not answer within {_SECONDS:g} s"
-        step = "run git status here, and see what it waits for"
+        step = "run git status here to see what it waits for"
         yield finding(_SECTION, "git", Health.WARNING, text, step)
 
 
@@ -43,7 +43,7 @@ def _look(folder: Path, version: str) -> Finding:
         return _no_work_tree(version, inside)
     ignored = _git(folder, "check-ignore", "--", "baselines/mini.json").stdout.strip()
     if ignored:
-        text = f"{version}; it ignores the folder baselines, which belongs into the repository"
+        text = f"{version}; it ignores the folder baselines, which belongs in the repository"
         return finding(_SECTION, "git", Health.WARNING, text, "correct .gitignore")
     status = _git(folder, "status", "--porcelain", "-z", "--", "baselines")
     if status.returncode:
@@ -60,15 +60,15 @@ def _look(folder: Path, version: str) -> Finding:
 def _no_work_tree(version: str, said: subprocess.CompletedProcess[str]) -> Finding:
     if said.returncode and "not a git repository" not in said.stderr:
         return _trouble(version, said)
-    text = f"{version}; this folder is in no repository, where baselines belong"
+    text = f"{version}; this folder is not in a repository, but baselines need one"
     return finding(_SECTION, "git", Health.WARNING, text, "git init")
 
 
 def _trouble(version: str, said: subprocess.CompletedProcess[str]) -> Finding:
-    """Return what git complains of: another owner of the folder, a damaged repository."""
+    """Return the problem reported by git: another owner of the folder, a damaged repository."""
     lines = said.stderr.strip().splitlines() or [f"exit code {said.returncode}"]
     commands = [line.strip() for line in lines if line.strip().startswith("git ")]
-    step = commands[0] if commands else "run git status here, and do what it says"
+    step = commands[0] if commands else "run git status here, and follow its message"
     return finding(_SECTION, "git", Health.WARNING, f"{version}; {lines[0]}", step)
 
 

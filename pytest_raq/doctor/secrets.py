@@ -1,4 +1,4 @@
-"""What must not be shown of an environment."""
+"""Removes secrets of the environment from texts."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ _KEY = re.compile(
     r"|\b(?:hf|r8)_[A-Za-z0-9]{20,}|\bAIza[\w-]{20,}|\bAKIA[A-Z0-9]{12,}"
     r"|\beyJ[\w-]{10,}\.[\w-]+(?:\.[\w-]*)?"
 )
-"""Keys by the forms that well-known services give them, wherever they were written."""
+"""Keys of well-known services, recognized by their form in any text."""
 
 
 def known_secrets(variables: Iterable[str], addresses: Iterable[str]) -> tuple[str, ...]:
-    """Return what must not be shown, longest first.
+    """Return the secrets, longest first.
 
-    These are the values of environment variables whose name speaks of a key, a
-    token, a password or the like, those of the ``variables``, and the user's
-    part of each of the ``addresses`` and of each that a variable holds.
+    These are the values of environment variables whose name contains key, token,
+    password or a similar word, those of the ``variables``, and the user part of
+    each of the ``addresses`` and of each address in a variable.
     """
     wanted = set(variables)
     found: set[str] = set()
@@ -53,7 +53,7 @@ def _order(secret: str) -> tuple[int, str]:
 
 
 def _passwords(text: str) -> Iterator[str]:
-    """Yield the passwords of addresses as they stand there, and as they are meant and sent."""
+    """Yield the passwords of addresses, as written and as decoded and sent."""
     for match in _USER_OF_URL.finditer(text):
         user, _, password = match[0][:-1].partition(":")
         secret = password or user
@@ -61,7 +61,7 @@ def _passwords(text: str) -> Iterator[str]:
 
 
 def hide_secrets(text: str, secrets: Iterable[str] = ()) -> str:
-    """Return a text without secrets, users and queries of addresses, and what looks like a key."""
+    """Return a text without secrets, users and queries of addresses, and possible keys."""
     for secret in secrets:
         text = text.replace(secret, HIDDEN)
     text = _QUERY_OF_URL.sub(rf"\1?{HIDDEN}", _USER_OF_URL.sub(f"{HIDDEN}@", text))

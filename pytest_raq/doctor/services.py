@@ -1,4 +1,4 @@
-"""Servers and judges, each asked once: over a network, or by loading a model."""
+"""Checks servers and judges, each with one request: over a network, or by loading a model."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from pytest_raq.records.command_results import Finding
 
 SERVER_SECONDS = 20.0
-"""How long the server of one address may take for all that it is asked."""
+"""Seconds that the server of one address may take for all its requests."""
 LOCAL_SECONDS = 120.0
-"""How long a judge may take to be loaded and to rank two answers."""
+"""Seconds that a judge may take to load and to rank two answers."""
 
 _QUESTION = "Say yes."
 _TOKENS = 4
@@ -64,8 +64,8 @@ def _inquiry(
         step = f"check that the server runs and is not busy; a run waits {model.timeout:g} s"
     else:
         place = "here"
-        step = f"check the free memory; a run waits {model.timeout:g} s for a sign of life"
-    unasked = "not asked, because its server did not answer before"
+        step = f"check the free memory; a run waits {model.timeout:g} s without progress"
+    unasked = "not asked, because its server did not answer an earlier request"
     return Inquiry(
         section=section,
         name=model.name,
@@ -111,12 +111,12 @@ def look_at_judges(patient: Patient) -> Iterator[Finding]:
         inquiries = [_inquiry(patient, "judges", judge, _prepare) for judge in servers]
         yield from ask_all(inquiries, SERVER_SECONDS)
     for judge in judges:
-        if judge.engine != "openai":  # one after the other: each fills the memory
+        if judge.engine != "openai":  # one at a time: each fills the memory
             yield from ask_all([_inquiry(patient, "judges", judge, _prepare)], LOCAL_SECONDS)
 
 
 def _prepare(patient: Patient, definition: ModelDefinition) -> Finding:
-    # Its SHA-256 is looked at with the other files: here it would be read twice.
+    # Its SHA-256 is checked with the other files: here it would be read twice.
     judge = make_judge(_impatient(definition), lambda _: definition.sha256 or "")
     started = time.monotonic()
     try:
@@ -134,7 +134,7 @@ def _prepare(patient: Patient, definition: ModelDefinition) -> Finding:
 
 
 def _impatient(definition: ModelDefinition) -> ModelDefinition:
-    """Return a definition that is asked once; beyond the time here nobody waits for it."""
+    """Return a definition for a single request that ends within the time limit here."""
     changes: dict[str, object] = {}
     if definition.openai is not None and definition.engine == "openai":
         changes["timeout"] = min(definition.timeout, 2 * SERVER_SECONDS)

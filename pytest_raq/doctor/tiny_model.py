@@ -1,7 +1,7 @@
-"""A GGUF file made on the spot: what every kernel can be tried on without a download.
+"""A tiny GGUF file: it tests every kernel without a download.
 
 One layer of a Llama with random weights, wide enough (256) for the blocks of all
-kinds of quantization. What it says means nothing; that it says something does.
+kinds of quantization. The text of its answer does not matter, only that it answers.
 The layout of the file is that of the GGUF specification, version 3.
 """
 
@@ -25,7 +25,7 @@ PROMPT = "The quick brown fox jumps over the lazy dog. " * 4
 
 
 def write_tiny_model(path: Path) -> None:
-    """Write the model to a file, about 4 MB of F32; OSError when it cannot be written."""
+    """Write the model to a file, about 4 MB of F32; raise OSError if it cannot be written."""
     import numpy as np
 
     tokens = [*_SPECIAL, *_byte_tokens()]
@@ -44,7 +44,7 @@ def write_tiny_model(path: Path) -> None:
             _ARRAY,
             _array(_INT32, (struct.pack("<i", kind) for kind in kinds)),
         ),
-        # A merge has to be there, and this one meets no text.
+        # At least one merge is required; this one never matches a text.
         _entry("tokenizer.ggml.merges", _ARRAY, _array(_STRING, [_string("Ā ā")])),
         _entry("tokenizer.ggml.bos_token_id", _UINT32, struct.pack("<I", 0)),
         _entry("tokenizer.ggml.eos_token_id", _UINT32, struct.pack("<I", 1)),

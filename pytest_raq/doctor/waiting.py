@@ -1,4 +1,4 @@
-"""What may not answer is asked in threads, and not waited for beyond a time."""
+"""Asks services in threads, with a time limit, because they may not answer."""
 
 from __future__ import annotations
 
@@ -17,11 +17,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Inquiry:
-    """Something to be asked.
+    """A request to a service.
 
-    ``place`` says where: what is asked of one place is asked one after the
-    other. ``late`` is found when there is no answer in time, ``unasked`` when
-    what came before was late.
+    Requests to the same ``place`` are sent one at a time. ``late`` is the finding
+    if there is no answer in time, ``unasked`` if an earlier request was late.
     """
 
     section: str
@@ -34,7 +33,7 @@ class Inquiry:
 
 @dataclass(slots=True)
 class _Queue:
-    """What one place is asked, and what came of it so far."""
+    """The requests to one place, and the findings so far."""
 
     inquiries: list[Inquiry] = field(default_factory=list)
     found: list[Finding] = field(default_factory=list)
@@ -43,7 +42,7 @@ class _Queue:
         for inquiry in self.inquiries:
             try:
                 self.found.append(inquiry.ask())
-            except Exception as exc:  # noqa: BLE001 - whatever is wrong, the rest is still asked
+            except Exception as exc:  # noqa: BLE001 - after any error, the rest is still asked
                 self.found.append(unexpected(inquiry.section, inquiry.name, exc))
 
     def findings(self) -> Iterator[Finding]:
@@ -55,7 +54,7 @@ class _Queue:
 
 
 def ask_all(inquiries: Sequence[Inquiry], seconds: float) -> Iterator[Finding]:
-    """Yield what came of each, in their order; all places are asked at the same time."""
+    """Yield one finding per request, in their order; all places are asked in parallel."""
     queues: dict[str, _Queue] = {}
     for inquiry in inquiries:
         queues.setdefault(inquiry.place, _Queue()).inquiries.append(inquiry)

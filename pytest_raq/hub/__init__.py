@@ -1,4 +1,4 @@
-"""Files of a hub: found, fetched, checked, and put where a definition says."""
+"""Finds, fetches and checks files of a hub, and puts them where a definition says."""
 
 from pytest_raq.hub.pull import Job, Pulled, Puller
 from pytest_raq.hub.remote import HubUnreachableError, RemoteFile, find_remote, parse_target

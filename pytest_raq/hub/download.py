@@ -1,7 +1,7 @@
-"""Fetch a file piece by piece; what is there of it is never fetched twice.
+"""Fetch a file piece by piece; the part that is already here is never fetched twice.
 
-huggingface_hub itself begins anew after a process was killed, and files of
-models take hours on a slow line.
+huggingface_hub itself starts from the beginning after a process was killed, and
+files of models take hours on a slow connection.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 30.0
 _MOST_IN_VAIN = 4
-"""Attempts in a row that bring nothing."""
+"""Maximum attempts in a row that receive nothing."""
 _MOST_ATTEMPTS = 60
 _PAUSE = 1.0
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-")
 _RANGE_REFUSED = 416
 _PARTIAL = 206
 _TRY_AGAIN = {403, 408, 429, 500, 502, 503, 504}
-"""403: an address that was signed for an hour; the next attempt asks for another one."""
+"""403: the address was signed for one hour only; the next attempt requests a new one."""
 
 
 class _CutError(Exception):
-    """The transfer ended early; the next attempt goes on from there."""
+    """The transfer ended early; the next attempt continues from there."""
 
 
 def download(source: SourceSettings, remote: RemoteFile, file: IO[bytes], steps: Steps) -> None:
-    """Append to a file what it lacks of what the hub holds; ``steps`` is told bytes done and all.
+    """Append the missing part of a file; ``steps`` receives the bytes done and all bytes.
 
-    HubError when the hub stops sending or sends another amount; what arrived
+    Raises HubError when the hub stops sending or sends another amount; what arrived
     stays in the file.
     """
     library = hub_library()
@@ -56,8 +56,8 @@ def download(source: SourceSettings, remote: RemoteFile, file: IO[bytes], steps:
             if in_vain == _MOST_IN_VAIN or attempt == _MOST_ATTEMPTS - 1:
                 raise HubError(
                     f"{describe(source)}: {_amount(file.seek(0, 2), remote.size)} arrived,"
-                    f" then the transfer was cut off again and again ({exc}): run the command"
-                    " again, it goes on from there"
+                    f" then the transfer was cut off repeatedly ({exc}): run the command"
+                    " again, it continues from there"
                 ) from exc
             time.sleep(_PAUSE * (1 + in_vain))
             remote = _refresh(source, remote)
@@ -70,7 +70,7 @@ def _amount(done: int, size: int | None) -> str:
 
 
 def _refresh(source: SourceSettings, remote: RemoteFile) -> RemoteFile:
-    """Return the file as the hub describes it now; HubError when it is another one."""
+    """Return the file as the hub describes it now; raise HubError if it has changed."""
     now = find_remote(source)
     if (now.sha256, now.git_blob, now.size) != (remote.sha256, remote.git_blob, remote.size):
         raise HubError(f"{describe(source)}: changed on the hub while it was pulled: pull again")
@@ -108,7 +108,7 @@ def _require_success(
     status = response.status_code
     if status == _RANGE_REFUSED:
         file.truncate(0)
-        raise _CutError("the hub refused to go on")
+        raise _CutError("the hub refused to continue")
     if status in _TRY_AGAIN:
         raise _CutError(f"status {status}")
     try:
@@ -118,14 +118,14 @@ def _require_success(
 
 
 def _start_of(response: Any, wanted: int, file: IO[bytes]) -> int:  # noqa: ANN401 - as above
-    """Return where the bytes of a response belong; a hub may begin anew whatever it was asked."""
+    """Return the offset of a response in the file; a hub may always start at the beginning."""
     if response.status_code != _PARTIAL:
         return file.truncate(0)
     told = _CONTENT_RANGE.match(response.headers.get("content-range", ""))
     start = int(told[1]) if told else wanted
     if start != wanted:
         file.truncate(0)
-        raise _CutError(f"the hub went on at {start:,} in place of {wanted:,}")
+        raise _CutError(f"the hub continued at {start:,} instead of {wanted:,}")
     return start
 
 
@@ -143,10 +143,10 @@ def _append(
             file.truncate(0)
             raise HubError(
                 f"{describe(source)}: the hub sent more than the {remote.size:,} bytes that it"
-                " announced: nothing of it is kept"
+                " announced: the download is deleted"
             )
         file.write(piece)
         steps(done, remote.size)
     file.flush()
     if remote.size is not None and done < remote.size:
-        raise _CutError("the hub ended it")
+        raise _CutError("the hub ended the transfer")

@@ -1,4 +1,4 @@
-"""Files of a hub: fetched, checked, put where a definition says, and pinned to a commit."""
+"""Fetches and checks files of a hub, puts them in their place, and pins them to a commit."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A file that is wanted at a place.
+    """A file that is needed at a path.
 
-    ``sha256`` is what it must be whatever the hub says, empty where that is
-    not known; ``remote`` is what the hub says, None while it cannot be asked.
+    ``sha256`` is the required SHA-256, whatever the hub says, empty if it is
+    not known; ``remote`` is the answer of the hub, None if it cannot be asked.
     """
 
     name: str
@@ -51,12 +51,12 @@ class Job:
 
     @property
     def missing_bytes(self) -> int:
-        """Bytes that have to be fetched, or copied; 0 where that is not known."""
+        """Bytes that have to be fetched or copied; 0 if unknown."""
         if self.is_complete:
             return 0
         if self.cached is not None:
             found = self.cached.stat()
-            # On the same disk the two are one file.
+            # On the same disk, both paths share one file.
             is_link = found.st_dev == _existing(self.target.parent).stat().st_dev
             return 0 if is_link else found.st_size
         size = (self.remote.size if self.remote else None) or 0
@@ -65,13 +65,13 @@ class Job:
 
     @property
     def partial(self) -> Path:
-        """Where the file grows, beside its place."""
+        """The partial file of the download, next to the target."""
         content = self.expected or (self.remote.git_blob if self.remote else "")
         return self.target.with_name(f".{self.target.name}.{content[:_SHOWN_DIGITS]}.part")
 
     @property
     def expected(self) -> str:
-        """The SHA-256 that the file must have; empty where nobody says."""
+        """The SHA-256 that the file must have; empty if unknown."""
         return self.sha256 or (self.remote.sha256 if self.remote else "")
 
 
@@ -86,17 +86,17 @@ class Pulled:
 
 
 class Puller:
-    """Pulls files; ``digest`` returns the SHA-256 of a file, maybe from memory."""
+    """Pulls files; ``digest`` returns the SHA-256 of a file, possibly from memory."""
 
     def __init__(self, digest: Callable[[Path], str] | None = None, *, force: bool = False) -> None:
         self._digest = digest or hash_file
         self._force = force
 
     def plan(self, job: Job) -> Job:
-        """Find out what has to be done for a job; HubError when it cannot be done.
+        """Plan what has to be done for a job; raise HubError if it cannot be done.
 
-        The hub is not asked for a file that is there and known by its SHA-256.
-        Where it is out of reach the cache of huggingface_hub serves.
+        The hub is not asked about an existing file with the right SHA-256.
+        If it cannot be reached, the cache of huggingface_hub is used.
         """
         if job.sha256 and job.target.is_file() and self._digest(job.target) == job.sha256:
             return replace(job, is_complete=True)
@@ -107,7 +107,7 @@ class Puller:
         self._refuse_other(job)
         if not job.expected and not (job.remote and job.remote.git_blob):
             raise HubError(
-                f"{describe(job.source)}: the hub does not say what its SHA-256 is: set sha256"
+                f"{describe(job.source)}: the hub does not report its SHA-256: set sha256"
             )
         if job.target.exists():
             return self._plan_existing(job)
@@ -116,11 +116,13 @@ class Puller:
     def _plan_offline(self, job: Job, reason: HubError) -> Job:
         cached = find_cached(job.source)
         if cached is None:
-            where = "there is no file yet" if not job.target.exists() else "the file is not known"
+            where = (
+                "there is no file yet" if not job.target.exists() else "there is an unknown file"
+            )
             raise HubUnreachableError(
-                f"{reason}, the cache does not hold it, and {where} at {job.target}"
+                f"{reason}, it is not in the cache, and {where} at {job.target}"
             ) from reason
-        known = cached.resolve().name  # the cache names what it holds by its SHA-256
+        known = cached.resolve().name  # files in the cache are named by their SHA-256
         if not job.sha256 and len(known) == len(hashlib.sha256().hexdigest()):
             job = replace(job, sha256=known)
         if job.target.exists() and self._digest(job.target) == (job.sha256 or self._digest(cached)):
@@ -137,7 +139,7 @@ class Puller:
     def _refuse_existing(self, job: Job) -> None:
         if job.target.exists() and not (self._force and job.target.is_file()):
             raise HubError(
-                f"{job.target}: exists and is another file than {describe(job.source)}:"
+                f"{job.target}: exists, but is not {describe(job.source)}:"
                 " move it away, or replace it with --force"
             )
 
@@ -151,7 +153,7 @@ class Puller:
             )
 
     def _find_cached(self, job: Job) -> Path | None:
-        """Return the file in the cache where it is known to be the one of the hub."""
+        """Return the file in the cache if it is certainly the one of the hub."""
         if job.remote is None or not job.remote.commit:
             return None
         cached = find_cached(job.source.model_copy(update={"revision": job.remote.commit}))
@@ -167,7 +169,7 @@ class Puller:
 
     @staticmethod
     def require_room(jobs: Sequence[Job]) -> None:
-        """HubError when a disk has no room for what is to be fetched."""
+        """Raise HubError if a disk does not have enough space for the download."""
         needed: dict[int, tuple[Path, int]] = {}
         for job in jobs:
             if job.missing_bytes:
@@ -178,15 +180,15 @@ class Puller:
             free = shutil.disk_usage(folder).free
             if free < size:
                 raise HubError(
-                    f"{folder}: has {_amount(free)} free, and {_amount(size)} are to be pulled:"
-                    " make room, or pull fewer models"
+                    f"{folder}: has {_amount(free)} free, but {_amount(size)} are needed:"
+                    " make space, or pull fewer models"
                 )
 
     def pull(self, job: Job, steps: Steps) -> Pulled:
-        """Do what was planned, and check the result; HubError when it is not what it must be.
+        """Do a planned job and check the result; raise HubError if it is wrong.
 
-        ``steps`` is told the job's name and bytes done of all. The place is
-        written in one step: whatever goes wrong, an old file stays.
+        ``steps`` receives the job's name, the bytes done and all bytes. The target
+        is written in one step: after any error, the old file stays.
         """
         if job.is_complete:
             digest = job.expected or self._digest(job.target)
@@ -196,7 +198,7 @@ class Puller:
             return self._take_cached(job) if job.cached else self._fetch(job, steps)
         except OSError as exc:
             raise HubError(
-                f"{job.target}: cannot be written: {exc.strerror or exc}: pull again, it goes on"
+                f"{job.target}: cannot be written: {exc.strerror or exc}: pull again, it continues"
                 " from there"
             ) from exc
 
@@ -211,7 +213,7 @@ class Puller:
             if job.expected and digest != job.expected:
                 raise HubError(
                     f"{describe(job.source)}: in the cache its SHA-256 starts with"
-                    f" {digest[:_SHOWN_DIGITS]}, it must start with"
+                    f" {digest[:_SHOWN_DIGITS]}, but it must start with"
                     f" {job.expected[:_SHOWN_DIGITS]}: remove {job.cached}"
                 )
             draft.replace(job.target)
@@ -229,7 +231,7 @@ class Puller:
             found = file.seek(0, 2)
             self._fill(job, file, steps)
             if found and not self._is_right(job):
-                # What an earlier attempt left behind may be damaged.
+                # The partial file of an earlier attempt may be damaged.
                 file.truncate(0)
                 self._fill(job, file, steps)
             self._require_right(job)
@@ -261,9 +263,9 @@ class Puller:
 def _tell_other(job: Job) -> str:
     said = "the definition" if job.sha256 else "the hub"
     return (
-        f"{describe(job.source)}: the SHA-256 of what the hub sent starts with"
+        f"{describe(job.source)}: the SHA-256 of the download starts with"
         f" {hash_file(job.partial)[:_SHOWN_DIGITS]}, {said} says"
-        f" {job.expected[:_SHOWN_DIGITS] or 'another'}: nothing of it is kept; pull again"
+        f" {job.expected[:_SHOWN_DIGITS] or 'another'}: the download is deleted; pull again"
     )
 
 
@@ -276,14 +278,14 @@ def _tell_no_gguf(job: Job, path: Path) -> str:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for one process at a time; the others wait until it is done or dead."""
+    """Open a file for one process at a time; the others wait until that process ends."""
     while True:
         with path.open("a+b") as file:
             with contextlib.suppress(ImportError, OSError):
                 import fcntl
 
                 fcntl.flock(file, fcntl.LOCK_EX)
-            # Whoever held the lock before may have moved the file away.
+            # The process that held the lock before may have moved the file.
             if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
                 yield file
                 return
@@ -306,7 +308,7 @@ def _existing(folder: Path) -> Path:
 
 
 def _git_blob(path: Path) -> str:
-    """Return the name that git gives to the content of a file."""
+    """Return the hash of git for the content of a file."""
     digest = hashlib.sha1(f"blob {path.stat().st_size}\0".encode(), usedforsecurity=False)
     with path.open("rb") as file:
         while piece := file.read(2**20):
@@ -315,16 +317,16 @@ def _git_blob(path: Path) -> str:
 
 
 def pin_lines(sha256: str, commit: str) -> str:
-    """Return what a definition should say, as it is typed."""
+    """Return the lines that a definition should have."""
     told = f'sha256 = "{sha256}"'
     return f'{told} and, in [source], revision = "{commit}"' if commit else told
 
 
 def pin(path: Path, sha256: str, commit: str) -> None:
-    """Set ``sha256`` and ``source.revision`` of a definition; the rest of it stays as it is.
+    """Set ``sha256`` and ``source.revision`` of a definition; change nothing else.
 
-    HubError, with the lines to type, where the file is not written plainly
-    enough to be changed by a program.
+    Raises HubError, with the lines to write, if the form of the file does not allow
+    a program to change it.
     """
     try:
         before = path.read_text(encoding="utf-8")
@@ -341,7 +343,7 @@ def pin(path: Path, sha256: str, commit: str) -> None:
 
 def _require_same(found: dict[str, object], wanted: dict[str, object]) -> None:
     if found != wanted:
-        raise ValueError("it would change more than that")
+        raise ValueError("other values would change too")
 
 
 def _parse(text: str) -> dict[str, object]:
@@ -356,7 +358,7 @@ def _expected(table: dict[str, object], sha256: str, commit: str) -> dict[str, o
 
 
 def _set(text: str, table: str | None, key: str, value: str, *, behind: str) -> str:
-    """Return a TOML text with a key of a table set, as a new line ``behind`` another if need be."""
+    """Return a TOML text with a key of a table set, if new, in a line ``behind`` another key."""
     lines = text.splitlines(keepends=True)
     start, end = _extent(lines, table)
     line = f'{key} = "{value}"\n'
@@ -374,11 +376,11 @@ def _set(text: str, table: str | None, key: str, value: str, *, behind: str) -> 
 
 
 def _extent(lines: list[str], table: str | None) -> tuple[int, int]:
-    """Return where the keys of a table begin and end; ValueError when it has no lines."""
+    """Return where the keys of a table begin and end; raise ValueError if it has no lines."""
     heads = [index for index, line in enumerate(lines) if _TABLE.match(line)]
     if table is None:
         return 0, heads[0] if heads else len(lines)
     for number, index in enumerate(heads):
         if re.match(rf"\s*\[\s*{table}\s*\]", lines[index]):
             return index + 1, heads[number + 1] if number + 1 < len(heads) else len(lines)
-    raise ValueError(f"it has no [{table}] of its own lines")
+    raise ValueError(f"it has no separate lines for [{table}]")

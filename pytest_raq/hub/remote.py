@@ -1,4 +1,4 @@
-"""What a hub says of a file before anything of it is fetched, and how a file there is named."""
+"""Queries about a file on a hub before it is fetched, and the form of hub ids."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class RemoteFile:
     """A file as its hub describes it.
 
     ``sha256`` or, for a file that the hub keeps in git itself, ``git_blob``
-    says what its content is; ``size`` is in bytes, None where it is not told;
-    ``commit`` is the one that the revision stands for, empty where it is not
-    told; ``headers`` are those that its ``url`` may be asked with.
+    is the hash of its content; ``size`` is in bytes, None if the hub does not
+    report it; ``commit`` is the commit of the revision, empty if it is not
+    reported; ``headers`` are for requests to its ``url``.
     """
 
     url: str
@@ -64,7 +64,7 @@ def hub_library() -> ModuleType:
         raise HubError(
             "files of a hub need the huggingface_hub package: pip install 'pytest-raq[hub]'"
         ) from exc
-    # Its retries are told by it with addresses that hold signatures; ours say what matters.
+    # It reports its retries with signed addresses; our own messages are enough.
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     return library
 
@@ -81,19 +81,19 @@ def endpoint() -> str:
 
 
 def describe(source: SourceSettings) -> str:
-    """Return a file of a hub as messages name it."""
+    """Return the name of a hub file for messages."""
     return f"{source.filename} of {source.repo} ({source.revision})"
 
 
 def find_remote(source: SourceSettings) -> RemoteFile:
     """Ask the hub for size, content hash and commit of a file.
 
-    HubError, on one line, when there is no such file or it may not be read;
-    HubUnreachableError when the hub cannot be asked.
+    Raises HubError, on one line, if there is no such file or it may not be read;
+    HubUnreachableError if the hub cannot be asked.
     """
     library = hub_library()
     if is_offline(library):
-        raise HubUnreachableError(f"{describe(source)}: HF_HUB_OFFLINE forbids to ask the hub")
+        raise HubUnreachableError(f"{describe(source)}: HF_HUB_OFFLINE forbids asking the hub")
     for pause in _PAUSES:
         try:
             return _ask(library, source)
@@ -105,7 +105,7 @@ def find_remote(source: SourceSettings) -> RemoteFile:
 
 
 class _HubBusyError(HubUnreachableError):
-    """The hub answers that it cannot answer now."""
+    """The hub replies that it is not available now."""
 
 
 def _ask(library: ModuleType, source: SourceSettings) -> RemoteFile:
@@ -128,7 +128,7 @@ def _ask(library: ModuleType, source: SourceSettings) -> RemoteFile:
 
 
 def _headers(library: ModuleType, asked: str, location: str) -> dict[str, str]:
-    """Return the headers of a request; the token goes to the hub alone, to no other host."""
+    """Return the headers of a request; the token is sent only to the hub, to no other host."""
     headers = dict(library.utils.build_hf_headers(library_name="pytest-raq"))
     if urlsplit(asked)[:2] != urlsplit(location)[:2]:
         headers = {name: value for name, value in headers.items() if name != "authorization"}
@@ -136,11 +136,11 @@ def _headers(library: ModuleType, asked: str, location: str) -> dict[str, str]:
 
 
 def tell(library: ModuleType, source: SourceSettings, exc: Exception) -> HubError:
-    """Return an error of huggingface_hub in our words."""
+    """Return an error of huggingface_hub with a message of ours."""
     errors, what = library.errors, describe(source)
     consent = (
-        f"its authors ask for consent: give it at {endpoint()}/{source.repo} and set HF_TOKEN"
-        " to a token of yours"
+        f"its authors require consent: give it at {endpoint()}/{source.repo} and set HF_TOKEN"
+        " to your token"
     )
     absent = f"{endpoint()} has no such repository: correct repo, or set HF_TOKEN if it is private"
     for kind, told in (
@@ -169,7 +169,7 @@ def _reason(exc: Exception) -> str:
 
 
 def find_cached(source: SourceSettings) -> Path | None:
-    """Return where the cache of huggingface_hub holds a file; None where it does not."""
+    """Return the path of a file in the cache of huggingface_hub; None if it is not there."""
     library = hub_library()
     try:
         found = library.try_to_load_from_cache(
@@ -181,9 +181,9 @@ def find_cached(source: SourceSettings) -> Path | None:
 
 
 def parse_target(text: str) -> SourceSettings | None:
-    """Return the file of a hub that a text names; None where it is no hub id.
+    """Return the file of a hub that a text names; None if it is not a hub id.
 
-    ConfigError when it begins like one and is none.
+    Raises ConfigError if it begins like a hub id but is not valid.
     """
     if not text.startswith(SCHEME):
         return None
@@ -193,6 +193,6 @@ def parse_target(text: str) -> SourceSettings | None:
     parts = (organisation, name, *filename.split("/"))
     is_whole = all(parts) and bool(at) == bool(revision)
     if not is_whole or not {".", ".."}.isdisjoint((*parts, revision)):
-        raise ConfigError(f"{text}: is no file of a hub: write {FORM}")
+        raise ConfigError(f"{text}: is not a file of a hub: write {FORM}")
     settings = {"repo": f"{organisation}/{name}", "filename": filename}
     return SourceSettings(**settings, **({"revision": revision} if revision else {}))

@@ -1,1 +1,1 @@
-"""How fast a model is: probes, rounds in turns, and what is made of them."""
+"""The speed of models: probes, rounds in turns, and samples."""

@@ -1,4 +1,4 @@
-"""Models timed in turns, and timed again when one seems slower."""
+"""Times models in turns, and again if one seems slower."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ PAUSES = (3.0, 12.0)
 
 
 class TimedRun(Protocol):
-    """A run as far as its speed goes."""
+    """The part of a run that speed needs."""
 
     speeds: SuiteSpeed
 
     def slowdown(self, model: str, /) -> float | None:
-        """Return how much slower a model seems; None where it is not too slow."""
+        """Return how much slower a model seems; None if it is not too slow."""
 
     def speed_probe(self, model: str, /) -> SpeedProbe:
-        """Return what times a model."""
+        """Return the speed probe of a model."""
 
     def keep_speed(self, model: str, samples: SpeedSamples, accepted: SpeedSamples, /) -> None:
         """Keep the samples of a model."""
 
 
 def confirm_speed(run: TimedRun, model: str) -> None:
-    """Measure a model again while it seems slower; keep the measurement that speaks for it most.
+    """Measure a model again while it seems slower; keep the fastest measurement.
 
-    RaqError when it cannot be measured any more.
+    Raises RaqError when it cannot be measured any more.
     """
     for pause in PAUSES:
         before = run.slowdown(model)
@@ -58,11 +58,11 @@ def confirm_speed(run: TimedRun, model: str) -> None:
 def time_in_turns(
     probes: Mapping[str, SpeedProbe], *, turns_of: int, told: Callable[[int, int], None]
 ) -> tuple[dict[str, SpeedSamples], dict[str, str]]:
-    """Return what each probe measured, and why the others measured nothing.
+    """Return the samples of each probe, and the problems of probes without samples.
 
-    The probes take turns of ``turns_of`` questions, each time with another one
-    first, so that a machine that gets slower or faster does so for all. ``told``
-    is told the turns done and all.
+    The probes take turns of ``turns_of`` questions, with another probe first in
+    each turn, so that a machine that gets slower or faster affects all of them.
+    ``told`` receives the number of turns done and of all turns.
     """
     problems: dict[str, str] = {}
     names = list(probes)

@@ -30,16 +30,16 @@ WARM_UP = 1
 
 
 class MachineSpeed:
-    """Does the work when asked: some milliseconds of hashing on each core, at the same time."""
+    """Measures the machine: some milliseconds of hashing on each core, at the same time."""
 
     def __init__(self) -> None:
         self._cores = usable_cores()
         self._pool = ThreadPoolExecutor(self._cores)
 
     def measure(self) -> float:
-        """Return how often a second all cores together do their work."""
+        """Return how often per second all cores together do this work."""
         start = time.perf_counter()
-        # hashlib lets go of the interpreter's lock for blocks as large as this.
+        # hashlib releases the interpreter's lock for blocks of this size.
         list(self._pool.map(_work, range(self._cores)))
         return 1.0 / (time.perf_counter() - start)
 
@@ -53,8 +53,8 @@ class SpeedProbe:
     """Times one model on the same few questions of a suite in every run.
 
     Each call of `measure` asks the next question, with nothing shared between
-    calls. With the accepted file of a swapped model at hand,
-    `measure_accepted` asks that one the same question, so that both are
+    calls. If the accepted file of a swapped model is available,
+    `measure_accepted` asks it the same question, so that both are
     timed in turns. The warm-up round is not among the samples.
     """
 
@@ -71,7 +71,7 @@ class SpeedProbe:
         self._ids = cycle(question.id for question in probes)
         self._next = next(self._ids)
         self._answers, self._accepted = answers, accepted
-        # What a server does elsewhere does not depend on this machine.
+        # The speed of a server elsewhere does not depend on this machine.
         self._machine = MachineSpeed() if answers.model.engine == "llama-cpp" else None
         self._machine_speeds: list[float] = []
         self._measured: list[Answer] = []
@@ -80,7 +80,7 @@ class SpeedProbe:
     def measure_accepted(self) -> None:
         """Go to the next probe question and ask the accepted file, if there is one.
 
-        Before each round the speed of the machine itself is taken.
+        Before each round the speed of the machine itself is measured.
         """
         self._next = next(self._ids)
         if self._machine is not None:
@@ -89,17 +89,17 @@ class SpeedProbe:
             self._measured_accepted.append(_probe(self._accepted, self._next))
 
     def measure(self) -> None:
-        """Ask the probe question; EngineError when there is no answer."""
+        """Ask the probe question; raise EngineError if there is no answer."""
         self._measured.append(_probe(self._answers, self._next))
 
     def samples(self) -> SpeedSamples:
-        """Return one value a round of each measure that could be taken."""
+        """Return one value per round of each available measure."""
         found = _samples(self._measured[self.warmup_rounds :])
         machine = tuple(self._machine_speeds[self.warmup_rounds :])
         return {**found, MACHINE: machine} if found and machine else found
 
     def accepted_samples(self) -> SpeedSamples:
-        """Return the same of the accepted file; nothing where it was not timed."""
+        """Return the same for the accepted file; nothing if it was not timed."""
         return _samples(self._measured_accepted[self.warmup_rounds :])
 
 
@@ -125,7 +125,7 @@ def _samples(timed: Sequence[Answer]) -> SpeedSamples:
 
 
 class SuiteSpeed:
-    """Samples of each model, of the accepted files that were timed beside, and how often."""
+    """Samples of models and of accepted files timed in turns with them, and repetitions."""
 
     def __init__(self) -> None:
         self.samples: dict[str, SpeedSamples] = {}
@@ -133,26 +133,26 @@ class SuiteSpeed:
         self.times: dict[str, int] = {}
 
     def keep(self, model: str, samples: SpeedSamples, accepted: SpeedSamples) -> None:
-        """Keep what the probe measured."""
+        """Keep the measurements of the probe."""
         self.samples[model] = samples
         if accepted:
             self.accepted[model] = accepted
 
     def of(self, model: str) -> tuple[SpeedSamples, SpeedSamples]:
-        """Return what is kept of a model, and of the accepted file timed beside it."""
+        """Return the samples of a model, and of the accepted file timed in turns with it."""
         return self.samples.get(model, {}), self.accepted.get(model, {})
 
     def medians(self, model: str) -> dict[str, float]:
-        """Return the medians of what the probe measured."""
+        """Return the medians of the measurements of the probe."""
         return medians(self.samples.get(model, {}))
 
     def count(self, model: str) -> None:
-        """Remember that a model that seemed slower was measured once more."""
+        """Count a repeated measurement of a model that seemed slower."""
         self.times[model] = self.times.get(model, 1) + 1
 
     def absorb(
         self, samples: Mapping[str, SpeedSamples], accepted: Mapping[str, SpeedSamples]
     ) -> None:
-        """Take over what another process measured."""
+        """Take over the measurements of another process."""
         self.samples |= samples
         self.accepted |= accepted
