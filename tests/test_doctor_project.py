@@ -15,7 +15,8 @@ import pytest
 from doctor_project import doctor, write_server
 
 from pytest_raq.config import load_model
-from pytest_raq.doctor import container, environment, patient, repository
+from pytest_raq.doctor import environment, patient, repository
+from pytest_raq.doctor import environment as container
 from pytest_raq.engines.llamacpp import engine_build, instruction_sets
 from pytest_raq.store import Store
 from pytest_raq.store import maintenance as inspection

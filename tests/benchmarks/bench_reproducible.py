@@ -23,8 +23,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_raq.answering.prompts import blocks_of, question_prompt
-from pytest_raq.config import ModelDefinition
-from pytest_raq.config.suites import DatasetSettings
+from pytest_raq.config import DatasetSettings, ModelDefinition
 from pytest_raq.datasets import load_questions
 from pytest_raq.engines import open_engine
 from pytest_raq.records import Answer
