@@ -37,7 +37,7 @@ docs: $(READY)  ## rewrite the reference of the file formats and the schemas
 	$(BIN)/raq schema suite > docs/suite.schema.json
 	$(BIN)/raq schema model > docs/model.schema.json
 
-readers: $(READY)  ## train the bundled readers anew (hours)
+readers: $(READY)  ## train the bundled readers again (hours)
 	$(BIN)/pip install -r models/requirements.txt
 	$(BIN)/python models/build.py
 

@@ -1,4 +1,4 @@
-"""Make everything in this folder anew: train, export, quantize, define, evaluate.
+"""Make everything in this folder again: train, export, quantize, define, evaluate.
 
     pip install -r models/requirements.txt
     python models/build.py

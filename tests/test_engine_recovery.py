@@ -285,7 +285,7 @@ def test_a_kill_from_outside_is_not_remembered(project, killing, tmp_path):
 
 
 def test_answers_of_other_kernels_are_kept_apart(project, killing, tmp_path):
-    """The same build without its fault answers anew: it was other kernels that answered."""
+    """The same build without its fault answers again: it was other kernels that answered."""
     flag = tmp_path / "broken"
     flag.touch()
     python = killing(batch=f"{ONLY_WITH_EXTRA} and __import__('os').path.exists({str(flag)!r})")

@@ -103,7 +103,7 @@ def test_another_top_and_another_folder(project, capsys):
         (("--to", "F16"), "the ladder has no rung: F16 is its top; name others"),
         (("--to", ","), "--to ',': name types, e.g. Q8_0,Q4_K_M"),
         (("--plot", "x.jpeg"), "--plot x.jpeg: write a name that ends with .png, .svg, .pdf"),
-        (("--plot", "no/x.png"), "--plot no/x.png: no is no folder"),
+        (("--plot", "no/x.png"), "--plot no/x.png: no is not a folder"),
     ],
 )
 def test_what_is_wrong_is_told_before_anything_is_made(project, capsys, options, told):

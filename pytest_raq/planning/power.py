@@ -166,7 +166,7 @@ def _result(path: Path, suite: str, table: object) -> _Result:
         field = ".".join(str(part) for part in ("suites", suite, *first["loc"]))
         raise ConfigError(
             f"{show_path(path)}: {field}: {first['msg'][0].lower()}{first['msg'][1:]};"
-            " write the file anew with --raq-json"
+            " write the file again with --raq-json"
         ) from exc
 
 

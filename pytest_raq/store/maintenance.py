@@ -292,7 +292,7 @@ def _log_size(path: Path) -> int:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    # Without a log that somebody writes, SQLite is told that nothing changes: else it makes one.
+    # Without a log that somebody writes, SQLite gets `immutable`: otherwise it creates one.
     # A log that a killed process left is not read, because that takes a new file beside it.
     is_shared = _log_size(path) and path.with_name(f"{path.name}-shm").exists()
     address = f"{path.absolute().as_uri()}?mode=ro{'' if is_shared else '&immutable=1'}"

@@ -155,7 +155,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
 
 
 def check_tables(connection: sqlite3.Connection) -> None:
-    """DamagedError when a table is not there, or another one has its name."""
+    """DamagedError when a table is missing, or another one has its name."""
     for name, columns in TABLES.items():
         found = _columns(connection, name)
         if found != tuple(column.split()[0] for column in columns):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 OnError = Literal["raise", "degrade"]
 
 _CHUNK = 500
-"""Keys of one SELECT; only so many rows are in memory at a time."""
+"""Keys of one SELECT, and rows in memory at a time."""
 
 T = TypeVar("T")
 K = TypeVar("K")
@@ -261,7 +261,7 @@ def chunks(keys: Sequence[K], size: int) -> Iterator[Sequence[K]]:
 
 
 def marks(count: int) -> str:
-    """Return so many placeholders of SQL."""
+    """Return a number of placeholders of SQL."""
     return ", ".join("?" * count)
 
 

@@ -65,7 +65,7 @@ class _Job:
 
 @dataclass(slots=True)
 class _Desk:
-    """What the threads share with the one that asks; ``round`` tells which results are wanted."""
+    """What the threads share with the caller; ``round`` says which results are wanted."""
 
     server: Server
     make_client: Callable[[], openai.OpenAI]

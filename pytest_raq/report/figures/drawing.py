@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 INK, MUTED, LINE, PAPER = "#1b1f24", "#59636e", "#d1d9e0", "#fefefe"
 NOW = "#0072b2"
-"""Blue of Okabe and Ito, which every kind of color vision tells from grey."""
+"""Blue of Okabe and Ito, which every kind of color vision separates from gray."""
 ON_DARK, ON_LIGHT = "#ffffff", "#101418"
 
 WIDTH = 316.0
@@ -276,7 +276,7 @@ def draw_shares(counts: Mapping[str, Mapping[float, int]]) -> Figure:
 
 
 def _shades(count: int) -> Iterator[str]:
-    """Yield colors of one hue from dark to light, so that they differ in grey too."""
+    """Yield colors of one hue from dark to light, so that they differ in gray too."""
     for index in range(count):
         part = index / max(count - 1, 1)
         mixed = (

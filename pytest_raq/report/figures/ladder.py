@@ -36,7 +36,7 @@ def require_plot(path: Path) -> None:
     if path.suffix.lower() not in FORMATS:
         raise ConfigError(f"--plot {path}: write a name that ends with {', '.join(FORMATS)}")
     if not path.parent.is_dir():
-        raise ConfigError(f"--plot {path}: {path.parent} is no folder")
+        raise ConfigError(f"--plot {path}: {path.parent} is not a folder")
     try:
         import matplotlib  # noqa: F401, ICN001 - only whether it is there
     except ImportError as exc:

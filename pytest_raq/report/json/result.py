@@ -303,7 +303,7 @@ def read_suites(path: Path) -> dict[str, object]:
     if table.get("format") != JSON_FORMAT:
         raise ConfigError(
             f"{where}: format is {table.get('format')!r}, this version reads {JSON_FORMAT};"
-            " write it anew with --raq-json"
+            " write the file again with --raq-json"
         )
     return suites
 

@@ -153,7 +153,7 @@ class Block:
         """Go on from what the parent evaluated; the last to do so frees its sequence."""
         self._model.lend(parent.sequence, work.sequence)
         parent.piece.children -= 1
-        # What was evaluated for several is told as evaluated for the first of them.
+        # What was evaluated for several is counted for the first of them.
         work.prefilled, parent.prefilled = parent.prefilled, 0
         work.seconds, parent.seconds = parent.seconds, 0.0
         if parent.piece.children == 0:
@@ -262,7 +262,7 @@ def _works(questions: Sequence[Question], least_shared: int, own: int) -> Iterat
 
 
 def _reply(reading: Reading) -> dict[str, Any]:
-    """Return the fields of a reply; QuestionError when what was computed is no answer."""
+    """Return the fields of a reply; QuestionError when the result is not an answer."""
     if reading.reason == NO_NUMBERS:
         return {"type": "error", "reason": NO_NUMBERS}
     question = reading.question

@@ -144,7 +144,7 @@ class Model:
         self._rehearse(1)
 
     def _rehearse(self, tokens: int, sequences: int = 1) -> None:
-        """Evaluate a batch of so many tokens in each of so many sequences, and forget it."""
+        """Evaluate a batch with a number of tokens in each of several sequences, and forget it."""
         self.clear()
         self.batch.clear()
         for sequence in range(min(sequences, self.cells, self.batch.room)):

@@ -95,7 +95,7 @@ def file_types(llama: ModuleType) -> dict[str, int]:
 
 
 def describe(llama: ModuleType, source: str) -> dict[str, Any]:
-    """Return what a file is and what it can be made; ValueError when it is no model."""
+    """Return what a file is and what it can be made; ValueError when it is not a model."""
     params = llama.llama_model_default_params()
     params.vocab_only = True
     params.use_extra_bufts = False  # nothing is computed

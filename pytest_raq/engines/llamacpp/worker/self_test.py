@@ -133,7 +133,7 @@ class _Trial:
         return model.logits(place) if is_wanted else b""
 
     def _follow(self, count: int, mine: int) -> Trace:
-        """Decode some tokens in each of so many sequences; return the logits of one of them."""
+        """Decode some tokens in each of several sequences; return the logits of one of them."""
         model, trace = self._model, []
         for token in _FOLLOWING:
             model.batch.clear()
