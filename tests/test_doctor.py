@@ -16,7 +16,7 @@ from environments import ONLY_WITH_EXTRA, make_empty_environment, make_killing_e
 
 from pytest_raq.cli import main
 from pytest_raq.doctor import engine, environment, examination, project
-from pytest_raq.doctor.patient import install_command
+from pytest_raq.doctor.context import install_command
 from pytest_raq.engines.llamacpp import instruction_sets
 from pytest_raq.engines.llamacpp.engine_build import pip_install
 from pytest_raq.engines.llamacpp.instruction_sets import LibraryBuild
@@ -242,7 +242,7 @@ def test_ctrl_c_leaves_nothing_behind(home):
 
 @pytest.mark.usefixtures("home", "without_engine")
 def test_ctrl_c_ends_it(monkeypatch, capsys):
-    def interrupt(_patient):
+    def interrupt(_context):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(examination, "_LOOKS", (("versions", interrupt),))

@@ -15,7 +15,7 @@ import pytest
 from doctor_project import doctor, write_server
 
 from pytest_raq.config import load_model
-from pytest_raq.doctor import environment, patient, repository
+from pytest_raq.doctor import context, environment, repository
 from pytest_raq.doctor import environment as container
 from pytest_raq.engines.llamacpp import engine_build, instruction_sets
 from pytest_raq.store import Store
@@ -83,7 +83,7 @@ def test_one_definition_that_breaks_the_reader_costs_no_other(home, monkeypatch,
         return load_model(folder, name)
 
     (home / "models/odd.toml").touch()
-    monkeypatch.setattr(patient, "load_model", broken)
+    monkeypatch.setattr(context, "load_model", broken)
     code, _, found = doctor(capsys)
     assert code == 3
     assert found["project", "model odd"]["text"] == (

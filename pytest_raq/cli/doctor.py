@@ -37,11 +37,11 @@ def add_doctor_command(commands: argparse._SubParsersAction[argparse.ArgumentPar
 
 def _doctor(options: argparse.Namespace) -> int:
     from pytest_raq.cli.output import CommandProgress
-    from pytest_raq.doctor import Patient, examine
+    from pytest_raq.doctor import CheckContext, examine
     from pytest_raq.records.command_results import Health
     from pytest_raq.report.terminal.commands import diagnosis_lines, diagnosis_to_json
 
-    patient = Patient(
+    context = CheckContext(
         folder=Path.cwd(),
         suites_folder=options.suites_folder,
         models_folder=options.models_folder,
@@ -51,7 +51,7 @@ def _doctor(options: argparse.Namespace) -> int:
     )
     progress = CommandProgress()
     try:
-        diagnosis = examine(patient, lambda section: progress.show(f"looking at {section}"))
+        diagnosis = examine(context, lambda section: progress.show(f"looking at {section}"))
     finally:
         progress.clear()
     write_result(diagnosis_lines(diagnosis), diagnosis_to_json(diagnosis), options.json)

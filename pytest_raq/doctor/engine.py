@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.config import ModelDefinition
-from pytest_raq.doctor.patient import finding, install_command, split_step
+from pytest_raq.doctor.context import finding, install_command, split_step
 from pytest_raq.engines.llamacpp import LlamaCppEngine
 from pytest_raq.engines.llamacpp.environment import find_environment
 from pytest_raq.engines.llamacpp.instruction_sets import (
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
-    from pytest_raq.doctor.patient import Patient
+    from pytest_raq.doctor.context import CheckContext
     from pytest_raq.engines.llamacpp.instruction_sets import LibraryBuild
     from pytest_raq.records.command_results import Finding
 
@@ -152,20 +152,20 @@ def _padded(size: int) -> int:
     return -(-size // _ALIGNMENT) * _ALIGNMENT
 
 
-def look_at_engine(patient: Patient) -> Iterator[Finding]:
+def look_at_engine(context: CheckContext) -> Iterator[Finding]:
     """Yield what llama.cpp was compiled for, and whether each kind of quantization answers.
 
     First for this environment, or the requested one, then for each that a
     definition names.
     """
-    own = [model for model in patient.readable_models if _is_local(model) and not model.python]
-    needed = any(model.name in patient.needed for model in own)
-    if patient.python is None:
+    own = [model for model in context.readable_models if _is_local(model) and not model.python]
+    needed = any(model.name in context.needed for model in own)
+    if context.python is None:
         absent = Health.FAILURE if needed else Health.WARNING
         yield from _Examination(SECTION, None, Health.FAILURE, absent).look()
     else:
-        yield from _look_at_other(SECTION, patient.python, Health.FAILURE)
-    for python, health in _named_pythons(patient).items():
+        yield from _look_at_other(SECTION, context.python, Health.FAILURE)
+    for python, health in _named_pythons(context).items():
         yield from _look_at_other(f"{SECTION} of {python}", python, health)
 
 
@@ -173,12 +173,12 @@ def _is_local(model: ModelDefinition) -> bool:
     return model.engine == "llama-cpp"
 
 
-def _named_pythons(patient: Patient) -> dict[Path, Health]:
+def _named_pythons(context: CheckContext) -> dict[Path, Health]:
     """Return the environments that definitions name, and the severity if one cannot be used."""
     found: dict[Path, Health] = {}
-    for model in patient.readable_models:
+    for model in context.readable_models:
         if model.python_path is not None and _is_local(model):
-            health = patient.trouble(model.name)
+            health = context.trouble(model.name)
             if found.get(model.python_path) is not Health.FAILURE:
                 found[model.python_path] = health
     return found

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest_raq
 from pytest_raq import __version__
-from pytest_raq.doctor.patient import file_size, finding, install_command
+from pytest_raq.doctor.context import file_size, finding, install_command
 from pytest_raq.engines.llamacpp.instruction_sets import describe_features, processor_features
 from pytest_raq.machine import describe_machine, describe_versions
 from pytest_raq.records.command_results import Health
@@ -23,7 +23,7 @@ from pytest_raq.text import size_text
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_raq.doctor.patient import Patient
+    from pytest_raq.doctor.context import CheckContext
     from pytest_raq.records.command_results import Finding
 
 
@@ -153,7 +153,7 @@ def _sysconf_memory() -> int:
         return 0
 
 
-def look_at_versions(_patient: Patient) -> Iterator[Finding]:
+def look_at_versions(_context: CheckContext) -> Iterator[Finding]:
     """Yield the versions of software that affects results, and their locations."""
     versions = describe_versions()
     for package in _PACKAGES:
@@ -171,7 +171,7 @@ def look_at_versions(_patient: Patient) -> Iterator[Finding]:
         yield finding("versions", "pytest plugins", Health.WARNING, text, step)
 
 
-def look_at_machine(patient: Patient) -> Iterator[Finding]:
+def look_at_machine(context: CheckContext) -> Iterator[Finding]:
     """Yield processor, cores and memory that this process may use."""
     machine = describe_machine()
     system = f"{machine['system']} {machine['architecture']}"
@@ -181,16 +181,16 @@ def look_at_machine(patient: Patient) -> Iterator[Finding]:
     cores, limit = usable_cores(), os.cpu_count() or 1
     of_all = f" of {limit}" if cores < limit else ""
     yield finding("machine", "cores", Health.OK, f"{cores:g}{of_all} usable")
-    yield _memory(patient)
+    yield _memory(context)
 
 
-def _memory(patient: Patient) -> Finding:
+def _memory(context: CheckContext) -> Finding:
     free, total = free_memory(), memory_limit()
     told = f"{size_text(free)} free of {size_text(total)}" if free else size_text(total)
     if total < machine_memory():
         told += f" (the limit here; the machine has {size_text(machine_memory())})"
     sizes = {
-        model.name: file_size(model.file_path) for model in patient.readable_models if model.file
+        model.name: file_size(model.file_path) for model in context.readable_models if model.file
     }
     largest = max(sizes, key=lambda name: sizes[name], default="")
     if not largest or not sizes[largest]:
@@ -203,10 +203,10 @@ def _memory(patient: Patient) -> Finding:
     return finding("machine", "memory", Health.OK, told)
 
 
-def look_at_disk(patient: Patient) -> Iterator[Finding]:
+def look_at_disk(context: CheckContext) -> Iterator[Finding]:
     """Yield the free space for the store, the models and temporary files, and write access."""
-    yield _room("room for store", patient.store.absolute().parent)
-    yield _room("room for models", patient.models_folder.absolute())
+    yield _room("room for store", context.store.absolute().parent)
+    yield _room("room for models", context.models_folder.absolute())
     name = "room for temporary files"
     try:
         yield _room(name, Path(tempfile.gettempdir()))
@@ -236,9 +236,9 @@ def _room(name: str, place: Path) -> Finding:
     return finding("machine", name, Health.OK, told)
 
 
-def look_at_extras(patient: Patient) -> Iterator[Finding]:
+def look_at_extras(context: CheckContext) -> Iterator[Finding]:
     """Yield the extras that are not installed, and the commands that install them."""
-    needed = _needed_extras(patient)
+    needed = _needed_extras(context)
     for extra, (modules, purpose) in _EXTRAS.items():
         missing = [name for name in modules if find_spec(name) is None]
         command = install_command(extra)
@@ -252,17 +252,17 @@ def look_at_extras(patient: Patient) -> Iterator[Finding]:
             yield finding("extras", extra, Health.OK, text, command)
 
 
-def _needed_extras(patient: Patient) -> dict[str, str]:
+def _needed_extras(context: CheckContext) -> dict[str, str]:
     """Return the part of the default suites that needs each extra."""
     needed: dict[str, str] = {}
-    for model in patient.readable_models:
-        if model.name in patient.needed:
+    for model in context.readable_models:
+        if model.name in context.needed:
             if model.engine == "openai":
                 needed.setdefault("openai", model.name)
             elif not model.python:
                 needed.setdefault("llama", model.name)
-    for suite in patient.readable_suites:
+    for suite in context.readable_suites:
         is_parquet = suite.dataset.source.endswith(".parquet")
-        if suite.default and (is_parquet or patient.asks_hub(suite)):
+        if suite.default and (is_parquet or context.asks_hub(suite)):
             needed.setdefault("datasets", f"suite {suite.name}")
     return needed

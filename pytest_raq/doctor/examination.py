@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_raq.doctor.context import CheckContext, unexpected
 from pytest_raq.doctor.engine import look_at_engine
 from pytest_raq.doctor.environment import (
     look_at_disk,
@@ -13,7 +14,6 @@ from pytest_raq.doctor.environment import (
     look_at_versions,
 )
 from pytest_raq.doctor.hub import look_at_hub
-from pytest_raq.doctor.patient import Patient, unexpected
 from pytest_raq.doctor.project import look_at_definitions, look_at_files, look_at_store
 from pytest_raq.doctor.repository import look_at_git
 from pytest_raq.doctor.secrets import hide_secrets, known_secrets
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
     from pytest_raq.records.command_results import Finding
 
-__all__ = ["Patient", "examine"]
+__all__ = ["CheckContext", "examine"]
 
-_LOOKS: tuple[tuple[str, Callable[[Patient], Iterator[Finding]]], ...] = (
+_LOOKS: tuple[tuple[str, Callable[[CheckContext], Iterator[Finding]]], ...] = (
     ("versions", look_at_versions),
     ("machine", look_at_machine),
     ("machine", look_at_disk),
@@ -43,7 +43,7 @@ _LOOKS: tuple[tuple[str, Callable[[Patient], Iterator[Finding]]], ...] = (
 )
 
 
-def examine(patient: Patient, tell: Callable[[str], None] = lambda _: None) -> Diagnosis:
+def examine(context: CheckContext, tell: Callable[[str], None] = lambda _: None) -> Diagnosis:
     """Return the findings about everything a run needs; ``tell`` receives the current check.
 
     Nothing in the project is changed, and no finding contains a secret.
@@ -51,8 +51,8 @@ def examine(patient: Patient, tell: Callable[[str], None] = lambda _: None) -> D
     found: list[Finding] = []
     for section, look in _LOOKS:
         tell(section)
-        found += _look(section, look, patient)
-    servers = [model.openai for model in patient.readable_models if model.openai is not None]
+        found += _look(section, look, context)
+    servers = [model.openai for model in context.readable_models if model.openai is not None]
     secrets = known_secrets(
         (server.api_key_env for server in servers), (server.base_url for server in servers)
     )
@@ -60,10 +60,10 @@ def examine(patient: Patient, tell: Callable[[str], None] = lambda _: None) -> D
 
 
 def _look(
-    section: str, look: Callable[[Patient], Iterator[Finding]], patient: Patient
+    section: str, look: Callable[[CheckContext], Iterator[Finding]], context: CheckContext
 ) -> Iterator[Finding]:
     try:
-        yield from look(patient)
+        yield from look(context)
     except Exception as exc:  # noqa: BLE001 - after any error, the other checks still run
         name = look.__name__.removeprefix("look_at_").replace("_", " ")
         yield unexpected(section, name, exc)

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pytest_raq.doctor.patient import finding, install_command
+from pytest_raq.doctor.context import finding, install_command
 from pytest_raq.doctor.waiting import Inquiry, ask_all
 from pytest_raq.hub.remote import endpoint
 from pytest_raq.records.command_results import Health
@@ -19,7 +19,7 @@ from pytest_raq.records.command_results import Health
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_raq.doctor.patient import Patient
+    from pytest_raq.doctor.context import CheckContext
     from pytest_raq.records.command_results import Finding
 
 HUB_SECONDS = 10.0
@@ -33,13 +33,13 @@ _OUT_OF_ORDER = {407, 500, 502, 503, 504}
 _STEP = "check the network, the proxy and HF_ENDPOINT, or set HF_HUB_OFFLINE=1"
 
 
-def look_at_hub(patient: Patient) -> Iterator[Finding]:
+def look_at_hub(context: CheckContext) -> Iterator[Finding]:
     """Yield whether the hub can be asked for the files and questions of the project."""
-    users = _users(patient)
+    users = _users(context)
     forbidden = [name for name in _OFFLINE if os.environ.get(name, "").upper() in _YES]
     if forbidden:
-        yield _offline(patient, forbidden[0])
-    elif patient.offline:
+        yield _offline(context, forbidden[0])
+    elif context.offline:
         yield finding(_SECTION, _address(), Health.OK, "not asked (--offline)")
     elif users:
         yield from _ask(users)
@@ -47,18 +47,18 @@ def look_at_hub(patient: Patient) -> Iterator[Finding]:
         yield finding(_SECTION, _address(), Health.OK, "not asked: nothing here comes from a hub")
 
 
-def _users(patient: Patient) -> list[str]:
+def _users(context: CheckContext) -> list[str]:
     """Return the models and suites that use a hub."""
-    models = [model.name for model in patient.readable_models if model.source is not None]
-    suites = [f"suite {suite.name}" for suite in patient.readable_suites if patient.asks_hub(suite)]
+    models = [model.name for model in context.readable_models if model.source is not None]
+    suites = [f"suite {suite.name}" for suite in context.readable_suites if context.asks_hub(suite)]
     return [*models, *suites]
 
 
-def _offline(patient: Patient, variable: str) -> Finding:
+def _offline(context: CheckContext, variable: str) -> Finding:
     text = f"{variable} is set: nothing is fetched, only the cache is used"
     absent = [
         model.name
-        for model in patient.readable_models
+        for model in context.readable_models
         if model.source is not None and model.file and not model.file_path.exists()
     ]
     if not absent:

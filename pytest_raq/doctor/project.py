@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.baselines.file import load_baseline
 from pytest_raq.datasets import load_questions
-from pytest_raq.doctor.patient import file_size, finding, split_step, unexpected
+from pytest_raq.doctor.context import file_size, finding, split_step, unexpected
 from pytest_raq.engines.llamacpp.model_file import verify_model_file
 from pytest_raq.errors import RaqError
 from pytest_raq.records.command_results import Health
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_raq.config import ModelDefinition, SuiteDefinition
-    from pytest_raq.doctor.patient import Patient
+    from pytest_raq.doctor.context import CheckContext
     from pytest_raq.records.command_results import Finding
     from pytest_raq.store.maintenance import StoreState
 
@@ -32,53 +32,53 @@ _QUICKLY_PARSED = 20_000_000
 _SLOW_TO_READ = {".parquet"}
 
 
-def look_at_definitions(patient: Patient) -> Iterator[Finding]:
+def look_at_definitions(context: CheckContext) -> Iterator[Finding]:
     """Yield whether the suites and models can be read, with the models and questions they use."""
-    for name, folder in (("suites", patient.suites_folder), ("models", patient.models_folder)):
+    for name, folder in (("suites", context.suites_folder), ("models", context.models_folder)):
         if folder.is_dir() and not os.access(folder, os.R_OK | os.X_OK):
             step = f"check the owner and the permissions of {folder}"
             yield finding(_SECTION, name, Health.FAILURE, f"{folder} cannot be read", step)
-    if not patient.suites_folder.is_dir():
-        text = f"there is no folder {patient.suites_folder}"
+    if not context.suites_folder.is_dir():
+        text = f"there is no folder {context.suites_folder}"
         yield finding(_SECTION, "suites", Health.WARNING, text, "raq init starts a project here")
-    elif not patient.suites:
-        text = f"{patient.suites_folder} has no suite NAME.toml"
+    elif not context.suites:
+        text = f"{context.suites_folder} has no suite NAME.toml"
         yield finding(_SECTION, "suites", Health.WARNING, text, "raq init writes one")
     for kind, folder, read in (
-        ("suite", patient.suites_folder, patient.suites),
-        ("model", patient.models_folder, patient.models),
+        ("suite", context.suites_folder, context.suites),
+        ("model", context.models_folder, context.models),
     ):
         for name, item in read.items():
             if isinstance(item, RaqError):
                 told = split_step(str(item), f"correct {folder / name}.toml")
                 yield finding(_SECTION, f"{kind} {name}", Health.FAILURE, *told)
-    for suite in patient.readable_suites:
+    for suite in context.readable_suites:
         try:
-            yield _suite(patient, suite)
+            yield _suite(context, suite)
         except Exception as exc:  # noqa: BLE001 - the other suites are still checked
             yield unexpected(_SECTION, f"suite {suite.name}", exc)
 
 
-def _suite(patient: Patient, suite: SuiteDefinition) -> Finding:
+def _suite(context: CheckContext, suite: SuiteDefinition) -> Finding:
     name, health = f"suite {suite.name}", Health.FAILURE if suite.default else Health.WARNING
-    known = {*patient.models, "reference"}
+    known = {*context.models, "reference"}
     absent = [each for each in (*suite.models, *suite.judges) if each not in known]
     if absent:
-        text = f"names {', '.join(absent)}, but {patient.models_folder} has no such definition"
+        text = f"names {', '.join(absent)}, but {context.models_folder} has no such definition"
         return finding(_SECTION, name, Health.FAILURE, text, f"correct {suite.path}")
     try:
-        questions = _questions(patient, suite)
-        accepted = _accepted(patient, suite)
+        questions = _questions(context, suite)
+        accepted = _accepted(context, suite)
     except RaqError as exc:
         return finding(_SECTION, name, health, *split_step(str(exc), f"correct {suite.path}"))
     text = f"{_count(len(suite.models), 'model')}, judge {', '.join(suite.judges)}"
     return finding(_SECTION, name, Health.OK, f"{text}, {questions}, {accepted}")
 
 
-def _questions(patient: Patient, suite: SuiteDefinition) -> str:
+def _questions(context: CheckContext, suite: SuiteDefinition) -> str:
     """Return a text about the questions of a suite; raise DatasetError if unreadable."""
     source, folder = suite.dataset.source, suite.path.parent
-    if patient.asks_hub(suite):
+    if context.asks_hub(suite):
         return f"questions of {source} on a hub"
     path = folder / Path(source).expanduser()
     is_quick = path.is_file() and path.stat().st_size <= _QUICKLY_PARSED
@@ -92,23 +92,23 @@ def _count(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
-def _accepted(patient: Patient, suite: SuiteDefinition) -> str:
+def _accepted(context: CheckContext, suite: SuiteDefinition) -> str:
     """Return when the baseline was accepted; raise BaselineError if it cannot be read."""
-    baseline = load_baseline(patient.baselines_folder, suite.name)
+    baseline = load_baseline(context.baselines_folder, suite.name)
     return "no baseline yet" if baseline is None else f"accepted {baseline.accepted_at[:10]}"
 
 
-def look_at_files(patient: Patient) -> Iterator[Finding]:
+def look_at_files(context: CheckContext) -> Iterator[Finding]:
     """Yield whether the files of models exist, are complete, and are the right ones."""
-    for model in patient.readable_models:
+    for model in context.readable_models:
         if model.file is not None:
             try:
-                yield _model_file(patient, model)
+                yield _model_file(context, model)
             except Exception as exc:  # noqa: BLE001 - the other files are still checked
                 yield unexpected(_SECTION, f"model {model.name}", exc)
 
 
-def _model_file(patient: Patient, model: ModelDefinition) -> Finding:
+def _model_file(context: CheckContext, model: ModelDefinition) -> Finding:
     name = f"model {model.name}"
     try:
         size = file_size(model.file_path)
@@ -116,16 +116,16 @@ def _model_file(patient: Patient, model: ModelDefinition) -> Finding:
         verify_model_file(model, None if checked else lambda _: model.sha256 or "")
     except RaqError as exc:
         told = split_step(str(exc), f"correct {model.path}")
-        return finding(_SECTION, name, patient.trouble(model.name), *told)
+        return finding(_SECTION, name, context.trouble(model.name), *told)
     text = f"{model.file}, {size_text(size)}"
     if model.sha256 and not checked:
         return finding(_SECTION, name, Health.OK, f"{text}; raq models verify checks its SHA-256")
     return finding(_SECTION, name, Health.OK, f"{text}{', SHA-256 as defined' * checked}")
 
 
-def look_at_store(patient: Patient) -> Iterator[Finding]:
+def look_at_store(context: CheckContext) -> Iterator[Finding]:
     """Yield whether the store can be read and written."""
-    path = patient.store
+    path = context.store
     try:
         state = inspect_store(path)
     except RaqError as exc:

@@ -6,14 +6,14 @@ import os
 import subprocess
 from typing import TYPE_CHECKING
 
-from pytest_raq.doctor.patient import finding
+from pytest_raq.doctor.context import finding
 from pytest_raq.records.command_results import Health
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from pytest_raq.doctor.patient import Patient
+    from pytest_raq.doctor.context import CheckContext
     from pytest_raq.records.command_results import Finding
 
 _SECTION = "project"
@@ -21,11 +21,11 @@ _SECONDS = 10.0
 _MOST_NAMES = 3
 
 
-def look_at_git(patient: Patient) -> Iterator[Finding]:
+def look_at_git(context: CheckContext) -> Iterator[Finding]:
     """Yield whether the baselines are in git, and which of them are not committed."""
     try:
-        version = _git(patient.folder, "--version").stdout.strip().removeprefix("git version ")
-        yield _look(patient.folder, version)
+        version = _git(context.folder, "--version").stdout.strip().removeprefix("git version ")
+        yield _look(context.folder, version)
     except FileNotFoundError:
         yield finding(_SECTION, "git", Health.WARNING, "is not installed", "install git")
     except OSError as exc:

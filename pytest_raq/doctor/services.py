@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from pytest_raq.doctor.patient import finding, split_step
+from pytest_raq.doctor.context import finding, split_step
 from pytest_raq.doctor.waiting import Inquiry, ask_all
 from pytest_raq.engines import open_engine
 from pytest_raq.engines.openai_compat import find_server
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pytest_raq.config import ModelDefinition
-    from pytest_raq.doctor.patient import Patient
+    from pytest_raq.doctor.context import CheckContext
     from pytest_raq.records.command_results import Finding
 
 SERVER_SECONDS = 20.0
@@ -30,18 +30,18 @@ _QUESTION = "Say yes."
 _TOKENS = 4
 
 
-def look_at_servers(patient: Patient) -> Iterator[Finding]:
+def look_at_servers(context: CheckContext) -> Iterator[Finding]:
     """Yield whether each server answers a short question, for the models it runs."""
-    models = [model for model in patient.readable_models if _is_asked(patient, model)]
-    if patient.offline:
+    models = [model for model in context.readable_models if _is_asked(context, model)]
+    if context.offline:
         yield from (_not_asked("servers", model) for model in models)
     else:
-        inquiries = [_inquiry(patient, "servers", model, _ask) for model in models]
+        inquiries = [_inquiry(context, "servers", model, _ask) for model in models]
         yield from ask_all(inquiries, SERVER_SECONDS)
 
 
-def _is_asked(patient: Patient, model: ModelDefinition) -> bool:
-    only_judges = model.name in patient.judges and model.name not in patient.contestants
+def _is_asked(context: CheckContext, model: ModelDefinition) -> bool:
+    only_judges = model.name in context.judges and model.name not in context.contestants
     return model.engine == "openai" and not only_judges
 
 
@@ -50,13 +50,13 @@ def _not_asked(section: str, model: ModelDefinition) -> Finding:
 
 
 def _inquiry(
-    patient: Patient,
+    context: CheckContext,
     section: str,
     model: ModelDefinition,
-    ask: Callable[[Patient, ModelDefinition], Finding],
+    ask: Callable[[CheckContext, ModelDefinition], Finding],
 ) -> Inquiry:
     seconds = SERVER_SECONDS if model.engine == "openai" else LOCAL_SECONDS
-    health = patient.trouble(model.name)
+    health = context.trouble(model.name)
     late = f"no answer within {seconds:g} s"
     if model.openai is not None and model.engine == "openai":
         place = model.openai.base_url
@@ -70,25 +70,25 @@ def _inquiry(
         section=section,
         name=model.name,
         place=place,
-        ask=lambda: ask(patient, model),
+        ask=lambda: ask(context, model),
         late=finding(section, model.name, health, late, step),
         unasked=finding(section, model.name, health, unasked, step),
     )
 
 
-def _ask(patient: Patient, model: ModelDefinition) -> Finding:
+def _ask(context: CheckContext, model: ModelDefinition) -> Finding:
     started = time.monotonic()
     prompt = Prompt("doctor", _QUESTION, chat=model.uses_chat, max_tokens=_TOKENS)
     try:
-        with open_engine(_impatient(model)) as engine:
+        with open_engine(_with_short_timeout(model)) as engine:
             outcome = next(iter(engine.answers([prompt])))
         address = find_server(model).address
     except RaqError as exc:
         told = split_step(str(exc), _otherwise(model))
-        return finding("servers", model.name, patient.trouble(model.name), *told)
+        return finding("servers", model.name, context.trouble(model.name), *told)
     if not isinstance(outcome, Answer):
         told = split_step(outcome.reason, _otherwise(model))
-        return finding("servers", model.name, patient.trouble(model.name), *told)
+        return finding("servers", model.name, context.trouble(model.name), *told)
     assert model.openai is not None
     seconds = time.monotonic() - started
     text = f"{model.openai.model} of {address} answered after {seconds:.2f} s"
@@ -99,31 +99,31 @@ def _otherwise(model: ModelDefinition) -> str:
     return f"check what runs the model, and correct {model.path}"
 
 
-def look_at_judges(patient: Patient) -> Iterator[Finding]:
+def look_at_judges(context: CheckContext) -> Iterator[Finding]:
     """Yield whether each judge that a suite names can be asked."""
-    if "reference" in patient.judges:
+    if "reference" in context.judges:
         yield finding("judges", "reference", Health.OK, "needs nothing")
-    judges = [model for model in patient.readable_models if model.name in patient.judges]
+    judges = [model for model in context.readable_models if model.name in context.judges]
     servers = [judge for judge in judges if judge.engine == "openai"]
-    if patient.offline:
+    if context.offline:
         yield from (_not_asked("judges", judge) for judge in servers)
     else:
-        inquiries = [_inquiry(patient, "judges", judge, _prepare) for judge in servers]
+        inquiries = [_inquiry(context, "judges", judge, _prepare) for judge in servers]
         yield from ask_all(inquiries, SERVER_SECONDS)
     for judge in judges:
         if judge.engine != "openai":  # one at a time: each fills the memory
-            yield from ask_all([_inquiry(patient, "judges", judge, _prepare)], LOCAL_SECONDS)
+            yield from ask_all([_inquiry(context, "judges", judge, _prepare)], LOCAL_SECONDS)
 
 
-def _prepare(patient: Patient, definition: ModelDefinition) -> Finding:
+def _prepare(context: CheckContext, definition: ModelDefinition) -> Finding:
     # Its SHA-256 is checked with the other files: here it would be read twice.
-    judge = make_judge(_impatient(definition), lambda _: definition.sha256 or "")
+    judge = make_judge(_with_short_timeout(definition), lambda _: definition.sha256 or "")
     started = time.monotonic()
     try:
         judge.prepare()
     except RaqError as exc:
         said = split_step(str(exc), _otherwise(definition))
-        return finding("judges", definition.name, patient.trouble(definition.name), *said)
+        return finding("judges", definition.name, context.trouble(definition.name), *said)
     finally:
         judge.close()
     text = f"ranked two answers after {time.monotonic() - started:.2f} s"
@@ -133,7 +133,7 @@ def _prepare(patient: Patient, definition: ModelDefinition) -> Finding:
     return finding("judges", definition.name, Health.OK, text)
 
 
-def _impatient(definition: ModelDefinition) -> ModelDefinition:
+def _with_short_timeout(definition: ModelDefinition) -> ModelDefinition:
     """Return a definition for a single request that ends within the time limit here."""
     changes: dict[str, object] = {}
     if definition.openai is not None and definition.engine == "openai":

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from pytest_raq.doctor.patient import unexpected
+from pytest_raq.doctor.context import unexpected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

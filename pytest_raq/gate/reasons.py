@@ -101,12 +101,6 @@ def _percent(share: float) -> str:
     return f"{100 * share:g} %"
 
 
-def told(problem: str) -> Iterator[str]:
-    """Yield a problem, if there is one."""
-    if problem:
-        yield problem
-
-
 def f1_drop(before: float, now: float, settings: GateSettings) -> str:
     """Return the reason for a loss of F1 beyond ``max_f1_drop``."""
     return (

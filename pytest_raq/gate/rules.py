@@ -101,7 +101,7 @@ def is_failure(verdict: Verdict, settings: GateSettings, *, updating: bool = Fal
 def _decide_quality(given: GateInput, settings: GateSettings) -> Finding:
     missing = list(words.missing(given.expected, given.answered, given.ranked, settings))
     if given.judge_problems or min(given.answered, given.ranked) < 1:
-        problems = [*given.judge_problems, *missing, *words.told(given.baseline_problem)]
+        problems = [*given.judge_problems, *missing, *filter(None, [given.baseline_problem])]
         return Decision.NOT_MEASURED, problems
     if given.baseline_problem:
         return Decision.NO_BASELINE, [given.baseline_problem, *missing]

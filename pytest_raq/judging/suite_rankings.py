@@ -35,7 +35,7 @@ class SharedFolder(Protocol):
 
 
 class SuiteRankings:
-    """The rankings of a suite in a run, each made once, by the judges of a bench.
+    """The rankings of a suite in a run, each made once, by the judges of a panel.
 
     ``rankings`` are those made so far, by question. ``is_wanted`` says whether
     the run has asked for any: a judge that is not free is not asked before.
@@ -45,14 +45,14 @@ class SuiteRankings:
 
     def __init__(
         self,
-        bench: CheckedPanel,
+        checked_panel: CheckedPanel,
         progress: Progress,
         *,
         exchange: SharedFolder | None = None,
         suite: str = "",
     ) -> None:
-        self.bench, self._progress = bench, progress
-        self.judge = judge = bench.panel
+        self.checked_panel, self._progress = checked_panel, progress
+        self.judge = judge = checked_panel.panel
         self._exchange = None if judge.is_free else exchange
         self._suite = suite
         self.rankings: dict[str, Ranking] = {}
@@ -116,19 +116,19 @@ class SuiteRankings:
     def _share_checks(self, path: Path, question_ids: list[str]) -> None:
         """Let one process test the judges; the others take over what it found."""
         if path.exists():
-            self.bench.absorb_checks(path.read_text("ascii"))
+            self.checked_panel.absorb_checks(path.read_text("ascii"))
         else:
-            self.bench.check(map(self._entry, question_ids), self._progress)
-            if text := self.bench.export_checks():
+            self.checked_panel.check(map(self._entry, question_ids), self._progress)
+            if text := self.checked_panel.export_checks():
                 path.write_text(text, "ascii")
 
     def _judged(self, question_ids: list[str]) -> Iterator[Ranking]:
         """Yield rankings as they are made."""
         entries = [self._entry(question_id) for question_id in question_ids]
-        self.bench.check(entries, self._progress)
+        self.checked_panel.check(entries, self._progress)
         self._waiting, self._total = set(question_ids), len(question_ids)
         self._started = time.monotonic()
-        return self._told(self.bench.rank(entries))
+        return self._told(self.checked_panel.rank(entries))
 
     def _told(self, rankings: Iterator[Ranking]) -> Iterator[Ranking]:
         self._tell()
@@ -200,7 +200,7 @@ class SuiteRankings:
 
     def notes(self) -> Iterator[str]:
         """Yield what a reader should know about how the rankings were made."""
-        yield from self.bench.notes()
+        yield from self.checked_panel.notes()
         ranked = list(self.rankings.values())
         missing = Counter(ranking.missing for ranking in ranked if ranking.missing)
         if missing and not self.judge.is_free:

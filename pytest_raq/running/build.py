@@ -107,7 +107,7 @@ def build_run(
         for each in answers.values():
             sharing.register(each)
     replaced = {name: answers_of(model) for name, model in (originals or {}).items()}
-    bench = CheckedPanel(
+    checked_panel = CheckedPanel(
         judge,
         questions.questions,
         suite.gate,
@@ -120,7 +120,7 @@ def build_run(
         questions,
         answers,
         SuiteRankings(
-            bench,
+            checked_panel,
             resources.progress,
             exchange=sharing.exchange if sharing else None,
             suite=suite.name,

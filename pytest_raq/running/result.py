@@ -58,7 +58,7 @@ def make_result(
             *notes,
             *(f"differs from the baseline: {text}" for text in comparison.differences(provenance)),
         ),
-        judges=parts.rankings.bench.report(names, parts.joint_texts),
+        judges=parts.rankings.checked_panel.report(names, parts.joint_texts),
     )
 
 

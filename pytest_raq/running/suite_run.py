@@ -190,7 +190,7 @@ class SuiteRun:
         """
         path = self.comparison.path
         refuse_unmeasured(path, self.answers.in_hand(), self.questions, self._joint_ranking)
-        for problem in self.rankings.bench.problems:
+        for problem in self.rankings.checked_panel.problems:
             raise MeasurementError(f"{path} is not updated: {problem}")
         accepted = make_baseline(self.result(), reason)
         save_baseline(self._baselines_folder, accepted)

@@ -26,7 +26,7 @@ def export_run(parts: RunParts) -> str:
         parts.speeds.accepted,
         rankings.found,
         rankings.judge.spending,
-        bench=rankings.bench.export(),
+        checked_panel=rankings.checked_panel.export(),
     )
 
 
@@ -35,9 +35,9 @@ def absorb_into(parts: RunParts, text: str) -> None:
     outcomes, speeds, accepted = read_export(text)
     parts.answers.absorb(outcomes)
     parts.speeds.absorb(speeds, accepted)
-    rankings, spent, bench = read_judging(text)
+    rankings, spent, checked_panel = read_judging(text)
     parts.rankings.absorb(rankings, spent)
-    parts.rankings.bench.absorb(bench)
+    parts.rankings.checked_panel.absorb(checked_panel)
 
 
 def export_text(
@@ -47,7 +47,7 @@ def export_text(
     rankings: Iterable[Ranking] = (),
     spending: Spending | None = None,
     *,
-    bench: str = "",
+    checked_panel: str = "",
 ) -> str:
     """Return outcomes, speed samples, and the rankings, costs and checks of judges, as text."""
     table = {
@@ -56,7 +56,7 @@ def export_text(
         "accepted_speeds": dict(accepted_speeds),
         "rankings": [asdict(item) for item in rankings],
         "spending": asdict(spending or Spending()),
-        "bench": bench,
+        "bench": checked_panel,
     }
     return json.dumps(table)
 

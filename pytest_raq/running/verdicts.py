@@ -73,5 +73,5 @@ class SuiteVerdicts:
             accepted_speeds=parts.speeds.accepted,
             same_machine=None if before is None else dict(before) == dict(self.machine),
             seed=parts.suite.dataset.seed,
-            judge_problems=parts.rankings.bench.problems,
+            judge_problems=parts.rankings.checked_panel.problems,
         )

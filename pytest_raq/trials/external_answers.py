@@ -72,8 +72,8 @@ def rank_answers(
     _refuse_baseline(table, baseline)
     questions = table.questions.questions
     by_id = {item.id: item for item in questions}
-    bench = CheckedPanel(judge, questions, settings, seed=seed)
-    judging = SuiteRankings(bench, progress or NoProgress())
+    checked_panel = CheckedPanel(judge, questions, settings, seed=seed)
+    judging = SuiteRankings(checked_panel, progress or NoProgress())
     judging.rank(
         (item.id for item in questions),
         lambda: [item.id for item in questions],
@@ -88,12 +88,12 @@ def rank_answers(
         suite=SUITE,
         models={model: _summary(model, table, tests) for model in table.answers},
         tests=tests,
-        verdicts=_verdicts(table, rankings, comparison, settings, bench.problems),
+        verdicts=_verdicts(table, rankings, comparison, settings, checked_panel.problems),
         questions=tuple(_result(item, table, rankings[item.id], comparison) for item in questions),
         provenance=_provenance(table, judge),
         passages=len(set(clusters.values())),
         notes=(*_notes(table, baseline), *judging.notes()),
-        judges=bench.report(
+        judges=checked_panel.report(
             {model: model for model in table.answers}, lambda name: _texts(table, name)
         ),
     )

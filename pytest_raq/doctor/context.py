@@ -32,7 +32,7 @@ _BEFORE_A_COMMAND = "; to compile it again"
 
 
 @dataclass(frozen=True)
-class Patient:
+class CheckContext:
     """A project and the environment that runs it.
 
     ``python`` is another interpreter whose llama-cpp-python is checked;
