@@ -1,7 +1,7 @@
 """Runs the suites of this folder: every model, every question, then the gate.
 
-Each fixture stands for one result and is parametrized by pytest-raq;
-`check` asks for the result and fails with one line when there is none.
+Each fixture provides one result and is parametrized by pytest-raq;
+`check` gets the result and fails with one line if there is none.
 """
 
 

@@ -160,8 +160,8 @@ def test_options_before_an_action_count_too(capsys, tmp_path):
 def test_a_database_is_read_where_one_is_named_and_filled_by_sync(store, capsys, monkeypatch):
     monkeypatch.setenv("RAQ_HISTORY", f"sqlite:///{store.parent / 'team.db'}")
     code, _, err = raq(capsys)
-    assert code == 3 or err.endswith("team.db: does not exist; the first run that is delivered"
-                                     " makes it\n")  # fmt: skip
+    assert code == 3 or err.endswith("team.db: does not exist; the first delivered run creates"
+                                     " it\n")  # fmt: skip
     with Store(store) as kept:
         kept.runs.deliveries(history_place().identity).add(
             [(run(0).id, "mini"), (run(1).id, "mini")]

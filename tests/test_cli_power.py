@@ -212,7 +212,7 @@ RUNS = [
     ),
     (
         '{"format": 1, "suites": {"a": {"questions": {}}}}',
-        "run.json: a was not compared with accepted answers; give a run that has a baseline,",
+        "run.json: a was not compared with accepted answers; give a run with a baseline,",
     ),
 ]
 

@@ -157,8 +157,8 @@ def test_missing_answers_are_missing_never_bad(capsys):
     )
     assert result["models"]["beta"]["exact_match"] == 1.0
     assert result["models"]["beta"]["failed"] == lost
-    assert result["questions"]["q0"]["failures"] == {"beta": "the files hold no answer"}
-    assert f"beta lacks {lost} of 60 answers" in result["notes"]
+    assert result["questions"]["q0"]["failures"] == {"beta": "the files have no answer"}
+    assert f"beta has no answer to {lost} of 60 questions" in result["notes"]
     assert rank(capsys, file, "--baseline", "alpha", "--max-missing", "0.5")[0] == 0
     assert rank(capsys, file)[0] == 0
 
@@ -186,12 +186,12 @@ def test_a_judge_without_a_verdict_measures_nothing(tmp_path):
 def test_the_wrong_baseline_is_told_with_a_hint(capsys):
     file = write(rows_of({"alpha": 0, "beta": 0}))
     assert refused(capsys, file, "--baseline", "alfa") == (
-        "raq: --baseline alfa: no answer is by that model; did you mean 'alpha'?\n"
+        "raq: --baseline alfa: no answer is from that model; did you mean 'alpha'?\n"
     )
     assert "there are alpha, beta" in refused(capsys, file, "--baseline", "zzz")
     only = write(rows_of({"alpha": 0}), "only.jsonl")
     assert refused(capsys, only, "--baseline", "alpha") == (
-        "raq: --baseline alpha: it is the only model; give the answers of another one too\n"
+        "raq: --baseline alpha: is the only model; give the answers of another one too\n"
     )
 
 
@@ -276,7 +276,7 @@ def test_a_data_set_gives_references_and_passages(capsys):
     assert result["tests"]["passages"] == 4
     assert result["provenance"]["source"] == "squad.json"
     assert (
-        "2 of 20 questions of squad.json were answered by no model and are left out"
+        "2 of 20 questions of squad.json have no answer from any model and are left out"
         in result["notes"]
     )
 
@@ -316,7 +316,7 @@ def test_ranks_sum_and_preferences_follow_them(tmp_path_factory, cells):
     try:
         result = rank_answers(table, ReferenceJudge(), GateSettings(), baseline=baseline)
     except RaqError as exc:
-        assert "it is the only model" in str(exc)  # noqa: PT017 - some draws have one model
+        assert "is the only model" in str(exc)  # noqa: PT017 - some draws have one model
         return
     for item in result.questions:
         size = len(item.answers)

@@ -40,11 +40,11 @@ def write(rows, name="a.jsonl"):
 WRONG = [
     (
         {"answer": None},
-        "answer: expected a text (leave the line out where the model gave no answer), found null",
+        "answer: expected a text (leave the line out if the model gave no answer), found null",
     ),
     (
         {"answer": 3.5},
-        "answer: expected a text (leave the line out where the model gave no answer), found 3.5",
+        "answer: expected a text (leave the line out if the model gave no answer), found 3.5",
     ),
     ({"answer": math.nan}, "found NaN"),
     ({"answer": True}, "found true"),
@@ -57,7 +57,7 @@ WRONG = [
     ({"model": 7}, "model: expected the name of a model, found 7"),
     ({"model": "a\x1b"}, "model: expected a name of printable characters, found the text 'a\\x1b'"),
     ({"references": "right 7"}, "references: expected a list of texts"),
-    ({"references": []}, 'references: expected a list of texts (["unanswerable"] where'),
+    ({"references": []}, 'references: expected a list of texts (["unanswerable"] if'),
     ({"references": ["x", 1]}, "references[1]: expected a text that is not empty, found 1"),
     (
         {"references": [" "]},
@@ -127,7 +127,7 @@ def test_a_second_answer_to_a_question_is_told(capsys):
     rows = rows_of({"alpha": 0}, questions=3)
     one = write(rows, "one.jsonl")
     assert refused(capsys, one, write(rows[1:], "two.jsonl")) == (
-        "raq: two.jsonl:1: id: 'alpha' answered 'q1' before, in one.jsonl:2;"
+        "raq: two.jsonl:1: id: 'alpha' already answered 'q1' in one.jsonl:2;"
         " keep one of the two lines\n"
     )
 
@@ -140,7 +140,7 @@ def test_lines_that_disagree_on_a_question_are_told(capsys, name, value):
     rows = rows_of({"alpha": 0, "beta": 0}, questions=3)
     rows[3][name] = value
     assert refused(capsys, write(rows)) == (
-        f"raq: a.jsonl:4: {name}: expected what a.jsonl:3 says for id 'q1', found another;"
+        f"raq: a.jsonl:4: {name}: differs from a.jsonl:3 for id 'q1';"
         f" give all lines of a question the same {name}\n"
     )
 

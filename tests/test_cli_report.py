@@ -132,17 +132,17 @@ def test_which_run_is_meant_must_be_clear(project, capsys):
     project.run()
     latest = run_ids()[0]
     assert report(capsys, "20", code=2) == (
-        f"raq: 20: 2 runs begin so, the latest is {latest}; write more of the id"
+        f"raq: 20: matches 2 runs, the latest is {latest}; give more of the id"
     )
     assert report(capsys, "nothing", code=2) == (
-        "raq: nothing: is no file and no run of .raq/store.db; raq report --list names the runs"
+        "raq: nothing: is not a file or run of .raq/store.db; raq report --list names the runs"
     )
     other = sqlite3.connect(STORE)
     other.execute("DELETE FROM results WHERE run = ?", (latest,))
     other.commit()
     other.close()
     assert report(capsys, latest, code=2) == (
-        f"raq: {latest}: .raq/store.db keeps the figures of that run and not its answers any"
+        f"raq: {latest}: .raq/store.db has the figures of that run, but not its answers any"
         " more; raq report --list names the runs that can be shown"
     )
 

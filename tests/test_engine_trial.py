@@ -150,7 +150,7 @@ def test_an_engine_that_changes_nothing_passes(project, environments, capsys):
     assert engine("--python", environments("same")) == 0
     assert capsys.readouterr().out.splitlines()[-1] == (
         f"note: {environments('same')} has the same build of llama-cpp-python as this environment:"
-        " nothing new was tried"
+        " there was nothing to compare"
     )
 
 

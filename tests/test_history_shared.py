@@ -176,7 +176,9 @@ def test_a_writer_needs_no_right_to_make_tables_that_are_there(server):
 
 def test_a_file_that_is_not_there_is_not_made_by_reading(tmp_path):
     path = tmp_path / "none.db"
-    with pytest.raises(StoreError, match=r"^history .*none\.db: does not exist; the first run"):
+    with pytest.raises(
+        StoreError, match=r"^history .*none\.db: does not exist; the first delivered run"
+    ):
         kept(f"sqlite:///{path}")
     assert not path.exists()
 
@@ -184,8 +186,8 @@ def test_a_file_that_is_not_there_is_not_made_by_reading(tmp_path):
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        ("nonsense", "RAQ_HISTORY: is no database URL; write postgresql://USER@HOST/DATABASE"),
-        ("postgresql://u:hush@h:port/d", "RAQ_HISTORY: is no database URL; write"),
+        ("nonsense", "RAQ_HISTORY: is not a database URL; write postgresql://USER@HOST/DATABASE"),
+        ("postgresql://u:hush@h:port/d", "RAQ_HISTORY: is not a database URL; write"),
         ("mysql://u:hush@h/d", "RAQ_HISTORY: 'mysql' is not supported: history is kept in"),
         ("postgresql+psycopg2://u:hush@h/d", "RAQ_HISTORY: 'postgresql+psycopg2' is not supported"),
         ("sqlite://", "RAQ_HISTORY: names no file; write"),
@@ -251,7 +253,7 @@ def test_a_server_that_is_down_is_one_line_and_its_run_is_delivered_next_time(tm
         server.start()
         store.runs.put(run(1))
         assert deliver(store, place(url), [run(1)]) == [
-            f"history postgresql://raq@127.0.0.1:{server.port}/later: got 1 run of before, too"
+            f"history postgresql://raq@127.0.0.1:{server.port}/later: also got 1 run from before"
         ]
         assert kept(url) == [run(1), run(0)]
         assert store.runs.deliveries(place(url).identity).keys() == []
@@ -261,7 +263,7 @@ def test_a_server_that_is_down_is_one_line_and_its_run_is_delivered_next_time(tm
 
 def test_without_a_store_a_run_is_delivered_or_lost(server):
     (told,) = deliver(None, place(down()), [run(0)])
-    assert told.endswith("Connection refused; 1 run is lost to it")
+    assert told.endswith("Connection refused; 1 run is lost for this history")
     server.execute("CREATE DATABASE direct")
     assert deliver(None, place(server.url("direct")), [run(0)]) == []
     assert kept(server.url("direct")) == [run(0)]
@@ -321,5 +323,5 @@ def test_a_build_does_not_fail_for_its_history(project, monkeypatch):
     monkeypatch.setenv("RAQ_HISTORY", f"mysql://u:{QUOTED}@h/d")
     result = project.run()
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["RAQ_HISTORY: 'mysql' is not supported*kept in the store alone"])
+    result.stdout.fnmatch_lines(["RAQ_HISTORY: 'mysql' is not supported*kept only in the store"])
     assert QUOTED not in result.stdout.str()

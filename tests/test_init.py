@@ -102,8 +102,8 @@ def test_a_large_file_stays_and_is_kept_out_of_git(folder, init, tmp_path):
     assert code == 0
     assert load_model(folder / "models", "big-7b").file == str(path)
     assert (
-        f"note: models/big-7b.toml names {path}, which other machines lack: put the file into"
-        " models/ or add [source], where raq models pull finds it"
+        f"note: models/big-7b.toml names {path}, which other machines do not have: put the file"
+        " into models/ or add [source] for raq models pull"
     ) in lines
     assert "*.gguf" in (folder / ".gitignore").read_text().splitlines()
     assert "raq models pull" in (folder / ".github/workflows/raq.yml").read_text()
@@ -122,7 +122,7 @@ def test_many_questions_are_sampled(folder, init):
 def test_the_questions_to_start_from_can_be_answered_from_their_passages(folder, init):
     code, lines, _ = init("--model", READER)
     assert code == 0
-    assert any("holds 36 questions to start from: replace them" in line for line in lines)
+    assert any("has 36 questions as a start: replace them" in line for line in lines)
     found = load_questions(DatasetSettings(source="first.json"), folder / "suites").questions
     assert len({item.cluster for item in found}) >= 2
     assert all(item.references[0] in item.passage for item in found)
@@ -184,12 +184,12 @@ def test_a_server_with_several_models_needs_a_name(folder, init, served):
         (
             "https://user:sk-secret@host/v1",
             (
-                "--model https://host: an address must not hold a key: put it into an environment"
-                " variable, which api_key_env names"
+                "--model https://host: an address must not contain a key: put it into an"
+                " environment variable, and name that in api_key_env"
             ),
         ),
-        ("http://", "--model 'http://': is no address; write http://127.0.0.1:8000/v1"),
-        ("http://h:x/v1", "--model http://h:x/v1: is no address: Port could not be cast"),
+        ("http://", "--model 'http://': is not an address; write http://127.0.0.1:8000/v1"),
+        ("http://h:x/v1", "--model http://h:x/v1: is not an address: Port could not be cast"),
     ],
 )
 def test_an_address_that_is_wrong_is_told(folder, init, text, message):
@@ -236,18 +236,21 @@ def test_a_name_leaves_the_quantization_out(folder, tiny_gguf, file, name):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--model", "nope.gguf"], "--model nope.gguf: is no file, no definition in "),
+        (["--model", "nope.gguf"], "--model nope.gguf: is not a file, a definition in "),
         (["--model", ""], "--model is empty: give a GGUF file, the address of a server"),
         (["--model", "x="], "--model is empty: give a GGUF file, the address of a server"),
         (["--model", MINI], f"{MINI} is not a GGUF file: it does not start with 'GGUF'"),
         (["--model", "."], " is a folder; a model is a GGUF file"),
-        (["--model", READER, "--suite", "../x"], "'../x' is no name of a suite: write letters"),
+        (
+            ["--model", READER, "--suite", "../x"],
+            "'../x' is not a valid name of a suite: use letters",
+        ),
         (["--model", READER, "--judge", "refrence"], "no such judge; did you mean 'reference'?"),
         (["--model", READER, "--questions", "q.json"], "--questions q.json: does not exist"),
         (["--model", READER, "--questions", READER], ".gguf cannot be read"),
         (
             ["--model", READER, "--model", READER],
-            "two models would be called 'reader-llama': give one a name: --model NAME=FILE",
+            "two models would have the name 'reader-llama': give one a name: --model NAME=FILE",
         ),
         ([READER, "--model", READER], "is a file; raq init needs a folder"),
         (["--model", "\udcff.gguf"], "--model '\\udcff.gguf': is not a path"),
@@ -275,4 +278,4 @@ def test_a_model_that_generates_no_text_is_refused(folder, init):
     assert init("--model", "x.gguf")[0] == 0  # an architecture that is not known here may be new
     code, _, error = init("--model", "y.gguf", "--suite", "second")
     assert code == 2
-    assert error.endswith("is of the kind 'bert', not a model that generates text\n")
+    assert error.endswith("has the kind 'bert'; give a model that generates text\n")

@@ -82,9 +82,9 @@ def test_a_wrong_answer_is_told_and_asked_again(ask):
     assert code == 0
     assert len(asked) == len(said) + 1
     for told in (
-        "  --model x.gguf: is no file, no definition in ",
+        "  --model x.gguf: is not a file, a definition in ",
         "  --questions q.json: does not exist; give a JSON, JSONL, CSV or Parquet file\n",
-        "  'a/b' is no name of a suite: ",
+        "  'a/b' is not a valid name of a suite: ",
         "  --judge refrence: no such judge; did you mean 'reference'?\n",
         "  'gitlb' is not a known CI; did you mean 'gitlab'?\n",
     ):

@@ -26,7 +26,7 @@ def test_nothing_is_overwritten_without_force(folder, init):
     assert (code, lines) == (2, [])
     assert error == (
         "raq: suites/s.toml exists already: nothing was written;"
-        " --suite NAME writes another suite, --force replaces what is there\n"
+        " --suite NAME writes another suite, --force replaces existing files\n"
     )
     assert (folder / "suites/s.toml").read_text() == "mine"
     code, lines, _ = init("--model", READER, "--suite", "s", "--force")
@@ -45,7 +45,7 @@ def test_what_the_user_has_changed_is_kept(folder, init):
     assert code == 0
     assert "wrote suites/second.toml" in lines
     assert "kept  .github/workflows/raq.yml" in lines
-    assert "note: .gitignore stays as it is: add .raq/, where answers are kept" in lines
+    assert "note: .gitignore is not changed: add .raq/, where answers are kept" in lines
     assert (folder / "suites/test_suites.py").read_text() == "# mine\n"
     assert workflow.read_text().endswith("# mine\n")
 
@@ -54,7 +54,7 @@ def test_a_foreign_workflow_is_left_alone(folder, init):
     (folder / ".gitlab-ci.yml").write_text("stages: [build]\n")
     code, _, error = init("--model", READER)
     assert code == 2
-    assert ".gitlab-ci.yml exists already: nothing was written; --ci none leaves" in error
+    assert ".gitlab-ci.yml exists already: nothing was written; --ci none writes" in error
     assert files_of(folder) == [".gitlab-ci.yml"]
     assert init("--model", READER, "--ci", "none")[0] == 0
     assert (folder / ".gitlab-ci.yml").read_text() == "stages: [build]\n"
@@ -103,7 +103,7 @@ def test_a_judge_may_be_a_definition_or_a_server_but_no_contestant(folder, init)
     assert init("--model", "reader-llama", "--judge", "judge", "--suite", "second")[0] == 0
     code, _, error = init("--model", "judge", "--judge", "judge", "--suite", "third")
     assert code == 2
-    assert error == "raq: --judge judge: is asked in this suite too; let another model judge\n"
+    assert error == "raq: --judge judge: is also asked in this suite; use another judge\n"
 
 
 def test_another_folder_is_told_to_be_entered(folder, init):

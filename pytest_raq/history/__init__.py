@@ -1,1 +1,1 @@
-"""Runs that were kept: trends, marks, and the database that many jobs share."""
+"""Stored runs: trends, marks, and the database that many jobs share."""

@@ -1,4 +1,4 @@
-"""History as a table for other programs: a row a run, suite and model."""
+"""History as a table for other programs: one row per run, suite and model."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ _TEXTS = (
     "versions", "model", "engine", "build", "file", "file_sha256", "quantization", "verdict",
 )  # fmt: skip
 COLUMNS = (*_TEXTS, *_FIGURES)
-"""In the order of the table; figures are named as in `RunFigures`."""
+"""Columns in the order of the table; figures are named as in `RunFigures`."""
 
 
 def write_table(
     path: Path, kind: str, runs: Sequence[RunRecord], *, models: Collection[str] = ()
 ) -> int:
-    """Write runs as ``csv`` or ``parquet``, the oldest first, and return how many rows.
+    """Write runs as ``csv`` or ``parquet``, the oldest first, and return the number of rows.
 
-    ConfigError when a library is missing, StoreError when the file cannot be
-    written; an old file is then untouched.
+    Raises ConfigError if a library is missing, StoreError if the file cannot be
+    written; then an old file does not change.
     """
     rows = list(_rows(sorted(runs, key=lambda run: (run.time, run.id, run.suite)), models))
     if kind == "csv":
@@ -123,7 +123,7 @@ def _write_parquet(path: Path, rows: Sequence[Row]) -> None:
     except ImportError as exc:
         raise ConfigError(
             "--format parquet needs pyarrow, which is not installed:"
-            " pip install 'pytest-raq[history]'; --format csv needs nothing"
+            " pip install 'pytest-raq[history]', or use --format csv"
         ) from exc
     table = pa.Table.from_pylist([_typed(row) for row in rows], schema=_schema())
     temporary = None

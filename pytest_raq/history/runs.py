@@ -1,4 +1,4 @@
-"""Runs that are kept: recorded in the store, and read again for reports."""
+"""Stored runs: written to the store, and read again for reports."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _SUMMARIZED = ("answered", "failed", *FIGURES)
 
 @dataclass(frozen=True, slots=True)
 class ReportedRun:
-    """What a page is made of: suites, and facts that are told on top."""
+    """The content of a page: suites, and facts at its top."""
 
     suites: tuple[PageSuite, ...]
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class KeptRun:
 
 
 def kept_runs(path: Path) -> Iterator[KeptRun]:
-    """Yield the runs whose results are in a store, the latest first; StoreError without one."""
+    """Yield the runs with results in a store, latest first; raise StoreError without a store."""
     with Store(path, mend=False) as store:
         yield from _kept_runs(store)
 
@@ -67,7 +67,7 @@ def _kept_runs(store: Store) -> list[KeptRun]:
 def read_kept_run(path: Path, name: str) -> ReportedRun:
     """Return a run from the store, by the beginning of its id, or the `LAST`.
 
-    ConfigError when no run, or more than one, is meant.
+    Raises ConfigError if no run, or more than one, matches.
     """
     with Store(path, mend=False) as store:
         run = _choose(_kept_runs(store), name, path, store)
@@ -90,21 +90,21 @@ def _choose(runs: Sequence[KeptRun], name: str, path: Path, store: Store) -> Kep
         return found[0]
     if found:
         raise ConfigError(
-            f"{name}: {len(found)} runs begin so, the latest is {found[0].id}; write more of the id"
+            f"{name}: matches {len(found)} runs, the latest is {found[0].id}; give more of the id"
         )
     if any(record.id.startswith(name) for record in store.runs.latest()):
         raise ConfigError(
-            f"{name}: {where} keeps the figures of that run and not its answers any more;"
+            f"{name}: {where} has the figures of that run, but not its answers any more;"
             " raq report --list names the runs that can be shown"
         )
-    raise ConfigError(f"{name}: is no file and no run of {where}; raq report --list names the runs")
+    raise ConfigError(f"{name}: is not a file or run of {where}; raq report --list names the runs")
 
 
 def read_run_files(paths: Sequence[Path]) -> ReportedRun:
     """Return the suites of files of ``--raq-json`` or ``raq rank --json``.
 
-    A suite that stands in several files is named with its file. ConfigError
-    names file and field of what is wrong.
+    A suite that is in several files is named with its file. ConfigError
+    names file and field of an error.
     """
     tables = [(path, name, table) for path in paths for name, table in read_suites(path).items()]
     names = [name for _, name, _ in tables]
@@ -122,7 +122,7 @@ def _mapping(table: object) -> Mapping[str, object]:
 
 
 def new_run_id() -> str:
-    """Return an identifier that sorts by time and is not met twice: 20260102T030405.678-9f3a1c."""
+    """Return a unique identifier that sorts by time: 20260102T030405.678-9f3a1c."""
     now = datetime.now(UTC)
     return f"{now:%Y%m%dT%H%M%S}.{now.microsecond // 1000:03}-{secrets.token_hex(3)}"
 
@@ -137,7 +137,7 @@ def make_record(
     options: Mapping[str, str] | None = None,
     reason: str = "",
 ) -> RunRecord:
-    """Return what history keeps of a suite that was run."""
+    """Return the data of a run of a suite that history keeps."""
     told = complete_spread(result)
     spreads = told.spreads if told else {}
     return RunRecord(

@@ -1,4 +1,4 @@
-"""How figures went over runs, with the marks and changes of each."""
+"""Figures over runs, with marks and changes."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
 _DIGITS = 12
 
 MAX_MISSING = 0.02
-"""Share of questions that a model may have left open for its figures to count."""
+"""Maximum share of unanswered questions of a model whose figures count."""
 
 
 def mark_runs(runs: Sequence[RunRecord]) -> dict[int, tuple[RunMark, ...]]:
-    """Return the marks of each run that has any, by its place; runs are in order of time.
+    """Return the marks of runs, by the index of the run; runs are in order of time.
 
-    What a run did not find out, as the build of an engine that was not loaded,
-    is compared when it is known again.
+    A value that a run does not know, such as the build of an engine that was not
+    loaded, is compared when it is known again.
     """
     known: dict[tuple[str, ...], str] = {}
     marks = {}
@@ -109,7 +109,7 @@ def _change(known: dict[tuple[str, ...], str], kind: MarkKind, value: str) -> It
 def make_history(
     suite: str, runs: Iterable[RunRecord], *, models: Collection[str] = (), place: str = ""
 ) -> SuiteHistory:
-    """Return what the runs of a suite say together; of ``models`` alone if any are named."""
+    """Return the trends of the runs of a suite; only of ``models`` if any are named."""
     ordered = tuple(sorted(runs, key=lambda run: (run.time, run.id)))
     marks = mark_runs(ordered)
     trends = tuple(_trends(ordered, models))
@@ -136,7 +136,7 @@ def _trends(runs: Sequence[RunRecord], models: Collection[str]) -> Iterator[Tren
 
 
 class _Keys:
-    """What must be equal for the values of a measure in two runs to compare."""
+    """What must be equal in two runs to compare the values of a measure."""
 
     def __init__(self, runs: Sequence[RunRecord], epochs: Sequence[int]) -> None:
         self._machines = [_items(run.provenance.machine) for run in runs]
@@ -164,7 +164,7 @@ def _items(table: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
 
 
 def _epochs(runs: Sequence[RunRecord]) -> list[int]:
-    """Return how many baselines were accepted before each run: what it was compared with."""
+    """Return the number of baselines accepted before each run: it identifies the baseline."""
     epochs, count = [], 0
     for run in runs:
         epochs.append(count)
@@ -185,7 +185,7 @@ def _series(
 
 
 def _value(run: RunRecord, figures: RunFigures, measure: Measure) -> float | None:
-    """Return a figure that counts: finite, and over the questions that the run says."""
+    """Return a figure if it counts: finite, and over enough questions of the run."""
     value: float | None = getattr(figures, measure.name)
     if value is None or not math.isfinite(value):
         return None
@@ -197,7 +197,7 @@ def _value(run: RunRecord, figures: RunFigures, measure: Measure) -> float | Non
 def _is_whole(run: RunRecord, figures: RunFigures, measure: Measure) -> bool:
     if run.state is RunState.COMPLETE:
         return True
-    # A rank is relative to the others, so all of them must have answered.
+    # A rank is relative to the other models, so all of them must have answered.
     ranked = measure.name in {"mean_rank", "net_preference"}
     if run.state is RunState.INTERRUPTED and ranked:
         return False
@@ -209,7 +209,7 @@ def _is_whole(run: RunRecord, figures: RunFigures, measure: Measure) -> bool:
 def _changes(
     trends: Sequence[Trend], marks: Mapping[int, tuple[RunMark, ...]]
 ) -> list[TrendChange]:
-    """Find the changes of all series; all of them share one level."""
+    """Find the changes of all series; they share one significance level."""
     long = [
         (trend, series)
         for trend in trends

@@ -1,1 +1,1 @@
-"""How many questions find which loss."""
+"""How many questions are needed to find a loss."""

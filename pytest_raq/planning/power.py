@@ -1,4 +1,4 @@
-"""Planning: how much preferences spread in a run, and what the next one can find."""
+"""Planning: the spread of preferences in a run, and what the next run can find."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ ASSUMED_CHANGED = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RunSpread:
-    """What a run tells of the next: its size, and by model the shares of a `Spread`."""
+    """What a run says about the next one: its size, and the shares of a `Spread` by model."""
 
     questions: int
     passages: int
@@ -79,7 +79,7 @@ def _needed(run: PlannedRun, given: Spread, effect: float) -> tuple[int, int]:
 def spread_of(
     preferences: Mapping[str, Mapping[str, int]], clusters: Mapping[str, str]
 ) -> RunSpread | None:
-    """Return the spread of s_i by model and question id; None where nothing is compared."""
+    """Return the spread of s_i by model and question id; None if nothing is compared."""
     compared = {model: items for model, items in preferences.items() if items}
     if not compared:
         return None
@@ -92,7 +92,7 @@ def spread_of(
 
 
 def complete_spread(result: SuiteResult) -> RunSpread | None:
-    """Return the spread of a suite that was compared in full; None of any other."""
+    """Return the spread of a suite that was compared completely; otherwise None."""
     preferences: dict[str, dict[str, int]] = {}
     for item in result.questions:
         for model, sign in item.preferences.items():
@@ -102,9 +102,9 @@ def complete_spread(result: SuiteResult) -> RunSpread | None:
 
 
 def read_last_run(path: Path, suite: str) -> RunSpread | None:
-    """Return the spread of the last run of a suite that was compared in full; None without one.
+    """Return the spread of the last completely compared run of a suite; None without one.
 
-    ``path`` is the store. StoreError when it cannot be read.
+    ``path`` is the store. Raises StoreError if it cannot be read.
     """
     if not path.exists():
         return None
@@ -124,7 +124,7 @@ def _spread_of_run(run: RunRecord) -> RunSpread | None:
 
 @dataclass(frozen=True, slots=True)
 class _Result:
-    """The part of a suite in a result file that tells the spread."""
+    """The part of a suite in a result file that has the spread."""
 
     questions: dict[str, _ResultQuestion]
 
@@ -139,8 +139,8 @@ class _ResultQuestion:
 def read_results(path: Path, suite: str) -> tuple[str, RunSpread]:
     """Return the suite and its spread in a result file of ``--raq-json`` or ``raq rank --json``.
 
-    An empty ``suite`` takes the only one. ConfigError when the file is no
-    such file, lacks the suite, or compares nothing with accepted answers.
+    An empty ``suite`` means the only one. Raises ConfigError if the file is not such
+    a file, does not have the suite, or compares nothing with accepted answers.
     """
     suites = read_suites(path)
     if suite not in suites and (suite or len(suites) != 1):
@@ -152,8 +152,8 @@ def read_results(path: Path, suite: str) -> tuple[str, RunSpread]:
     told = _spread_of_result(_result(path, name, suites[name]))
     if told is None:
         raise ConfigError(
-            f"{show_path(path)}: {name} was not compared with accepted answers; give a run that"
-            " has a baseline, or state the spread with --changed"
+            f"{show_path(path)}: {name} was not compared with accepted answers; give a run with"
+            " a baseline, or give the spread with --changed"
         )
     return name, told
 
@@ -182,7 +182,7 @@ def _spread_of_result(result: _Result) -> RunSpread | None:
 
 
 def assumed_spread(changed: float | None, correlation: float | None) -> Spread:
-    """Return a stated spread, with cautious values for what is not stated."""
+    """Return a given spread, with conservative values for missing parts."""
     given = {"correlation": correlation} if correlation is not None else {}
     share = ASSUMED_CHANGED if changed is None else changed
     for name, value in (("changed", share), ("correlation", correlation)):

@@ -232,7 +232,7 @@ class PlannedRun:
         if self.passages > self.questions:
             raise ConfigError(
                 f"--passages {self.passages}: is more than the {self.questions} questions;"
-                " each passage has one or more"
+                " each passage has at least one"
             )
 
 

@@ -1,4 +1,4 @@
-"""A project to start from: what ``raq init`` writes, and how."""
+"""A new project: what ``raq init`` writes, and how."""
 
 from pytest_raq.scaffold.choices import (
     CI_SYSTEMS,

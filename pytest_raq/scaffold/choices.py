@@ -1,4 +1,4 @@
-"""What ``raq init`` has to know, from flags or from answers to a few questions."""
+"""The choices for ``raq init``, from options or from answers to a few questions."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 CI_SYSTEMS = ("github", "gitlab", "jenkins", "none")
-"""Continuous integration that a workflow can be written for."""
+"""CI systems that a workflow can be written for."""
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 _SIGNS = {"gitlab": ".gitlab-ci.yml", "jenkins": "Jenkinsfile"}
-"""Files that tell which continuous integration a folder uses."""
+"""Files that show which CI system a folder uses."""
 
 _MOST_COPIED = 50_000_000
-"""Bytes of a file of questions that is copied into the project."""
+"""Maximum bytes of a file of questions that is copied into the project."""
 
 _ALL_UP_TO, _SAMPLE = 500, 200
 
@@ -35,7 +35,7 @@ class Choices:
     """What to write; ``folder`` is absolute.
 
     ``judge`` is ``reference``, the name of a definition in the folder, or a
-    contestant whose definition is to be written.
+    contestant whose definition will be written.
     """
 
     folder: Path
@@ -47,17 +47,17 @@ class Choices:
 
 
 def check_suite_name(name: str) -> str:
-    """Return the name; ConfigError when no suite can be called so."""
+    """Return the name; raise ConfigError if it is not valid for a suite."""
     if _NAME.fullmatch(name) and not name.endswith((".", ".toml")):
         return name
     raise ConfigError(
-        f"{name!r} is no name of a suite: write letters, digits, '.', '_' and '-',"
+        f"{name!r} is not a valid name of a suite: use letters, digits, '.', '_' and '-',"
         " for example support"
     )
 
 
 def guess_ci(folder: Path) -> str:
-    """Return the continuous integration that a folder seems to use; GitHub's if none."""
+    """Return the CI system that a folder seems to use; GitHub if none is found."""
     for system, sign in _SIGNS.items():
         if (folder / sign).exists():
             return system
@@ -70,12 +70,12 @@ def guess_ci(folder: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """Where questions are, how many, and how long the longest prompt is.
+    """The source of the questions, their number, and the length of the longest prompt.
 
-    ``source`` is what the suite says, relative to its folder. ``content`` is
-    what to write there, or None where the file stays. ``longest`` counts the
+    ``source`` is the path in the suite, relative to its folder. ``content`` is
+    what to write there, or None if the file stays. ``longest`` counts the
     UTF-8 bytes of the longest passage with its question; ``passages`` is 0 for
-    questions that are asked without.
+    questions without passages.
     """
 
     source: str
@@ -87,18 +87,18 @@ class Questions:
 
     @property
     def sample(self) -> int | None:
-        """How many to ask; None for all."""
+        """The number of questions to ask; None for all."""
         return _SAMPLE if self.count > _ALL_UP_TO else None
 
 
 def find_questions(text: str, folder: Path) -> Questions:
-    """Read a file of questions; one that lies outside ``folder`` will be copied.
+    """Read a file of questions; a file outside ``folder`` will be copied.
 
-    DatasetError when there is none or it cannot be read.
+    Raises DatasetError if it does not exist or cannot be read.
     """
     try:
         path = Path(os.path.normpath(Path(text).expanduser().absolute()))
-        str(path).encode()  # a suite is UTF-8, and names it
+        str(path).encode()  # a suite is UTF-8, and contains the path
         found = path.exists()
     except (RuntimeError, ValueError, OSError) as exc:
         raise DatasetError(f"--questions {text!r}: is not a path: {exc}") from exc
@@ -111,12 +111,12 @@ def find_questions(text: str, folder: Path) -> Questions:
         source = Path(os.path.relpath(path, folder / "suites")).as_posix()
         return Questions(source, count, passages, longest)
     if path.is_dir() or path.stat().st_size > _MOST_COPIED:
-        raise DatasetError(f"--questions {text}: move it into {folder} first: a suite says where")
+        raise DatasetError(f"--questions {text}: is not copied: move it into {folder} first")
     return Questions(path.name, count, passages, longest, path.read_bytes())
 
 
 def starter_questions(suite: str, folder: Path) -> Questions:
-    """Return the questions to start from; the file of an earlier start is kept as it is."""
+    """Return the starter questions; the file of an earlier `raq init` does not change."""
     path = folder / "suites" / f"{suite}.json"
     if path.is_file():
         return find_questions(str(path), folder)

@@ -1,4 +1,4 @@
-"""Who is asked: a GGUF file, a file of a hub, or a server, as a definition."""
+"""The model to ask, as a definition: a GGUF file, a file of a hub, or a server."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ID = re.compile(
     re.ASCII,
 )
 _FIRST = ("Q4_K_M", "Q8_0")
-"""Quantizations that are taken when none is named, as llama.cpp does."""
+"""Quantizations that are chosen when none is named, as in llama.cpp."""
 
 _SECONDS = 5
 _MOST_BYTES = 1_000_000
@@ -32,7 +32,7 @@ _MOST_BYTES = 1_000_000
 KEY_VARIABLE = "OPENAI_API_KEY"
 
 FAMILIES = ("gemma", "llama", "ministral", "mistral", "mixtral", "qwen", "phi", "granite", "smollm")
-"""Families that a name tells; llama.cpp runs several of them as the architecture llama."""
+"""Families recognized by name; llama.cpp runs several of them as the architecture llama."""
 
 REFERENCE = "reference"
 """The judge that needs no model."""
@@ -47,9 +47,9 @@ _NOT_GENERATING = frozenset({"bert", "nomic-bert", "jina-bert-v2", "clip", "t5en
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A GGUF file of a hub; ``revision`` is a commit and ``sha256`` known if the hub was asked.
+    """A GGUF file of a hub; if the hub was asked, ``revision`` is a commit, ``sha256`` known.
 
-    Where it was not, ``revision`` is what the user said.
+    Otherwise ``revision`` is the revision given by the user.
     """
 
     repo: str
@@ -59,9 +59,9 @@ class HubFile:
 
 
 def split_hub_id(text: str) -> tuple[str, str, str] | None:
-    """Return repository, file or quantization, and revision of a hub id; None if it is none.
+    """Return repository, file or quantization, and revision; None for a text of another form.
 
-    What the id leaves out is empty.
+    Parts that the id does not have are empty.
     """
     found = _ID.fullmatch(text.removeprefix("hf:").removeprefix("//"))
     if found is None or found["repo"].endswith(".gguf"):
@@ -70,10 +70,10 @@ def split_hub_id(text: str) -> tuple[str, str, str] | None:
 
 
 def find_hub_file(repo: str, what: str, revision: str = "") -> HubFile:
-    """Return the GGUF file that is meant by its name, its quantization, or not at all.
+    """Return the GGUF file of a name, a quantization, or the default.
 
-    A named file needs no hub; what the hub adds then is its commit and SHA-256.
-    ConfigError when the hub is needed and cannot be asked, or has no such file.
+    A named file needs no hub; the hub then only adds its commit and SHA-256.
+    Raises ConfigError if the hub is needed and cannot be asked, or has no such file.
     """
     is_named = what.endswith(".gguf")
     try:
@@ -98,7 +98,7 @@ def _list_files(repo: str, revision: str) -> tuple[str, dict[str, str]]:
         ) from exc
     try:
         info = HfApi().model_info(repo, revision=revision or None, files_metadata=True, timeout=10)
-    except Exception as exc:  # every transport has errors of its own
+    except Exception as exc:  # every transport has its own errors
         told = (str(exc).strip() or type(exc).__name__).splitlines()[0]
         raise ConfigError(
             f"--model {repo}: the hub cannot be asked for its files ({told[:160]}):"
@@ -122,17 +122,17 @@ def _choose(repo: str, what: str, files: Sequence[str]) -> str:
     if len(files) == 1 and not what:
         return files[0]
     if not files:
-        raise ConfigError(f"--model {repo}: has no GGUF file; look for a repository that has")
+        raise ConfigError(f"--model {repo}: has no GGUF file; choose a repository that has one")
     told = f"has no quantization {what!r}" if what else "has several files"
     raise ConfigError(f"--model {repo}: {told}: write {repo}/FILE.gguf, one of {', '.join(files)}")
 
 
 def served_model(text: str) -> tuple[str, str, str]:
-    """Return the base URL of a server, the model that is meant, and the variable of its key.
+    """Return the base URL of a server, the model, and the variable of its API key.
 
     ``URL#MODEL`` names the model; else the server is asked, which must have
-    exactly one. No key is sent, so a server that answers needs none. ConfigError
-    when the model cannot be found out.
+    exactly one. No key is sent, so a server that answers needs none. Raises
+    ConfigError if the model is not clear.
     """
     url, _, wanted = text.partition("#")
     base = _base_url(url)
@@ -154,13 +154,13 @@ def _base_url(url: str) -> str:
         host = parts.hostname
         _ = parts.port
     except ValueError as exc:
-        raise ConfigError(f"--model {url}: is no address: {exc}") from exc
+        raise ConfigError(f"--model {url}: is not an address: {exc}") from exc
     if not host or any(not char.isprintable() or char == " " for char in url):
-        raise ConfigError(f"--model {url!r}: is no address; write http://127.0.0.1:8000/v1")
+        raise ConfigError(f"--model {url!r}: is not an address; write http://127.0.0.1:8000/v1")
     if parts.username or parts.password or parts.query:
         raise ConfigError(
-            f"--model {parts.scheme}://{host}: an address must not hold a key:"
-            " put it into an environment variable, which api_key_env names"
+            f"--model {parts.scheme}://{host}: an address must not contain a key:"
+            " put it into an environment variable, and name that in api_key_env"
         )
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/') or '/v1'}"
 
@@ -172,7 +172,7 @@ def _ask(base: str) -> list[str]:
             table = json.loads(reply.read(_MOST_BYTES))
         return [str(item["id"]) for item in table["data"]]
     except urllib.error.HTTPError as exc:
-        why = f"answers {exc.code} {exc.reason}"
+        why = f"answers with status {exc.code} {exc.reason}"
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as exc:
         why = str(getattr(exc, "reason", None) or exc) or type(exc).__name__
         why = f"does not list its models ({safe_text(why, 120)})"
@@ -181,11 +181,11 @@ def _ask(base: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """A model to be asked, and what is known of it before it runs.
+    """A model to ask, and what is known about it before it runs.
 
-    Exactly one of ``file`` (absolute), ``url`` and ``hub`` says where it is;
-    none of them when the definition exists already. ``served_as`` is the name
-    that a server knows the model by, ``key`` the variable that holds its key.
+    Exactly one of ``file`` (absolute), ``url`` and ``hub`` is its place;
+    none of them if the definition already exists. ``served_as`` is the name
+    of the model on its server, ``key`` the variable with its API key.
     """
 
     name: str
@@ -198,12 +198,12 @@ class Contestant:
 
     @property
     def exists(self) -> bool:
-        """Whether its definition is there already."""
+        """Whether its definition already exists."""
         return self.file is None and self.hub is None and not self.url
 
     @property
     def family(self) -> str:
-        """The family, as far as names tell it; empty if unknown."""
+        """The family, recognized by names; empty if unknown."""
         texts = [self.name, self.served_as, self.header.name if self.header else ""]
         words = " ".join(texts).lower()
         known = next((family for family in FAMILIES if family in words), "")
@@ -216,12 +216,12 @@ def local_models(folder: Path) -> list[Path]:
 
 
 def find_contestant(text: str, folder: Path) -> Contestant:
-    """Return the model that a text names; ``NAME=…`` before it gives it a name.
+    """Return the model that a text names; the prefix ``NAME=`` gives it a name.
 
     The text is the path of a GGUF file, the address of an OpenAI-compatible
-    server (``#MODEL`` behind it says which of its models), the id of a file on
+    server (``#MODEL`` at its end selects one of its models), the id of a file on
     a hub (``OWNER/REPO/FILE.gguf`` or ``OWNER/REPO:Q4_K_M``), or the name of a
-    definition that ``folder`` has. ConfigError when it is none of these.
+    definition in ``folder``. Raises ConfigError if it is none of these.
     """
     text, name = text.strip(), ""
     left, equals, right = text.partition("=")
@@ -231,14 +231,14 @@ def find_contestant(text: str, folder: Path) -> Contestant:
         raise ConfigError("--model is empty: give a GGUF file, the address of a server or a hub id")
     found = _find(text, folder, name)
     if not _NAME.fullmatch(found.name):
-        raise ConfigError(f"--model {text}: gives no name for models/NAME.toml: write NAME={text}")
+        raise ConfigError(f"--model {text}: has no name for models/NAME.toml: write NAME={text}")
     return found
 
 
 def find_judge(text: str, folder: Path) -> str | Contestant:
     """Return ``reference``, the name of a definition of ``folder``, or a server as the judge.
 
-    ConfigError when the text is none of these.
+    Raises ConfigError if the text is none of these.
     """
     left, _, right = text.partition("=")
     url = right if _NAME.fullmatch(left) else text
@@ -269,7 +269,7 @@ def _find(text: str, folder: Path, name: str) -> Contestant:
 def _as_path(text: str) -> Path:
     try:
         path = Path(os.path.normpath(Path(text).expanduser().absolute()))
-        str(path).encode()  # a definition is UTF-8, and names it
+        str(path).encode()  # a definition is UTF-8, and contains the path
     except (RuntimeError, ValueError) as exc:
         raise ConfigError(f"--model {text!r}: is not a path: {exc}") from exc
     return path
@@ -279,7 +279,7 @@ def _from_file(path: Path, name: str) -> Contestant:
     header = read_gguf_header(path)
     if header.architecture in _NOT_GENERATING or header.kind not in {"", "model"}:
         kind = header.kind or header.architecture
-        raise ConfigError(f"{path}: is of the kind {kind!r}, not a model that generates text")
+        raise ConfigError(f"{path}: has the kind {kind!r}; give a model that generates text")
     return Contestant(name or _plain_name(path.name), file=path, header=header)
 
 
@@ -287,8 +287,8 @@ def _tell_nothing(text: str, path: Path, folder: Path) -> str:
     beside = [file.name for file in path.parent.glob("*.gguf")]
     known = [*beside, *suite_names(folder / "models")]
     return (
-        f"--model {text}: is no file, no definition in {folder / 'models'},"
-        f" and no address or hub id{nearest(path.name, known)}"
+        f"--model {text}: is not a file, a definition in {folder / 'models'},"
+        f" an address or a hub id{nearest(path.name, known)}"
     )
 
 
@@ -301,7 +301,7 @@ def _plain_name(text: str) -> str:
 
 
 def read_file(path: Path) -> bytes:
-    """Return what a file holds; ConfigError when it cannot be read."""
+    """Return the content of a file; raise ConfigError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as exc:

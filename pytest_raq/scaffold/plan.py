@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 IGNORED = (".raq/", ".venv/", ".pytest_cache/", ".benchmarks/", "__pycache__/")
-"""What a run leaves behind that does not belong into git."""
+"""Files of a run that do not belong in git."""
 
 
 @dataclass(slots=True)
 class Plan:
-    """Files to write, by path from the folder, and files that stay as they are if they exist.
+    """Files to write, by path from the folder, and files that do not change if they exist.
 
-    ``notes`` is what a reader should know, a line each.
+    ``notes`` is what a reader should know, one line each.
     """
 
     folder: Path
@@ -38,17 +38,17 @@ class Plan:
     kept: dict[str, bytes] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     beside: list[str] = field(default_factory=list)
-    """What the files refer to and the folder had before, by path from it."""
+    """Existing files of the folder that the new files refer to, by path from it."""
 
     @property
     def tracked(self) -> list[str]:
-        """What belongs into git, by its place in the folder; baselines are yet to come."""
+        """The paths in the folder that belong in git; baselines follow later."""
         places = [*self.files, *self.kept, "baselines/", *self.beside]
         return list(dict.fromkeys(place.partition("/")[0] for place in places))
 
 
 def plan_project(choices: Choices) -> Plan:
-    """Return what to write; ConfigError when the choices do not fit together."""
+    """Return what to write; raise ConfigError if the choices do not fit together."""
     _check(choices)
     plan = Plan(choices.folder)
     plan.files[f"suites/{choices.suite}.toml"] = suite_text(choices).encode()
@@ -86,15 +86,15 @@ def _check(choices: Choices) -> None:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ConfigError(
-            f"two models would be called {twice[0]!r}: give one a name: --model NAME=FILE"
+            f"two models would have the name {twice[0]!r}: give one a name: --model NAME=FILE"
         )
     judge = choices.judge if isinstance(choices.judge, str) else choices.judge.name
     if judge in names:
-        raise ConfigError(f"--judge {judge}: is asked in this suite too; let another model judge")
+        raise ConfigError(f"--judge {judge}: is also asked in this suite; use another judge")
 
 
 def _is_too_large(model: Contestant) -> bool:
-    """Whether the file of a model has no place in git; GitHub refuses files of 100 MB."""
+    """Whether the file of a model is too large for git; GitHub refuses files of 100 MB."""
     return bool(model.hub or (model.file and model.file.stat().st_size > MOST_IN_GIT))
 
 
@@ -103,43 +103,43 @@ def _notes(choices: Choices, written: list[Contestant]) -> list[str]:
     for model in written:
         if model.file and model.file == file_place(model.file, choices.folder):
             notes.append(
-                f"models/{model.name}.toml names {model.file}, which other machines lack:"
-                f" put the file into models/ or add [source], where raq models pull finds it"
+                f"models/{model.name}.toml names {model.file}, which other machines do not have:"
+                f" put the file into models/ or add [source] for raq models pull"
             )
         elif model.file and _is_too_large(model):
             notes.append(
                 f"{model.file.name} is too large for git: add [source] to models/{model.name}.toml,"
-                " where raq models pull finds it"
+                " for raq models pull"
             )
         if model.header and model.header.parts > 1:
             notes.append(
                 f"{model.name} is split into {model.header.parts} files: sha256 is that of the"
-                " first, the others must lie beside it"
+                " first, the others must be in the same folder"
             )
     if not choices.questions.own:
         notes.append(
-            f"suites/{choices.questions.source} holds {choices.questions.count} questions to start"
-            " from: replace them by your own, the file says how"
+            f"suites/{choices.questions.source} has {choices.questions.count} questions as a start:"
+            " replace them with your own, the file says how"
         )
     return notes
 
 
 def _ignoring(folder: Path) -> list[str]:
-    """Return what to add to a ``.gitignore`` that is there already."""
+    """Return what to add to an existing ``.gitignore``."""
     try:
         lines = (folder / ".gitignore").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         return []
     is_ignored = any(line.strip().strip("/") in {".raq", "**/.raq"} for line in lines)
-    return [] if is_ignored else [".gitignore stays as it is: add .raq/, where answers are kept"]
+    return [] if is_ignored else [".gitignore is not changed: add .raq/, where answers are kept"]
 
 
 def write_files(plan: Plan, *, force: bool) -> dict[str, bool]:
-    """Write the files of a plan; return each path with whether it was written or is as before.
+    """Write the files of a plan; return each path with whether it was written.
 
-    A workflow of an earlier start stays as it is. ConfigError when a file of
-    another content is there already and not ``force``; StoreError when one
-    cannot be written. Whatever goes wrong, the folder is left as it was.
+    A workflow of an earlier `raq init` does not change. Raises ConfigError if a file
+    with other content exists and not ``force``; StoreError if one cannot be
+    written. After any error the folder is as it was before.
     """
     absent = {name: text for name, text in plan.kept.items() if not (plan.folder / name).exists()}
     content = plan.files | absent
@@ -152,21 +152,21 @@ def write_files(plan: Plan, *, force: bool) -> dict[str, bool]:
     try:
         for name in changed:
             write_atomically(plan.folder / name, content[name])
-    except BaseException:  # Ctrl-C too leaves nothing half-written
+    except BaseException:  # after Ctrl-C too, nothing is half-written
         _restore(plan.folder, {name: before[name] for name in changed}, made)
         raise
     return {name: name in changed for name in {**plan.files, **plan.kept}}
 
 
 def _read(path: Path) -> bytes | None:
-    """Return what a file holds, None where there is none; ConfigError when that is not known."""
+    """Return the content of a file, None if there is none; raise ConfigError if unknown."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
         return None
     except OSError as exc:
         why = exc.strerror or exc
-        raise ConfigError(f"{show_path(path)}: is there and cannot be read: {why}") from exc
+        raise ConfigError(f"{show_path(path)}: exists and cannot be read: {why}") from exc
 
 
 def _is_own(wanted: bytes, found: bytes | None) -> bool:
@@ -181,22 +181,22 @@ def _refuse_overwriting(plan: Plan, before: dict[str, bytes | None]) -> None:
         verb = "exists" if len(there) == 1 else "exist"
         raise ConfigError(
             f"{', '.join(show_path(plan.folder / name) for name in there)} {verb} already:"
-            f" nothing was written; {_ways_out(there)}--force replaces what is there"
+            f" nothing was written; {_ways_out(there)}--force replaces existing files"
         )
 
 
 def _ways_out(there: list[str]) -> str:
     ways = {
         "suites/": "--suite NAME writes another suite",
-        "models/": "--model NAME takes a definition that exists",
-        "": "--ci none leaves the workflow alone",
+        "models/": "--model NAME uses an existing definition",
+        "": "--ci none writes no workflow",
     }
     found = [next(way for start, way in ways.items() if name.startswith(start)) for name in there]
     return "".join(f"{way}, " for way in dict.fromkeys(found))
 
 
 def _missing_folders(paths: Iterable[Path]) -> list[Path]:
-    """Return the folders that writing will make, the innermost first."""
+    """Return the folders that will be made, the innermost first."""
     missing = {folder for path in paths for folder in path.parents if not folder.exists()}
     return sorted(missing, key=lambda folder: len(folder.parts), reverse=True)
 

@@ -1,4 +1,4 @@
-"""The text of a suite and of model definitions, with comments for who reads them first."""
+"""The text of a suite and of model definitions, with comments for new users."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ MAX_TOKENS = 64
 _SMALLEST_CONTEXT, _LARGEST_CONTEXT = 1024, 131_072
 _UNKNOWN_CONTEXT = 4096
 _BYTES_A_TOKEN = 2
-"""A cautious figure: English has about four, text of other scripts two to three."""
+"""A conservative figure: English has about four, other scripts two to three."""
 _FRAME = 256
-"""Tokens of instructions and chat template, at most."""
+"""Maximum tokens of instructions and chat template."""
 MOST_IN_GIT = 50_000_000
-"""Bytes of a file that git may hold."""
+"""Maximum bytes of a file for git."""
 _TINY = 100_000_000
-"""Bytes of a model that answers in milliseconds."""
+"""Maximum bytes of a model that answers in milliseconds."""
 
 _PLAIN = "{passage}\nQuestion: {question}"
 _PLAIN_CLOSED_BOOK = "Question: {question}"
@@ -45,7 +45,7 @@ def _suite_lines(choices: Choices) -> Iterator[str]:
     questions = choices.questions
     judge = choices.judge if isinstance(choices.judge, str) else choices.judge.name
     yield "#:schema ./suite.schema.json"
-    yield "# What to ask whom, and when to fail. Every key: raq schema --markdown"
+    yield "# The questions, the models, and when a test fails. All keys: raq schema --markdown"
     yield "default = true"
     yield f"models = [{', '.join(_quote(model.name) for model in choices.models)}]"
     comment = "  # SQuAD exact match, then F1: offline, for short answers"
@@ -58,18 +58,18 @@ def _suite_lines(choices: Choices) -> Iterator[str]:
         yield "seed = 0"
     yield ""
     yield "[gate]"
-    yield "alpha = 0.05         # error rate of the test, over all models"
-    yield "margin = 0.10        # net preference that may be lost; a pass rules out more"
+    yield "alpha = 0.05         # significance level of the test, over all models"
+    yield "margin = 0.10        # net preference that may be lost; a pass rules out a larger loss"
     yield "min_effect = 0.05    # a smaller loss is never called a regression"
     yield "max_f1_drop = 0.02"
     if any(_is_tiny(model) for model in choices.models):
-        yield "# Answers take a few milliseconds, where a busy machine easily doubles the time."
+        yield "# Answers take only a few milliseconds, and a busy machine can double the time."
         yield "max_slowdown = 1.0"
     elif any(model.url for model in choices.models):
-        yield "max_slowdown = 0.50  # the network and other users of a server take their time too"
+        yield "max_slowdown = 0.50  # the network and other users of a server change the speed too"
     else:
-        yield "max_slowdown = 0.10  # compared on the same kind of machine only"
-    yield 'inconclusive = "pass"  # "fail" makes a run red that cannot decide'
+        yield "max_slowdown = 0.10  # compared only on the same kind of machine"
+    yield 'inconclusive = "pass"  # "fail": an inconclusive run fails'
 
 
 def _is_tiny(model: Contestant) -> bool:
@@ -112,7 +112,7 @@ def _model_lines(model: Contestant, choices: Choices) -> Iterator[str]:
         if model.key:
             yield f"# the key is in the environment variable {model.key}; api_key_env names another"
         else:
-            yield 'api_key_env = ""  # it asked for none'
+            yield 'api_key_env = ""  # the server needs no key'
 
 
 def _prompt_lines(model: Contestant, *, has_passages: bool) -> Iterator[str]:
@@ -122,7 +122,7 @@ def _prompt_lines(model: Contestant, *, has_passages: bool) -> Iterator[str]:
         yield 'prompt = "chat"  # with the chat template of the model'
         yield f"chat_message = {_quote(_CHAT if has_passages else _CHAT_CLOSED_BOOK)}"
         return
-    # A model that knows no roles continues a text: it stops at the end of a line.
+    # A model without roles continues a text: it stops at the end of a line.
     yield 'stop = ["\\n"]'
     if template:
         yield 'prompt = "chat"  # with the template of the file'
@@ -132,12 +132,12 @@ def _prompt_lines(model: Contestant, *, has_passages: bool) -> Iterator[str]:
 
 
 def is_copied(file: Path, folder: Path) -> bool:
-    """Whether a file lies outside the project and is small enough to be copied into it."""
+    """Whether a file is outside the project and small enough to be copied into it."""
     return not file.is_relative_to(folder) and file.stat().st_size <= MOST_IN_GIT
 
 
 def file_place(file: Path, folder: Path) -> Path:
-    """Return a file as a definition names it: from its folder, absolute outside the project."""
+    """Return the path of a file for a definition: relative, but absolute outside the project."""
     if is_copied(file, folder):
         return Path(file.name)
     if file.is_relative_to(folder):
@@ -146,7 +146,7 @@ def file_place(file: Path, folder: Path) -> Path:
 
 
 def _context_length(model: Contestant, longest: int) -> int:
-    """Return tokens that hold the longest prompt and its answer, as far as the model goes."""
+    """Return the tokens for the longest prompt and its answer, up to the limit of the model."""
     needed = longest // _BYTES_A_TOKEN + _FRAME + MAX_TOKENS
     length = _SMALLEST_CONTEXT
     while length < min(needed, _LARGEST_CONTEXT):
@@ -158,5 +158,5 @@ def _context_length(model: Contestant, longest: int) -> int:
 
 
 def _quote(text: str) -> str:
-    """Return a text as TOML spells it; JSON's basic strings are TOML's, but for one character."""
+    """Return a text as TOML spells it: as a JSON string, except for one character."""
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

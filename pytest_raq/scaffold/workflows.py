@@ -1,4 +1,4 @@
-"""The workflow of a continuous integration, and what it installs."""
+"""The workflow for a CI system, and the packages that it installs."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ PLACES: Mapping[str, tuple[str, str]] = {
     "gitlab": (".gitlab-ci.yml", "gitlab.yml"),
     "jenkins": ("Jenkinsfile", "Jenkinsfile"),
 }
-"""Where a workflow goes, and its template."""
+"""The path of each workflow, and its template."""
 
 OWN_WORKFLOW = b"The gate of model upgrades"
-"""What the first line of every template says."""
+"""The first line of every template."""
 
 _PULLING = tuple(
     re.compile(pattern)
@@ -33,7 +33,7 @@ _PULLING = tuple(
         r" *stage\('Models'\) \{\n(?: {6,}.*\n)+? {4}\}\n",
     )
 )
-"""The parts of the templates that fetch models and keep them."""
+"""The parts of the templates that fetch and keep models."""
 
 
 _PORTABLE = (
@@ -46,8 +46,8 @@ _PORTABLE = (
 def workflow(system: str, *, pulls: bool) -> tuple[str, str]:
     """Return the path and the text of a workflow.
 
-    Without ``pulls`` the models are in the repository or behind a server, and
-    nothing is fetched. KeyError for a system that PLACES does not have.
+    Without ``pulls`` the models are in the repository or on a server, and
+    nothing is fetched. Raises KeyError for a system that is not in PLACES.
     """
     path, name = PLACES[system]
     text = files("pytest_raq.scaffold").joinpath(f"templates/{name}").read_text(encoding="utf-8")
@@ -57,9 +57,9 @@ def workflow(system: str, *, pulls: bool) -> tuple[str, str]:
 
 
 def requirements_text(models: Iterable[Contestant]) -> str:
-    """Return ``suites/requirements.txt``: the versions here, as far as they are installed.
+    """Return ``suites/requirements.txt`` with the installed versions.
 
-    An accepted baseline belongs to the engine that answered, so that is pinned too.
+    An accepted baseline belongs to one version of the engine, so the engine is pinned too.
     """
     models = tuple(models)
     runs_here = any(not model.url for model in models)
@@ -70,7 +70,7 @@ def requirements_text(models: Iterable[Contestant]) -> str:
     }
     extras = ",".join(name for name in _provided_extras() if needed.get(name))
     lines = [
-        "# What the gate is run with; a newer llama-cpp-python is an upgrade to be gated, too.",
+        "# The packages of the gate; a newer llama-cpp-python is an upgrade to be gated, too.",
         f"pytest-raq{f'[{extras}]' if extras else ''}=={__version__}",
         *(_pin("llama-cpp-python") if runs_here else ()),
         *(_PORTABLE if runs_here else ()),

@@ -1,1 +1,1 @@
-"""Suites run in a special way: ladders, engines on trial, answers of other tools."""
+"""Special runs of suites: ladders of quantizations, engines on trial, external answers."""

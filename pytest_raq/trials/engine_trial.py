@@ -1,4 +1,4 @@
-"""The same suite under two engines: today's, and that of another environment."""
+"""Runs a suite under two engines: today's, and that of another environment."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 def try_engine(session: Session, suite_name: str, teller: Teller) -> EngineTrial:
-    """Ask a suite under today's engine, then under that of the session's ``python``.
+    """Run a suite under today's engine, then under that of the session's ``python``.
 
-    Today's answers are the accepted ones; each question is ranked with both
-    together, and speed is measured in turns. UsageError when something is not
-    what it must be, MeasurementError when today's engine answers nothing.
+    Today's answers are the accepted ones; both answers to a question are ranked
+    together, and speed is measured in turns. Raises UsageError if something is
+    wrong, MeasurementError if today's engine does not answer.
     """
     python = session.options.python
     assert python is not None
@@ -42,8 +42,8 @@ def try_engine(session: Session, suite_name: str, teller: Teller) -> EngineTrial
     servers = [name for name, model in tried.items() if model.engine != "llama-cpp"]
     if servers:
         raise ConfigError(
-            f"suite {suite_name}: {servers[0]} is run by a server, not by llama-cpp-python: leave"
-            " it out with --models"
+            f"suite {suite_name}: {servers[0]} is run by a server, not by llama-cpp-python:"
+            " exclude it with --models"
         )
     before = session.build(suite, todays)
     outcomes = ask_all(before)
@@ -80,7 +80,7 @@ def _require_answers(outcomes: Mapping[str, Mapping[str, Outcome]]) -> None:
 
 
 def _time(now: SuiteRun, teller: Teller) -> Iterator[tuple[str, str]]:
-    """Time each model and its partner in turns; yield why a model could not be timed."""
+    """Time each model and its partner in turns; yield why models could not be timed."""
     for model in now.models:
         probe = now.speed_probe(model)
         _, problems = time_in_turns(
@@ -104,10 +104,10 @@ def _notes(
     if all(same_engine(tried[name], todays[name], session.digest) for name in tried):
         yield (
             f"{session.options.python} has the same build of llama-cpp-python as this environment:"
-            " nothing new was tried"
+            " there was nothing to compare"
         )
     for model, problem in problems.items():
-        yield f"{model}: speed is not measured: {problem}"
+        yield f"{model}: speed was not measured: {problem}"
 
 
 def _builds(run: SuiteRun) -> dict[str, str]:

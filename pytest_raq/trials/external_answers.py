@@ -1,4 +1,4 @@
-"""Rank answers from elsewhere, and hold all models against one that is accepted."""
+"""Rank external answers, and compare all models with an accepted one."""
 
 from __future__ import annotations
 
@@ -45,10 +45,10 @@ if TYPE_CHECKING:
     from pytest_raq.trials.external_answers_file import AnswerTable
 
 SUITE = "answers"
-"""The name under which the results stand."""
+"""The name of the results."""
 
 ENGINE = "elsewhere"
-NO_ANSWER = "the files hold no answer"
+NO_ANSWER = "the files have no answer"
 
 
 def rank_answers(
@@ -66,8 +66,8 @@ def rank_answers(
     of a model, its answers are the accepted ones and each other model gets a
     verdict; s_i compares the ranks of the two, Holm's correction counts the
     other models. Without it there are no verdicts. No speed was measured, so
-    none is told. ConfigError when ``baseline`` is not one of the models, or
-    the only one.
+    none is reported. Raises ConfigError if ``baseline`` is not one of the models,
+    or is the only one.
     """
     _refuse_baseline(table, baseline)
     questions = table.questions.questions
@@ -105,11 +105,11 @@ def _refuse_baseline(table: AnswerTable, baseline: str) -> None:
     models = list(table.answers)
     if baseline not in models:
         raise ConfigError(
-            f"--baseline {baseline}: no answer is by that model{nearest(baseline, models)}"
+            f"--baseline {baseline}: no answer is from that model{nearest(baseline, models)}"
         )
     if len(models) == 1:
         raise ConfigError(
-            f"--baseline {baseline}: it is the only model; give the answers of another one too"
+            f"--baseline {baseline}: is the only model; give the answers of another one too"
         )
 
 
@@ -123,7 +123,7 @@ def _texts(table: AnswerTable, question_id: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class _Comparison:
-    """Each other model against the accepted one; empty without one."""
+    """The comparison of each other model with the accepted one; empty without one."""
 
     baseline: str
     preferences: Mapping[str, Mapping[str, int]]
@@ -281,9 +281,9 @@ def _notes(table: AnswerTable, baseline: str) -> Iterator[str]:
     expected = len(table.questions)
     for model, answers in table.answers.items():
         if len(answers) < expected:
-            yield f"{model} lacks {expected - len(answers)} of {expected} answers"
+            yield f"{model} has no answer to {expected - len(answers)} of {expected} questions"
     if table.unasked:
         yield (
             f"{table.unasked} of {table.questions.total} questions of {table.questions.source}"
-            " were answered by no model and are left out"
+            " have no answer from any model and are left out"
         )

@@ -1,4 +1,4 @@
-"""Answers from elsewhere: JSON Lines with ``id``, ``model`` and ``answer``."""
+"""External answers: JSON Lines with ``id``, ``model`` and ``answer``."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 FIELDS = ("id", "model", "answer", "references", "passage", "question")
 
 _SHOWN = 40
-"""Characters of a wrong value that a message repeats."""
+"""Maximum number of characters of a wrong value in a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class AnswerTable:
-    """What the files say: ``answers`` is model → question id → text.
+    """The content of the files: ``answers`` is model → question id → text.
 
-    A question that a model was not asked, or did not answer, is absent there.
-    ``files`` names the files that hold a model, ``digests`` is the SHA-256 of
-    that file (of the SHA-256 of each where there are several). ``unasked``
+    A question that a model was not asked, or did not answer, is missing there.
+    ``files`` names the files with answers of a model, ``digests`` is the SHA-256 of
+    that file (for several files, of their SHA-256 values). ``unasked``
     counts the questions of the data set that no model answered.
     """
 
@@ -47,13 +47,13 @@ def read_answers(
     *,
     needs_references: bool = True,
 ) -> AnswerTable:
-    """Read answers, one JSON object a line; blank lines are passed over.
+    """Read answers, one JSON object per line; empty lines are skipped.
 
     Without ``dataset`` each question needs ``references`` (a list of texts),
-    unless the judge can do without, and ``passage`` (any text that names the
+    unless the judge does not need them, and ``passage`` (any text that names the
     cluster) on at least one of its lines, and may have ``question``; with it
-    these are not read. Other fields are left alone. DatasetError names the
-    file, the line and the field of what is wrong, and says what was expected.
+    these are not read. Other fields are ignored. DatasetError names the file,
+    the line and the field of an error, and says what was expected.
     """
     collector = _Collector(dataset, needs_references=needs_references)
     for path in paths:
@@ -116,12 +116,12 @@ def _model(line: _Line) -> str:
 
 
 def _answer(line: _Line) -> str:
-    expected = "a text (leave the line out where the model gave no answer)"
+    expected = "a text (leave the line out if the model gave no answer)"
     return line.text("answer", expected, blank=True)
 
 
 def _references(line: _Line) -> tuple[str, ...]:
-    expected = f'a list of texts (["{UNANSWERABLE}"] where the passage has no answer)'
+    expected = f'a list of texts (["{UNANSWERABLE}"] if the passage has no answer)'
     values = line.need("references", expected)
     if not isinstance(values, list) or not values:
         raise line.wrong("references", expected, values)
@@ -143,7 +143,7 @@ def _question(line: _Line) -> str:
 
 @dataclass(slots=True)
 class _Draft:
-    """A question as far as its lines have told it, each part with the line that did."""
+    """The known parts of a question, each with the line where it was found."""
 
     first: _Line
     parts: dict[str, tuple[object, str]] = field(default_factory=dict)
@@ -152,8 +152,8 @@ class _Draft:
         known, place = self.parts.setdefault(name, (value, line.place))
         if known != value and not _same_references(known, value):
             raise DatasetError(
-                f"{line.place}: {name}: expected what {place} says for id {question_id!r},"
-                f" found another; give all lines of a question the same {name}"
+                f"{line.place}: {name}: differs from {place} for id {question_id!r};"
+                f" give all lines of a question the same {name}"
             )
 
     def question(self, question_id: str, *, needs_references: bool) -> Question:
@@ -161,7 +161,7 @@ class _Draft:
             self.parts.setdefault("references", ((), ""))
         for name, expected in (
             ("references", "a list of texts, here or from --dataset"),
-            ("passage", "a text that names the passage (the id where each question has its own)"),
+            ("passage", "a text that names the passage (the id if each question has its own)"),
         ):
             if name not in self.parts:
                 raise self.first.missing(name, expected)
@@ -186,11 +186,11 @@ READERS: Mapping[str, Callable[[_Line], object]] = {
     "passage": _passage,
     "question": _question,
 }
-"""What the lines say of a question."""
+"""The fields of a line about its question."""
 
 
 class _Collector:
-    """Gathers lines into answers by model and drafts of questions."""
+    """Collects lines into answers by model and drafts of questions."""
 
     def __init__(self, dataset: QuestionSet | None, *, needs_references: bool) -> None:
         self._dataset = dataset
@@ -212,7 +212,7 @@ class _Collector:
         place = self._places.setdefault((question_id, model), line.place)
         if place != line.place:
             raise DatasetError(
-                f"{line.place}: id: {model!r} answered {question_id!r} before, in {place};"
+                f"{line.place}: id: {model!r} already answered {question_id!r} in {place};"
                 " keep one of the two lines"
             )
 
@@ -229,7 +229,7 @@ class _Collector:
             )
 
     def _may_lack(self, line: _Line, name: str) -> bool:
-        """Whether a field says that there are no references, where none are needed."""
+        """Whether a field says that there are no references, if none are needed."""
         return name == "references" and not (self._needs_references or line.values[name])
 
     def table(self, paths: Sequence[str]) -> AnswerTable:

@@ -1,4 +1,4 @@
-"""Trials: something new held against something of today, with no committed baseline between."""
+"""A baseline in memory, to compare something new with today's state in a trial."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ def ask_all(run: SuiteRun) -> dict[str, dict[str, Outcome]]:
 
 
 def summary_of(run: SuiteRun, model: str, outcomes: Mapping[str, Outcome]) -> ModelSummary:
-    """Return the figures of a model that was asked alone, so without a rank."""
+    """Return the figures of a model that was asked alone, without a rank."""
     return summarize(model, outcomes, {question.id: question for question in run.questions})
 
 
 def first_failure(outcomes: Mapping[str, Outcome]) -> str:
-    """Return why the first question without an answer has none; empty where all have one."""
+    """Return the reason of the first question without an answer; empty if all have one."""
     return next((item.reason for item in outcomes.values() if isinstance(item, Failure)), "")
 
 
 def accept_in_memory(
     run: SuiteRun, outcomes: Mapping[str, Mapping[str, Outcome]], partners: Mapping[str, str]
 ) -> Baseline:
-    """Return a baseline that is written nowhere: the answers of a run, by what is held against it.
+    """Return a baseline that is not written to a file: the answers of a run, by contestant.
 
-    ``partners`` maps each contestant to the model of ``run`` that it is
-    compared with.
+    ``partners`` maps each contestant to the model of ``run`` with which it is
+    compared.
     """
     provenance = run.provenance
     summaries = {model: summary_of(run, model, items) for model, items in outcomes.items()}
@@ -72,7 +72,7 @@ def _for_partners(provenance: Provenance, partners: Mapping[str, str]) -> Proven
 def questions_changed(
     run: SuiteRun, model: str, before: Mapping[str, Outcome]
 ) -> Sequence[tuple[str, str, str]]:
-    """Return id, answer before and answer now of each question that is answered differently."""
+    """Return id, answer before and answer now of each question with a changed answer."""
     changed = []
     for question in run.questions:
         then, now = before[question.id], run.answer(model, question.id)

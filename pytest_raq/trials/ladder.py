@@ -1,4 +1,4 @@
-"""Climb down a ladder: one model quantized step by step, each file held against the top."""
+"""Runs a ladder: one model in several quantizations, each file compared with the top."""
 
 from __future__ import annotations
 
@@ -28,27 +28,27 @@ if TYPE_CHECKING:
     from pytest_raq.running import Session, SuiteRun
 
     class Teller(Protocol):
-        """Told what a ladder is doing."""
+        """Receives the progress of a ladder."""
 
         def show(self, text: str) -> None:
-            """Take a text that the next one replaces."""
+            """Show a text until the next one replaces it."""
 
 
 KEPT = "ladder"
-"""Beside the store: where files are kept that were made for a ladder."""
+"""Folder next to the store for files that were made for a ladder."""
 
 DEFAULT_KINDS = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K", "TQ1_0")
 """TQ1_0 is the smallest common type without an importance matrix, for models trained for it:
-an ordinary one breaks there, which shows that the ladder sees it."""
+with it an ordinary model fails, which shows that the ladder can detect a failure."""
 
 _TURNS = 3
-"""Turns of each file while speed is measured, where not all of them fit into memory."""
+"""Turns of each file while speed is measured, if not all files fit into memory."""
 
 
 class LadderMaker:
     """Makes the files of a ladder, or finds those made before.
 
-    They are kept by the SHA-256 of what they are made from and the version of
+    They are kept by the SHA-256 of their source file and the version of
     the quantizer, so that none is made twice.
     """
 
@@ -58,7 +58,7 @@ class LadderMaker:
         self._name = name
 
     def make(self, kind: str, teller: Teller) -> Rung:
-        """Return a rung with its file; with a problem where that cannot be made."""
+        """Return a rung with its file, or with a problem if the file cannot be made."""
         path = self._folder / f"{self._name}-{kind}.gguf"
         notes = path.with_suffix(".notes")
         if path.exists() and notes.exists():
@@ -77,9 +77,9 @@ class LadderMaker:
 
 
 class LadderClimber:
-    """One model of a suite, in one file after the other.
+    """One model of a suite, in several files.
 
-    ``kept`` is the folder for the files, beside the store when None.
+    ``kept`` is the folder for the files; None means next to the store.
     """
 
     def __init__(self, session: Session, teller: Teller, *, kept: Path | None = None) -> None:
@@ -90,11 +90,11 @@ class LadderClimber:
     def climb(
         self, suite_name: str, model: str, kinds: Sequence[str], *, top_kind: str = ""
     ) -> Ladder:
-        """Make the files, ask them all the questions of the suite, and time them in turns.
+        """Make the files, ask all of them the questions of the suite, and time them in turns.
 
-        UsageError when model, suite or a type is not what it must be,
-        MeasurementError when the top cannot be measured. What goes wrong with
-        one of the others is told in its rung.
+        Raises UsageError if model, suite or a type is wrong,
+        MeasurementError if the top cannot be measured. A problem with one of the
+        others is reported in its rung.
         """
         suite = self._session.suite(suite_name)
         definition = self._session.contestants.single(suite, model)
@@ -206,14 +206,14 @@ class LadderClimber:
             now = samples.get(rung.kind, {})
             notes = rung.notes
             if rung.kind in problems:
-                notes = (*notes, f"speed is not measured: {problems[rung.kind]}")
+                notes = (*notes, f"speed was not measured: {problems[rung.kind]}")
             speed = compare_speed(now, before, seed=suite.dataset.seed)
             timed.append(replace(rung, samples=now, speed=speed, notes=notes))
         return replace(top, samples=before), timed
 
 
 def _variant(definition: ModelDefinition, rung: Rung) -> ModelDefinition:
-    """Return the model as it is run from the file of a rung, under a name of its own."""
+    """Return the model as it is run from the file of a rung, with a separate name."""
     name = f"{definition.name} {rung.kind}"
     return definition.model_copy(update={"name": name, "file": rung.file, "sha256": None})
 
@@ -228,7 +228,7 @@ def _smallest(rungs: Sequence[Rung]) -> str:
 
 
 def _notes(rungs: Sequence[Rung]) -> Iterator[str]:
-    """Yield where the order of sizes is not the order of verdicts: chance, or a bad type."""
+    """Yield where a larger file did not pass but a smaller one did: chance, or a bad type."""
     smallest = _smallest(rungs)
     if not smallest:
         return

@@ -1,4 +1,4 @@
-"""The history of a team: one database that many runs write at once."""
+"""The history of a team: one database that many runs write in parallel."""
 
 from pytest_raq.history.shared.database import SharedHistory
 from pytest_raq.history.shared.delivery import deliver, deliver_kept

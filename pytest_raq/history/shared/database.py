@@ -1,4 +1,4 @@
-"""A database of runs in SQLite or PostgreSQL; errors mapped to ours."""
+"""A database of runs in SQLite or PostgreSQL; its errors become our errors."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from pytest_raq.store.runs import RunKey
 
 _RunRows = tuple["RunKey", str, list[tuple[object, ...]]]
-"""A run's key, its payload, and a row of figures a model."""
+"""A run's key, its payload, and one row of figures per model."""
 
 CONNECT_SECONDS = 5
-"""How long a server may take to answer; a host of several addresses that long for each."""
+"""Seconds that a server may take to answer; for a host of several addresses, each address."""
 
 _STATEMENT_SECONDS = 30
 _CHUNK = 200
@@ -35,10 +35,10 @@ _REASONS = (re.compile(r"(?:FATAL|ERROR): +(.*)"), re.compile(r".*failed: (.*)")
 class SharedHistory:
     """Runs of many jobs in one database.
 
-    Tables are made when they are missing, by one process of however many start
-    together. A run and its suite is written once, all of it or nothing, and
-    again without effect. StoreError names the database, without its password,
-    when it cannot be used; ``notices`` what a reader should know.
+    Missing tables are made by only one process, even if many start at the same
+    time. A run of a suite is written once, completely or not at all; writing it
+    again has no effect. If the database cannot be used, StoreError names it without
+    its password; ``notices`` is what a reader should know.
     """
 
     def __init__(self, place: HistoryPlace) -> None:
@@ -49,7 +49,7 @@ class SharedHistory:
 
     def put_runs(self, runs: Iterable[RunRecord]) -> Iterator[RunKey]:
         """Write runs and yield the key of each when it is kept."""
-        # In one order everywhere: writers that meet wait for each other, never in a circle.
+        # The same order everywhere: parallel writers wait for each other without deadlock.
         for run in sorted(runs, key=lambda item: (item.id, item.suite)):
             with self._transaction(writes=True) as connection:
                 _insert(connection, run)
@@ -58,7 +58,7 @@ class SharedHistory:
     def latest(self, suite: str = "", *, last: int | None = None) -> Iterator[RunRecord]:
         """Yield the runs of a suite, or of all, the latest first; ``last`` of each suite."""
         if self.place.is_sqlite and not Path(str(self.place.url.database)).exists():
-            raise self._error("does not exist; the first run that is delivered makes it")
+            raise self._error("does not exist; the first delivered run creates it")
         with self._transaction(writes=False) as connection:
             found = list(self._find(connection, suite, last))
         for (run, of), payload, figures in found:
@@ -135,14 +135,14 @@ def _make_engine(place: HistoryPlace) -> Engine:
     from sqlalchemy.pool import NullPool
 
     if place.is_sqlite:
-        # Transactions are begun by hand: the driver's own begin is not IMMEDIATE.
+        # Transactions are started explicitly: the driver's own begin is not IMMEDIATE.
         arguments: dict[str, object] = {"timeout": _STATEMENT_SECONDS, "isolation_level": None}
         return create_engine(place.url, connect_args=arguments, poolclass=NullPool)
     arguments = {
         "connect_timeout": CONNECT_SECONDS,
         "tcp_user_timeout": _STATEMENT_SECONDS * 1000,
         "application_name": "pytest-raq",
-        "prepare_threshold": None,  # poolers that share connections know no prepared statements
+        "prepare_threshold": None,  # poolers with shared connections have no prepared statements
     }
     given = {name: value for name, value in arguments.items() if name not in place.url.query}
     return create_engine(place.url, connect_args=given, pool_size=1, max_overflow=0)
@@ -177,7 +177,7 @@ def _insert(connection: Connection, run: RunRecord) -> None:
 
 
 def _figures(values: Sequence[object]) -> dict[str, object]:
-    """Return the columns of a model; a figure that is no number is none, as in the store."""
+    """Return the columns of a model; a figure that is not a number becomes None."""
     return {
         name: None if isinstance(value, float) and math.isnan(value) else value
         for name, value in zip(FIGURES, values, strict=True)
@@ -202,7 +202,7 @@ def _late_keys(connection: Connection, suite: str, last: int | None) -> list[Run
 
 
 def _read(connection: Connection, keys: Sequence[RunKey], known: tuple[str, ...]) -> list[_RunRows]:
-    """Return the rows of runs in the order of their keys; figures that are not known are None."""
+    """Return the rows of runs in the order of their keys; unknown figures are None."""
     from sqlalchemy import select, tuple_
 
     from pytest_raq.history.shared.tables import MODELS, RUNS
@@ -224,7 +224,7 @@ def _read(connection: Connection, keys: Sequence[RunKey], known: tuple[str, ...]
 
 
 def _reason(exc: Exception) -> str:
-    """Return one line of what a driver says, which may be many."""
+    """Return one line of an error of a driver, which may have many."""
     told = str(getattr(exc, "orig", None) or exc)
     match = next((found for reason in _REASONS if (found := reason.search(told))), None)
     lines = [match[1]] if match else told.splitlines()

@@ -1,4 +1,4 @@
-"""From the store of one job to the database that many share; what cannot go now goes later."""
+"""Delivers runs from the store of a job to the shared database, now or later."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ if TYPE_CHECKING:
 
 
 _BATCH = 50
-"""Runs that are struck out together once they are delivered."""
+"""Number of delivered runs whose notes are removed together."""
 
 
 def deliver(store: Store | None, place: HistoryPlace, runs: Sequence[RunRecord]) -> list[str]:
-    """Write runs to the shared history, and those that it did not get before.
+    """Write runs to the shared history, and earlier runs that are not delivered yet.
 
-    Return what a reader should know, a line each; nothing is raised. The runs
-    are in the store already, if there is one, and stay noted there until the
-    database has them.
+    Returns what a reader should know, one line each; nothing is raised. The runs
+    are already in the store, if there is one, and are noted as undelivered there
+    until the database has them.
     """
     noted = store if store is not None and _note(store, place, runs) else None
     try:
@@ -35,11 +35,11 @@ def deliver(store: Store | None, place: HistoryPlace, runs: Sequence[RunRecord])
     except RaqError as exc:
         return [_told(noted, exc, len(runs))]
     late = done - len(runs)
-    return [f"history {place.shown}: got {_count(late)} of before, too"] if late > 0 else []
+    return [f"history {place.shown}: also got {_count(late)} from before"] if late > 0 else []
 
 
 def _note(store: Store, place: HistoryPlace, runs: Sequence[RunRecord]) -> bool:
-    """Note runs as undelivered; return whether the store took that."""
+    """Note runs as undelivered; return whether the store could keep that."""
     try:
         store.runs.deliveries(place.identity).add((run.id, run.suite) for run in runs)
     except StoreError:
@@ -73,7 +73,7 @@ def _put(place: HistoryPlace, runs: Iterable[RunRecord]) -> int:
 
 def _told(store: Store | None, exc: RaqError, count: int) -> str:
     if store is None:
-        return f"{exc}; {_count(count)} {'is' if count == 1 else 'are'} lost to it"
+        return f"{exc}; {_count(count)} {'is' if count == 1 else 'are'} lost for this history"
     waits = "waits" if count == 1 else "wait"
     return f"{exc}; {_count(count)} {waits} in {show_path(store.path)} for the next delivery"
 
@@ -83,9 +83,9 @@ def _count(number: int) -> str:
 
 
 def deliver_to_team(store: Store, runs: Sequence[RunRecord]) -> list[str]:
-    """Write runs that are kept in the store to the shared history; return what went wrong.
+    """Write runs in the store to the shared history; return the problems.
 
-    Nothing is raised: a build does not fail for its history.
+    Nothing is raised: a build does not fail because of its history.
     """
     if not os.environ.get("RAQ_HISTORY", "").strip():  # before anything heavy is imported
         return []
@@ -94,5 +94,5 @@ def deliver_to_team(store: Store, runs: Sequence[RunRecord]) -> list[str]:
     try:
         place = history_place()
     except ConfigError as exc:
-        return [f"{exc}; this run is kept in the store alone"]
+        return [f"{exc}; this run is kept only in the store"]
     return [] if place is None else deliver(store if store.is_writable else None, place, runs)

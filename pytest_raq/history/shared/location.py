@@ -1,4 +1,4 @@
-"""``RAQ_HISTORY``: which database, and how it is shown without its password."""
+"""``RAQ_HISTORY``: the database, and its name without a password."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SECRET = re.compile(r"(?i)pass|secret|token|key")
 
 @dataclass(frozen=True, slots=True)
 class HistoryPlace:
-    """Where a team keeps its history.
+    """The database in which a team keeps its history.
 
     ``shown`` names it without password and options; ``identity`` is the same
     for all users of one database.
@@ -44,29 +44,29 @@ class HistoryPlace:
     secrets: tuple[str, ...]
 
     def hide(self, text: str) -> str:
-        """Return a text in which no password of the URL stands."""
+        """Return a text without any password of the URL."""
         for secret in self.secrets:
             text = text.replace(secret, _MASK)
         return text
 
     @property
     def is_sqlite(self) -> bool:
-        """Whether it is a file."""
+        """Whether the database is a file."""
         return self.url.get_backend_name() == "sqlite"
 
 
 def history_place(environment: Mapping[str, str] | None = None) -> HistoryPlace | None:
-    """Return where ``RAQ_HISTORY`` points, or None where it is not set.
+    """Return the database of ``RAQ_HISTORY``, or None if it is not set.
 
-    ConfigError, which never shows the value, when it is no URL of SQLite or
-    PostgreSQL, or SQLAlchemy is not installed.
+    Raises ConfigError, which never shows the value, if it is not a URL of SQLite or
+    PostgreSQL, or if SQLAlchemy is not installed.
     """
     text = (os.environ if environment is None else environment).get(VARIABLE, "").strip()
     return parse_place(text) if text else None
 
 
 def parse_place(text: str) -> HistoryPlace:
-    """Return where a URL points; ConfigError when it is none that history can be kept in."""
+    """Return the database of a URL; raise ConfigError if history cannot be kept in it."""
     url = _parse(text)
     driver = _DRIVERS.get(url.drivername)
     if driver is None:
@@ -91,8 +91,8 @@ def _parse(text: str) -> URL:
     try:
         return make_url(text)
     except (ArgumentError, ValueError):
-        # The cause quotes the URL, and a password may be in it.
-        raise ConfigError(f"{VARIABLE}: is no database URL; write {_EXAMPLES}") from None
+        # The cause quotes the URL, which may contain a password.
+        raise ConfigError(f"{VARIABLE}: is not a database URL; write {_EXAMPLES}") from None
 
 
 def _require(module: str) -> None:
@@ -120,7 +120,7 @@ def _identity(url: URL) -> str:
 
 
 def _secrets(text: str, url: URL) -> list[str]:
-    """Return every form in which a password of the URL may stand in a message."""
+    """Return every form in which a password of the URL may occur in a message."""
     found = {str(url.password)} if url.password else set()
     for name, value in url.query.items():
         if _SECRET.search(name):

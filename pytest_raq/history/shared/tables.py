@@ -1,14 +1,14 @@
-"""The tables of a shared history, and how a database gets them while others write.
+"""The tables of a shared history, and how they are made while others write.
 
-Format 1. All names begin with ``raq_``, so that the database may hold other
-things too. Figures have columns of their own, for dashboards that read with SQL.
+Format 1. All names begin with ``raq_``, so that the database may contain other
+tables too. Each figure has its own column, for dashboards that read with SQL.
 
     raq_history     one row: the format
     raq_runs        one row a run and suite: when, commit, options, provenance
     raq_run_models  one row a run, suite and model: its figures
 
-A figure that a newer version adds is a new column that older ones leave alone;
-whatever else changes raises the format.
+A figure that a newer version adds is a new column that older versions ignore;
+any other change raises the format.
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ MODELS = Table(
 
 
 def exist(connection: Connection) -> bool:
-    """Whether the tables are there; nothing is changed.
+    """Whether the tables exist; nothing is changed.
 
-    StoreError when a newer version made them.
+    Raises StoreError if a newer version made them.
     """
     if not inspect(connection).has_table(HISTORY.name):
         return False
@@ -89,21 +89,21 @@ def exist(connection: Connection) -> bool:
 
 
 def is_ready(connection: Connection) -> bool:
-    """Whether the tables are there and have a column for each figure."""
+    """Whether the tables exist and have a column for each figure."""
     return exist(connection) and not _missing_columns(connection)
 
 
 def known_figures(connection: Connection) -> tuple[str, ...]:
-    """Return the figures that have a column: an older version may have made the table."""
+    """Return the figures that have a column; an older version may have made the table."""
     missing = {column.name for column in _missing_columns(connection)}
     return tuple(name for name in FIGURES if name not in missing)
 
 
 def prepare(connection: Connection) -> None:
-    """Make what is missing, inside a transaction; of many processes one does it."""
+    """Make what is missing, inside a transaction; only one of many processes does it."""
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-    if is_ready(connection):  # another process was quicker
+    if is_ready(connection):  # another process was faster
         return
     _METADATA.create_all(connection)
     for column in _missing_columns(connection):
