@@ -1,22 +1,22 @@
 """Every exception that pytest-raq raises on purpose.
 
     RaqError
-    ├── UsageError             what the user typed or wrote is wrong
+    ├── UsageError             an option or a file of the user is wrong
     │   ├── ConfigError        a suite, model definition or option
     │   ├── DatasetError       a file or hub data set of questions
-    │   ├── HubError           a model's file that a hub does not give, or gives wrongly
+    │   ├── HubError           a model's file that a hub does not send, or sends incorrectly
     │   └── BaselineError      a baseline file that cannot be read
     ├── MeasurementError       something could not be measured
     │   ├── EngineError        an engine as a whole
     │   │   ├── EngineStartError   the model did not load
-    │   │   └── EngineCrashError   the worker process is of no use any more
-    │   │       └── EngineDiedError    it died by itself, or was killed
+    │   │   └── EngineCrashError   the worker process cannot be used any more
+    │   │       └── EngineDiedError    it ended by itself, or was killed
     │   ├── PromptTooLongError     one question does not fit the context
     │   └── JudgeError         the judge gave no usable verdict
     └── StoreError             the store or a result file cannot be written
 
 Each message is one line that says what, where and what to do next.
-Third-party exceptions are mapped to these once, at the edge where they occur.
+Third-party exceptions are mapped to these once, where they first occur.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class RaqError(Exception):
 
 
 class UsageError(RaqError):
-    """What the user typed or wrote is wrong; the next step is theirs."""
+    """An option or a file of the user is wrong; the user must correct it."""
 
 
 class ConfigError(UsageError):
-    """A suite, a model definition or an option does not say what it must."""
+    """A suite, a model definition or an option is wrong."""
 
 
 class DatasetError(UsageError):
@@ -39,7 +39,7 @@ class DatasetError(UsageError):
 
 
 class HubError(UsageError):
-    """A file of a hub cannot be had, or is not what it must be."""
+    """A file of a hub cannot be fetched, or is not the right one."""
 
 
 class BaselineError(UsageError):
@@ -47,7 +47,7 @@ class BaselineError(UsageError):
 
 
 class MeasurementError(RaqError):
-    """Something that was to be measured could not be."""
+    """Something could not be measured."""
 
 
 class EngineError(MeasurementError):
@@ -59,13 +59,13 @@ class EngineStartError(EngineError):
 
 
 class EngineCrashError(EngineError):
-    """The process that ran the model died or stopped answering."""
+    """The process that ran the model ended or stopped answering."""
 
 
 class EngineDiedError(EngineCrashError):
     """The process that ran the model ended by itself, or was killed.
 
-    ``signal`` is the number of the signal that ended it; 0 where none did.
+    ``signal`` is the number of the signal that ended it; 0 if there was none.
     """
 
     def __init__(self, message: str, signal: int = 0) -> None:
@@ -82,7 +82,7 @@ class JudgeError(MeasurementError):
 
 
 class InconclusiveWarning(UserWarning):
-    """A gate could not decide, and its suite lets that pass."""
+    """A gate could not decide, and its suite allows that."""
 
 
 class StoreError(RaqError):

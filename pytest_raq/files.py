@@ -1,4 +1,4 @@
-"""Files: written in one step, locked, hashed, and shown as a reader would type them."""
+"""Files: written in one step, locked, hashed, and shown as a user would type them."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ _PAUSE = 0.02
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace ``path`` by ``content`` in one step, making its folder if needed.
 
-    Text is written as UTF-8, with its line ends as they are.
+    Text is written as UTF-8, with unchanged line ends.
 
-    StoreError when the place cannot be written; the old file is then untouched.
+    Raises StoreError if the path cannot be written; then the old file does not change.
     """
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         if isinstance(content, str):
-            # Half of a surrogate pair, which a server may answer, is written as JSON escapes it.
+            # Half of a surrogate pair, which a server may send, is written as a JSON escape.
             content = content.encode(errors="backslashreplace")
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp makes files that only their owner reads; a result is for everyone.
+        # mkstemp makes files that only their owner can read; a result is for everyone.
         Path(temporary).chmod(0o666 & ~_umask())
         Path(temporary).replace(path)
     except OSError as exc:
@@ -47,7 +47,7 @@ def write_atomically(path: Path, content: str | bytes) -> None:
 
 
 def show_path(path: Path) -> str:
-    """Return a path as a reader would type it: from the working folder where it lies below."""
+    """Return a path as a user would type it: relative if it is inside the working folder."""
     try:
         return str(path.relative_to(Path.cwd()))
     except (ValueError, OSError):
@@ -62,11 +62,11 @@ def _umask() -> int:
 
 @contextmanager
 def folder_lock(folder: Path, seconds: float) -> Iterator[None]:
-    """Hold the lock of a folder; go on without where it cannot be had in that time.
+    """Hold the lock of a folder; continue without it if it is not free in that time.
 
-    The folder itself is locked, so that no file is left behind and a folder
-    that cannot be written can be locked all the same. The kernel releases the
-    lock of a process that dies.
+    The folder itself is locked, so that no file is left behind and a read-only
+    folder can be locked too. The kernel releases the lock of a process that
+    ends.
     """
     try:
         handle = os.open(folder, os.O_RDONLY)
@@ -87,10 +87,10 @@ def _wait_for(handle: int, seconds: float) -> None:
 
 
 def try_lock(handle: int) -> bool:
-    """Take the lock of an open file or folder, if it is free; true where there are no locks."""
+    """Take the lock of an open file or folder if it is free; true if locks are not supported."""
     try:
         import fcntl
-    except ImportError:  # no such locks on this system: each process works for itself
+    except ImportError:  # no such locks on this system: each process works independently
         return True
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -102,7 +102,7 @@ def try_lock(handle: int) -> bool:
 
 
 def file_sha256(path: Path) -> str:
-    """Return the SHA-256 of a file; ConfigError when it cannot be read."""
+    """Return the SHA-256 of a file; raise ConfigError if it cannot be read."""
     try:
         return hash_file(path)
     except OSError as exc:
@@ -110,6 +110,6 @@ def file_sha256(path: Path) -> str:
 
 
 def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file, 64 hexadecimal digits; OSError when it cannot be read."""
+    """Return the SHA-256 of a file, 64 hexadecimal digits; raise OSError if unreadable."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

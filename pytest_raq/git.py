@@ -1,4 +1,4 @@
-"""What git knows: baselines of another revision, the commit of a run."""
+"""Queries to git: baselines of another revision, the commit of a run."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _SECONDS = 60.0
 
 
 def show_revision(spec: str) -> bytes:
-    """Return the content of ``REV:PATH``; BaselineError when git does not know it."""
-    # The colon keeps git from taking the text for an option or showing a commit.
+    """Return the content of ``REV:PATH``; raise BaselineError if git does not find it."""
+    # The colon ensures that git does not read the text as an option or show a commit.
     revision, _, path = spec.partition(":")
     if not path or revision.startswith("-"):
-        raise BaselineError(f"{spec}: is neither a file, a suite nor REVISION:PATH")
+        raise BaselineError(f"{spec}: is not a file, a suite or REVISION:PATH")
     try:
-        done = subprocess.run(  # noqa: S603 - no shell, and the spec is no option
+        done = subprocess.run(  # noqa: S603 - no shell, and the spec is not an option
             ["git", "show", "--no-textconv", spec],  # noqa: S607 - the user's git
             capture_output=True,
             check=False,
@@ -36,9 +36,9 @@ def show_revision(spec: str) -> bytes:
 
 
 def describe_commit(folder: Path) -> str:
-    """Return the commit of a folder's git repository, 40 digits; empty where there is none.
+    """Return the commit of a folder's git repository, 40 digits; empty if there is none.
 
-    ``-dirty`` stands behind it where tracked files differ from the commit.
+    It ends with ``-dirty`` if tracked files differ from the commit.
     """
     command = ["git", "--no-optional-locks", "-C", str(folder), "describe", "--always"]
     try:

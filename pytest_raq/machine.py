@@ -1,4 +1,4 @@
-"""What a run ran on: speed is compared only between equal machines."""
+"""The machine of a run: speed is compared only between equal machines."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _PACKAGES = ("pytest-raq", "pytest", "llama-cpp-python", "datasets", "scipy", "s
 def describe_machine() -> dict[str, str]:
     """Return processor, usable cores, memory, system and architecture.
 
-    Two runs whose descriptions are equal may compare their speeds. Host names
-    are left out: the runners of one pool are one machine.
+    The speeds of two runs with equal descriptions can be compared. Host names
+    are not included: the runners of one pool count as one machine.
     """
     return {
         "processor": _processor(),
@@ -26,7 +26,7 @@ def describe_machine() -> dict[str, str]:
 
 
 def describe_versions() -> dict[str, str]:
-    """Return the versions of Python and of the packages that shape a result."""
+    """Return the versions of Python and of the packages that affect results."""
     versions = {"python": platform.python_version()}
     for package in _PACKAGES:
         try:

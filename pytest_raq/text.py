@@ -1,4 +1,4 @@
-"""Text for people: safe to print, in columns, in words."""
+"""Text for people: safe to print, in columns, with units."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _SHOWN_CONTROLS = {"\n": "⏎", "\t": " ", "\r": " "}
 
 LONGEST_NOTE = 1_500
-"""Characters: a note may end with a command to be copied, which must not be cut."""
+"""Maximum characters: a note may end with a command to copy, which must not be cut."""
 
 _ANSI_ESCAPE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-_])")
 
@@ -36,14 +36,14 @@ def _is_control(char: str) -> bool:
 
 
 def width(text: str) -> int:
-    """Return how many terminal columns a text takes."""
+    """Return the number of terminal columns of a text."""
     wide = sum(unicodedata.east_asian_width(char) in "WF" for char in text)
     combining = sum(bool(unicodedata.combining(char)) for char in text)
     return len(text) + wide - combining
 
 
 def shorten(text: str, size: int) -> str:
-    """Return a text of at most ``size`` columns: where it is longer its middle is left out."""
+    """Return a text of at most ``size`` columns; the middle of a longer text is left out."""
     if width(text) <= size:
         return text
     head, tail = (size - 1) - (size - 1) // 2, (size - 1) // 2
@@ -53,17 +53,17 @@ def shorten(text: str, size: int) -> str:
 
 
 def _cut(text: str, size: int) -> str:
-    """Return as much of the beginning of a text as fits ``size`` columns."""
+    """Return as much of the beginning of a text as fits in ``size`` columns."""
     while width(text) > size:
         text = text[:size] if len(text) > size else text[:-1]
     return text
 
 
 def wrap(text: str, size: int, *, first: str = "", others: str = "  ") -> list[str]:
-    """Break a text at blanks into lines of at most ``size`` columns.
+    """Break a text at spaces into lines of at most ``size`` columns.
 
-    ``first`` and ``others`` are what the lines begin with. A word that is too
-    long stays whole, so that a path can be copied.
+    ``first`` and ``others`` are the beginnings of the lines. A word that is too
+    long is not broken, so that a path can be copied.
     """
     lines, line, is_empty = [], first, True
     for word in text.split(" "):
@@ -124,7 +124,7 @@ def fits(lines: Sequence[str], size: int) -> bool:
 
 
 def fold(text: str, size: int) -> list[str]:
-    """Break a line at blanks where it is longer than ``size``, further indented from then on."""
+    """Break a line at spaces if it is longer than ``size``; indent its further lines more."""
     if width(text) <= size:
         return [text]
     plain = text.lstrip(" ")
@@ -133,7 +133,7 @@ def fold(text: str, size: int) -> list[str]:
 
 
 def number(value: float | None, decimals: int = 2, *, sign: bool = False) -> str:
-    """Return a number with a true minus sign; ``–`` where there is none."""
+    """Return a number with a typographic minus sign; ``–`` if there is none."""
     if value is None or math.isnan(value):
         return "–"
     text = f"{value:+.{decimals}f}" if sign else f"{value:.{decimals}f}"
@@ -141,7 +141,7 @@ def number(value: float | None, decimals: int = 2, *, sign: bool = False) -> str
 
 
 def size_text(size: float) -> str:
-    """Return bytes as disks are sold: ``4.37 GB``, ``2.3 MB``, ``512 B``."""
+    """Return bytes in decimal units: ``4.37 GB``, ``2.3 MB``, ``512 B``."""
     for unit, amount, decimals in (("GB", 1e9, 2), ("MB", 1e6, 1), ("kB", 1e3, 1)):
         if size >= amount:
             return f"{size / amount:.{decimals}f} {unit}"
@@ -149,14 +149,14 @@ def size_text(size: float) -> str:
 
 
 def p_text(value: float) -> str:
-    """Return a p-value as papers print it: three decimals, ``<0.001`` below."""
+    """Return a p-value as in papers: three decimals, ``<0.001`` below."""
     if math.isnan(value):
         return "–"
     return "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def distinct_names(names: dict[str, str]) -> dict[str, str]:
-    """Return names of which those that became equal when they were cut are numbered."""
+    """Return names, with numbers for those that became equal after cutting."""
     seen: dict[str, int] = {}
     result = {}
     for model, name in names.items():
@@ -166,7 +166,7 @@ def distinct_names(names: dict[str, str]) -> dict[str, str]:
 
 
 def one_line(text: str, longest: int = 240) -> str:
-    """Return text without control characters, on one line of ``longest`` characters at most."""
+    """Return text without control characters, on one line of at most ``longest`` characters."""
     plain = _ANSI_ESCAPE.sub("", text)
     printable = "".join(char if char.isprintable() else " " for char in plain)
     words = " ".join(printable.split())

@@ -225,7 +225,7 @@ def test_a_revision_of_git_is_read(capsys, old, new, tmp_path):
             "HEAD:none.json: git does not find it: fatal: path 'none.json' does not",
         ),
         ("nowhere:x.json", "nowhere:x.json: git does not find it: fatal: "),
-        ("HEAD:", "HEAD:: is neither a file, a suite nor REVISION:PATH"),
+        ("HEAD:", "HEAD:: is not a file, a suite or REVISION:PATH"),
         ("HEAD:readme", "HEAD:readme:1: is not JSON"),
         (
             "small.json",

@@ -185,7 +185,7 @@ def test_an_effect_may_be_typed_as_the_net_preference_that_it_is(capsys):
         ),
         (
             ("--questions", "60", "--passages", "12", "--effect", "0.01"),
-            "a loss of 0.01 is never found: give one above min_effect (0.05) and up to 1",
+            "a loss of 0.01 is never found: give a loss above min_effect (0.05) and up to 1",
         ),
         (("--suite", "none"), "no suite 'none': suites/none.toml does not exist"),
         (("--run", "none.json"), "none.json: cannot be read: No such file or directory"),

@@ -80,10 +80,10 @@ def test_questions_needed_is_the_inverse(per_passage):
 @pytest.mark.parametrize(
     ("effect", "per_passage", "message"),
     [
-        (0.05, 5, "a loss of 0.05 is never found: give one above min_effect (0.05) and up to 1"),
-        (1.5, 5, "a loss of 1.5 is never found: give one above min_effect (0.05) and up to 1"),
-        (0.2, 0.5, "0.5 questions a passage: give 1 or more"),
-        (0.050001, 1, "a loss of 0.050001 needs more than 1,000,000 questions: give a larger one"),
+        (0.05, 5, "a loss of 0.05 is never found: give a loss above min_effect (0.05) and up to 1"),
+        (1.5, 5, "a loss of 1.5 is never found: give a loss above min_effect (0.05) and up to 1"),
+        (0.2, 0.5, "0.5 questions per passage: give 1 or more"),
+        (0.050001, 1, "a loss of 0.050001 needs more than 1,000,000 questions: give a larger loss"),
     ],
 )  # fmt: skip
 def test_what_no_number_finds_is_told(effect, per_passage, message):

@@ -113,7 +113,7 @@ def test_all_tied_is_nan_and_told():
         assert table["model-0"]["model-0"] == 1.0
     assert tests.mean_ranks == {"model-0": 2.0, "model-1": 2.0, "model-2": 2.0}
     assert tests.intervals["model-0"].low == tests.intervals["model-0"].high == 2.0
-    assert tests.notes == ("every question ranks all models level: no test is defined",)
+    assert tests.notes == ("every question ranks all models as tied: no test is defined",)
 
 
 def test_rankings_that_are_all_alike_are_told():
@@ -122,7 +122,7 @@ def test_rankings_that_are_all_alike_are_told():
     assert tests.conover_holm["model-1"]["model-2"] == 1.0
     (note,) = tests.notes
     assert note == (
-        "every question ranks the models alike: Conover–Friedman has no variance,"
+        "every question has the same ranks: Conover–Friedman has no variance,"
         " its p is 0 between different ranks and 1 between equal ones"
     )
 

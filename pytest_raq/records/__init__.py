@@ -1,7 +1,7 @@
-"""The nouns of pytest-raq as frozen records: no I/O, no numpy.
+"""The data of pytest-raq as frozen records: no I/O, no numpy.
 
-Everything between the layers is told in these. A *contestant* is whatever
-stands in a ranking: a model's answer of today, or its accepted answer.
+The layers exchange all data in these records. A *contestant* is an
+entry of a ranking: a model's new answer, or its accepted answer.
 """
 
 from pytest_raq.records.answers import (

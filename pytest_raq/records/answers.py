@@ -1,4 +1,4 @@
-"""What is asked of an engine, and what it says."""
+"""Requests to an engine, and its answers."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Timing:
     """Measurements of one answer; seconds and tokens.
 
     ``prompt_tokens`` is the length of the prompt, ``prefilled_tokens`` how many
-    of them were evaluated for this answer (fewer when a prefix was shared).
-    ``decode_seconds`` spans the generated tokens after the first.
+    of them were evaluated for this answer (fewer if a prefix was shared).
+    ``decode_seconds`` is the time of the generated tokens after the first.
     """
 
     prompt_tokens: int = 0
@@ -39,12 +39,12 @@ class Timing:
 
     @property
     def prefill_tokens_per_second(self) -> float | None:
-        """Prompt tokens evaluated a second; None when none were timed."""
+        """Prompt tokens evaluated per second; None if none were timed."""
         return _ratio(self.prefilled_tokens, self.prefill_seconds)
 
     @property
     def decode_tokens_per_second(self) -> float | None:
-        """Tokens a second after the first one; None for answers of one token."""
+        """Tokens per second after the first one; None for answers of one token."""
         return _ratio(self.generated_tokens - 1, self.decode_seconds)
 
 
@@ -61,7 +61,7 @@ class FinishReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a model said to a question."""
+    """The answer of a model to a question."""
 
     question_id: str
     model: str
@@ -81,7 +81,7 @@ class Answer:
 
     @property
     def words_per_second(self) -> float | None:
-        """Words over the whole call, prompt and all; None when it was not timed."""
+        """Words per second over the whole call with the prompt; None if it was not timed."""
         seconds = self.timing.total_seconds
         return self.words / seconds if seconds > 0 else None
 
@@ -108,15 +108,15 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What an engine is asked for one question.
+    """The prompt for an engine for one question.
 
     With ``chat`` the text is the user's message, to be rendered by the chat
-    template of the model; without, it is given to the model as it is. A chat
-    of several ``messages`` holds them beside the text, which is then all that
-    they say. Prompts of one ``block`` may be answered together, and nothing
-    else with them. With a ``schema``, JSON Schema as text, the model can say
-    nothing but JSON that fits it, where the engine can see to that.
-    ``max_tokens`` stands for that of the definition; 0 leaves it.
+    template of the model; otherwise it is given to the model unchanged. A chat
+    of several ``messages`` has them in addition to the text, which is then all
+    their contents. Prompts of one ``block`` may be answered together, and no other
+    prompts with them. With a ``schema``, JSON Schema as text, the reply can only
+    be JSON that fits it, if the engine can enforce that.
+    ``max_tokens`` replaces that of the definition; 0 keeps it.
     """
 
     question_id: str
@@ -144,7 +144,7 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class RenderedPrompt:
-    """What a model receives: the text that its template made, and its tokens."""
+    """The input of a model: the text made by its template, and its tokens."""
 
     text: str
     tokens: tuple[Token, ...]
@@ -152,11 +152,11 @@ class RenderedPrompt:
 
 @dataclass(frozen=True, slots=True)
 class EngineInfo:
-    """What ran a model, for the provenance of its answers.
+    """The engine of a model, for the provenance of its answers.
 
     ``build`` is the version of the engine, ``template_sha256`` the SHA-256 of
     the chat template or the plain prompt, ``quantization`` e.g. ``Q4_K_M``.
-    ``extra_buffers`` is False where llama.cpp had to run without its extra
+    ``extra_buffers`` is False if llama.cpp had to run without its extra
     buffer types (repacked and AMX kernels); ``note`` says why, and
     ``will_recur`` whether the next start will need that too. ``reproducible``
     is ``verified`` where answers depend on nothing that is computed beside

@@ -1,4 +1,4 @@
-"""What commands find out: plans, differences, ladders, trials, what is wrong here."""
+"""Results of commands: plans, differences, ladders, trials, findings of `raq doctor`."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """One file of a ladder; the top has no verdict, for it is what the others are held against.
+    """One file of a ladder; the top has no verdict, because the others are compared with it.
 
-    ``bytes`` is 0 and ``problem`` says why where the file could not be made.
+    ``bytes`` is 0 and ``problem`` says why if the file could not be made.
     ``speed`` compares with the top, measured in turns with it.
     """
 
@@ -37,10 +37,10 @@ class Rung:
 
 @dataclass(frozen=True, slots=True)
 class Ladder:
-    """One model in files of falling size.
+    """One model in files of decreasing size.
 
     ``smallest`` is the kind of the smallest file whose verdict is a pass,
-    empty where there is none.
+    empty if there is none.
     """
 
     suite: str
@@ -66,9 +66,9 @@ class TrialAnswerChange:
 
 @dataclass(frozen=True, slots=True)
 class EngineTrial:
-    """A suite under another engine, held against today's.
+    """A suite under another engine, compared with today's engine.
 
-    ``result`` is that of the engine that is tried; ``before`` and ``now`` name
+    ``result`` is that of the engine on trial; ``before`` and ``now`` name
     the two builds by model, ``changes`` are the answers that differ.
     """
 
@@ -80,7 +80,7 @@ class EngineTrial:
 
 
 class Health(StrEnum):
-    """How one thing is."""
+    """The result of one check."""
 
     OK = "ok"
     WARNING = "warning"
@@ -91,9 +91,9 @@ class Health(StrEnum):
 class Finding:
     """One line of the report.
 
-    ``section`` groups lines, ``name`` says what was looked at, ``text`` what was
+    ``section`` groups lines, ``name`` says what was checked, ``text`` what was
     found, and ``next_step`` what to do about a warning or a failure: a command,
-    where there is one.
+    if there is one.
     """
 
     section: str
@@ -105,7 +105,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """All findings, in the order in which things were looked at."""
+    """All findings, in the order of the checks."""
 
     findings: tuple[Finding, ...]
 
@@ -116,7 +116,7 @@ class Diagnosis:
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two: where it was read, and what it says of itself."""
+    """One of the two baselines: where it was read, and its own data."""
 
     name: str
     suite: str
@@ -126,7 +126,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One figure before and now; None where it is not known."""
+    """One figure before and now; None if it is not known."""
 
     before: float | None
     now: float | None
@@ -134,7 +134,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class BaselineAnswerChange:
-    """An answer that is another one now, with its mid-ranks; None where there is none."""
+    """A changed answer, with its mid-ranks; None if there is none."""
 
     question_id: str
     before: str
@@ -144,10 +144,10 @@ class BaselineAnswerChange:
 
 @dataclass(frozen=True, slots=True)
 class ModelChange:
-    """What changed for one model that both sides hold.
+    """The changes of one model that both sides have.
 
-    ``compared`` counts the questions that both sides hold, ``reranked`` those
-    of them whose rank is another one now, answer changed or not.
+    ``compared`` counts the questions that both sides have, ``reranked`` those
+    of them whose rank changed, with or without a changed answer.
     """
 
     compared: int
@@ -158,7 +158,7 @@ class ModelChange:
 
 @dataclass(frozen=True, slots=True)
 class PairChange:
-    """The p-values of a pair of models, one a test."""
+    """The p-values of a pair of models, one per test."""
 
     first: str
     second: str
@@ -167,7 +167,7 @@ class PairChange:
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """A field of the provenance by its path, with both values as text; empty where absent."""
+    """A field of the provenance by its path, with both values as text; empty if absent."""
 
     field: str
     before: str
@@ -178,7 +178,7 @@ class FieldChange:
 class BaselineDiff:
     """All that differs between two baselines.
 
-    ``unfair`` says why their figures do not compare, naming the field.
+    ``unfair`` says why their figures cannot be compared, with the field.
     """
 
     old: Side
@@ -198,11 +198,11 @@ class BaselineDiff:
 
 @dataclass(frozen=True, slots=True)
 class SpreadPlan:
-    """What a run finds at one spread: that of a model, or one stated for all (no ``model``).
+    """What a run finds at one spread: of a model, or a given one for all (no ``model``).
 
     ``changed`` and ``correlation`` are shares; ``detectable`` is the smallest
-    net preference lost that is found, NaN where none is; ``needed`` the
-    questions and passages that find the wanted effect.
+    loss of net preference that is found, NaN if none is; ``needed`` the
+    questions and passages that find the requested effect.
     """
 
     model: str
@@ -247,11 +247,11 @@ class PowerPlan:
 
     @property
     def detectable(self) -> float:
-        """The smallest loss that is found whichever model suffers it; NaN where none is."""
+        """The smallest loss that is found for any model; NaN if none is."""
         found = [item.detectable for item in self.spreads]
         return math.nan if any(map(math.isnan, found)) else max(found)
 
     @property
     def needed(self) -> tuple[int, int] | None:
-        """The questions and passages that find the wanted effect in every model."""
+        """The questions and passages that find the requested effect in every model."""
         return max((item.needed for item in self.spreads if item.needed), default=None)

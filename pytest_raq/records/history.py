@@ -1,4 +1,4 @@
-"""Runs as history keeps them, and how their figures went."""
+"""Runs in the history, and the trends of their figures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pytest_raq.records.results import Provenance  # noqa: TC001 - read at run t
 
 
 class MarkKind(StrEnum):
-    """What may be different in a run, beside what it measured."""
+    """What may be different in a run, apart from its measurements."""
 
     ACCEPTED = "accepted"
     MACHINE = "machine"
@@ -24,7 +24,7 @@ class MarkKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunMark:
-    """Something that makes a run different from the one before it, in words."""
+    """A difference between a run and the one before it, as text."""
 
     kind: MarkKind
     text: str
@@ -32,11 +32,11 @@ class RunMark:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """A figure that is followed over runs.
+    """A figure with a trend over runs.
 
-    ``name`` is a field of `RunFigures`, ``said`` what a sentence calls it.
-    ``smallest`` is the least change of a median that is worth a word: a share
-    of it where ``relative``, else in the figure's own unit.
+    ``name`` is a field of `RunFigures`, ``said`` its name in a sentence.
+    ``smallest`` is the smallest change of a median that is reported: a share
+    of it if ``relative``, else in the figure's own unit.
     """
 
     name: str
@@ -75,7 +75,7 @@ MEASURES = (
 
 @dataclass(frozen=True, slots=True)
 class TrendPoint:
-    """The value of a measure in a run, which is given by its place in the history."""
+    """The value of a measure in a run; the run is an index in the history."""
 
     run: int
     value: float
@@ -85,8 +85,8 @@ class TrendPoint:
 class TrendChange:
     """A change of level: ``run`` is the first one after it, the values are medians.
 
-    ``p_value`` is that of the test that found it, at a level that is shared by
-    all series of the history; ``marks`` is what else changed in that run.
+    ``p_value`` is from the test that found it, at a level that is shared by
+    all series of the history; ``marks`` are the other changes in that run.
     """
 
     model: str
@@ -99,16 +99,16 @@ class TrendChange:
 
     @property
     def is_worse(self) -> bool:
-        """Whether it went the wrong way."""
+        """Whether the figure became worse."""
         return (self.after < self.before) == self.measure.higher_is_better
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """One measure of one model over runs, in series of runs that compare.
+    """One measure of one model over runs, in series of comparable runs.
 
-    A series ends where runs do not compare any more: other questions or
-    another judge for quality, another machine for speed. The one that was
+    A series ends where runs are not comparable any more: other questions or
+    another judge for quality, another machine for speed. The series that was
     measured last comes last.
     """
 
@@ -124,9 +124,9 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class SuiteHistory:
-    """The runs of a suite, the oldest first, with what they say together.
+    """The runs of a suite, the oldest first, with their trends.
 
-    ``marks`` is by the place of the run. ``place`` says where it was read.
+    ``marks`` is by the index of the run. ``place`` says where they were read from.
     """
 
     suite: str
@@ -138,7 +138,7 @@ class SuiteHistory:
 
 
 class RunState(StrEnum):
-    """How far a run came: everything measured, a part by choice or by failure, or stopped."""
+    """The extent of a run: complete, partial by choice or by failure, or interrupted."""
 
     COMPLETE = "complete"
     PARTIAL = "partial"
@@ -147,15 +147,15 @@ class RunState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RunFigures:
-    """The figures of one model in one run; None where nothing was measured.
+    """The figures of one model in one run; None if nothing was measured.
 
     Those of a `ModelSummary`, the net preference with interval and adjusted
     one-sided p, the medians of the speed probe (``probe_…``, measured cold and
-    alone; the others are over all answers), and what the next run can be
-    planned with: the share of answers ranked differently from the accepted
+    alone; the others are over all answers), and the figures to plan the next
+    run: the share of answers ranked differently from the accepted
     ones and the correlation of these changes within a passage.
 
-    The fields are columns of the store: another one is another format there.
+    The fields are columns of the store: a new field changes the format there.
     """
 
     model: str
@@ -190,9 +190,9 @@ class RunRecord:
 
     ``id`` is shared by the suites of a run and sorts by time; ``time`` is its
     end, UTC, as ``2026-01-02T03:04:05Z``. ``commit`` is that of the git
-    repository of the suites (40 digits, ``-dirty`` behind them where files
-    differ from it), empty where there is none. ``options`` are those that
-    were typed and change what is measured. ``accepted`` says whether the run
+    repository of the suites (40 digits, with ``-dirty`` at the end if files
+    differ from it), empty if there is none. ``options`` are the given options
+    that change what is measured. ``accepted`` says whether the run
     became the baseline.
     """
 

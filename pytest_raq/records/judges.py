@@ -1,4 +1,4 @@
-"""What is known of judges: how they do on answers of known order, and how far they agree."""
+"""Facts about judges: their results on answers of known order, and their agreement."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pytest_raq.records.rankings import Interval  # noqa: TC001 - as in the othe
 
 @dataclass(frozen=True, slots=True)
 class Proportion:
-    """How many of a total, with a 95 % interval of the share; NaN bounds for none of none."""
+    """A count of a total, with a 95 % interval of the share; NaN bounds for a total of 0."""
 
     count: int
     total: int
@@ -18,16 +18,16 @@ class Proportion:
 
     @property
     def share(self) -> float:
-        """The share, 0 to 1; NaN for none of none."""
+        """The share, 0 to 1; NaN for a total of 0."""
         return self.count / self.total if self.total else float("nan")
 
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """Whether better ranks go with something, by pairs of texts of one case.
+    """Whether better ranks correlate with a value, by pairs of texts of one case.
 
-    ``tau`` is Kendall's tau-b, 1 where they always do, −1 where worse ranks
-    do; ``p_value`` is two-sided. NaN where it is not defined.
+    ``tau`` is Kendall's tau-b: 1 if better ranks always have larger values, −1 if
+    worse ranks do; ``p_value`` is two-sided. NaN if it is not defined.
     """
 
     tau: float
@@ -37,7 +37,7 @@ class Trend:
 
 @dataclass(frozen=True, slots=True)
 class LengthPreference:
-    """Which of two answers that say the same at different lengths ranked higher, how often."""
+    """How often the longer or the shorter of two answers with equal meaning ranked higher."""
 
     longer: int
     shorter: int
@@ -49,12 +49,12 @@ class LengthPreference:
 class JudgeCheck:
     """How a judge ranked sentinels: answers whose order is known.
 
-    ``are_spare`` tells that they are not made from the questions of the suite.
+    ``are_spare`` says that they are not made from the questions of the suite.
     ``missing`` counts the cases without a verdict, ``reason`` says why the
-    first has none; ``orders`` is in how many orders a verdict read the texts,
-    0 where the judge does not tell. ``accuracy`` counts the pairs of which
-    the better one ranked strictly higher, ``kinds`` the same by what the pair
-    tests. ``level`` counts equally right wordings that ranked level,
+    first has none; ``orders`` is the number of orders in which a verdict read the
+    texts, 0 if the judge does not report it. ``accuracy`` counts the pairs in which
+    the better text ranked strictly higher, ``kinds`` the same by what the pair
+    tests. ``level`` counts equally right wordings that were ranked as tied,
     ``consistency`` the cases that had the same order each time.
     """
 
@@ -76,10 +76,10 @@ class JudgeCheck:
 
 @dataclass(frozen=True, slots=True)
 class JudgeHabits:
-    """What a judge did on the answers of a run, good or bad: shown, never decisive.
+    """The figures of a judge on the answers of a run: shown, but never decisive.
 
     ``agreed`` counts the cases that had the same order each time they were
-    read; none where each was read once.
+    read; its total is 0 if each was read once.
     """
 
     judge: str
@@ -94,10 +94,10 @@ class JudgeHabits:
 
 @dataclass(frozen=True, slots=True)
 class PairOfJudges:
-    """How far two judges agree on pairs of texts that both ranked.
+    """The agreement of two judges on pairs of texts that both ranked.
 
     ``tau`` is Kendall's tau-b over the pairs of all questions, ``same`` counts
-    the pairs that both rank better, level or worse alike.
+    the pairs with the same result (better, tied or worse) from both.
     """
 
     first: str
@@ -108,7 +108,7 @@ class PairOfJudges:
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """How far the judges of a panel agree; NaN where it is not defined.
+    """The agreement of the judges of a panel; NaN if it is not defined.
 
     ``kendall_w`` is the mean of ``by_question``, Kendall's W of each question
     with correction for ties, 0 to 1; judges who rank by chance have
@@ -127,7 +127,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class HumanAgreement:
-    """How far a judge agrees with people; ``interval`` is that of the share of ``same``."""
+    """The agreement of a judge with people; ``interval`` is that of the share of ``same``."""
 
     judge: str
     rankings: int
@@ -138,7 +138,7 @@ class HumanAgreement:
 
 @dataclass(frozen=True, slots=True)
 class JudgeReport:
-    """What a run knows of its judges.
+    """What a run knows about its judges.
 
     ``problems`` say why they are not trusted (empty when they are),
     ``ranks`` is question id → judge → contestant → mid-rank, for panels.

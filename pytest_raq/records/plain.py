@@ -1,4 +1,4 @@
-"""Records as plain data, and outcomes back from it."""
+"""Converts records to plain data, and plain data back to outcomes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def plain(value: object) -> object:
 
 
 def outcome_from(row: dict[str, Any]) -> Outcome:
-    """Return what ``dataclasses.asdict`` made a table of."""
+    """Return the outcome from a table made by ``dataclasses.asdict``."""
     if "reason" in row:
         return Failure(**row)
     timing, reason = Timing(**row["timing"]), FinishReason(row["finish_reason"])

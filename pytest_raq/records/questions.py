@@ -1,4 +1,4 @@
-"""What is asked."""
+"""Questions."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ UNANSWERABLE = "unanswerable"
 """The reference of a question that its passage does not answer."""
 
 _SHOWN = 40
-"""Characters of a question that a message repeats."""
+"""Maximum number of characters of a question in a message."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One item of a data set, as SQuAD has them.
+    """One item of a data set, as in SQuAD.
 
-    The passage is empty where a question is asked without one. References are
-    all right answers; none where nobody knows them, and for a question that is
-    not ``answerable`` whatever says so. ``group`` names what questions have in
-    common that stand and fall together, where that is not their passage.
+    The passage is empty if a question is asked without one. References are
+    all right answers; none if they are not known. For a question that is not
+    ``answerable`` they are all texts that say that there is no answer. ``group``
+    names a group of dependent questions, if the group is not their passage.
     """
 
     id: str
@@ -31,28 +31,28 @@ class Question:
 
     @property
     def cluster(self) -> str:
-        """What questions that stand and fall together share: the group, else the passage.
+        """The unit of dependent questions: the group, else the passage.
 
-        A question with neither stands alone.
+        A question with neither is a separate unit.
         """
         return self.group or self.passage or f"\0{self.id}"
 
     @property
     def label(self) -> str:
-        """The id and the start of the text, for a message: an id may be a mere hash."""
+        """The id and the start of the text, for a message: an id may be only a hash."""
         more = "…" if len(self.question) > _SHOWN else ""
         return f"{self.id!r} ({self.question[:_SHOWN]!r}{more})"
 
 
 @dataclass(frozen=True, slots=True)
 class QuestionSet:
-    """The questions of a run and where they came from.
+    """The questions of a run and their source.
 
-    ``source`` is the spec as the user wrote it, ``fingerprint`` the SHA-256 of
-    the canonical text of all sampled questions, so that the same file read
-    under another name is known to be the same. ``total`` counts the questions
-    that the sample was drawn from; ``notes`` say what a reader of the results
-    should know of the source.
+    ``source`` is the text that the user wrote, ``fingerprint`` the SHA-256 of
+    the canonical text of all sampled questions, so that the same file with
+    another name is recognized. ``total`` counts the questions
+    from which the sample was drawn; ``notes`` say what a reader of the results
+    should know about the source.
     """
 
     questions: tuple[Question, ...]

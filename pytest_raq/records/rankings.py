@@ -1,4 +1,4 @@
-"""Ranks of one question, and what the ranks of a run say together."""
+"""Ranks of one question, and the statistics of the ranks of a run."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ PairwiseP = dict[str, dict[str, float]]
 """p-values, model name → model name → p; 1 on the diagonal; NaN when undefined."""
 
 CANDIDATE, ACCEPTED = "now:", "then:"
-"""Contestants of a joint ranking: a model's answer of today, its accepted answer."""
+"""Contestants of a joint ranking: a model's new answer, its accepted answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
     """The mid-ranks of one question by contestant, 1 is best, ties share.
 
-    ``missing`` says why there are no ranks; a missing ranking is never a rank.
-    ``orders_agreed`` tells whether a judge that read the answers in an order
-    and in its reverse said the same both times; None where it did not.
+    ``missing`` says why there are no ranks; a missing ranking never becomes a rank.
+    ``orders_agreed`` says whether a judge that read the answers in an order
+    and in its reverse gave the same order both times; None if it read them once.
     """
 
     question_id: str
@@ -29,9 +29,9 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True)
 class JudgeExchange:
-    """What a judge was asked in words, what it replied, and what that took.
+    """The prompt to an LLM judge, its reply, and the usage.
 
-    ``usage`` counts whatever the judge can tell, e.g. ``prompt_tokens``,
+    ``usage`` counts what the judge reports, e.g. ``prompt_tokens``,
     ``completion_tokens``, ``cost``.
     """
 
@@ -42,11 +42,11 @@ class JudgeExchange:
 
 @dataclass(frozen=True, slots=True)
 class OrderReading:
-    """One time that a judge was shown the texts of a case, and how it ranked them then.
+    """One reading of the texts of a case by a judge, with its ranking.
 
     ``shown`` names the texts in the order in which the judge saw them,
-    ``tiers`` is its weak order of them, best first; both by the indices of the
-    case, and both hold every text once.
+    ``tiers`` is its weak order of them, best first; both are indices of the
+    case, and both contain every text once.
     """
 
     shown: tuple[int, ...]
@@ -55,12 +55,12 @@ class OrderReading:
 
 @dataclass(frozen=True, slots=True)
 class JudgeVerdict:
-    """What a judge said of one case, as it is kept.
+    """The stored verdict of a judge on one case.
 
     ``tiers`` is a weak order of the distinct texts, best first, as indices
-    into them sorted; empty where there is none, and ``reason`` says why.
-    ``agreed`` tells whether both orders of reading led to the same, if there
-    were two. ``readings`` are what the order was made of.
+    of the sorted texts; empty if there is none, and ``reason`` says why.
+    ``agreed`` says whether both orders of reading gave the same result, if there
+    were two. ``readings`` are the readings from which the order was made.
     """
 
     tiers: tuple[tuple[int, ...], ...]
@@ -97,10 +97,10 @@ class OmnibusTest:
 
 @dataclass(frozen=True, slots=True)
 class RankTests:
-    """Aggregated ranks of one run: what `pytest_raq.stats` finds in its rankings.
+    """Aggregated ranks of one run: the results of `pytest_raq.stats` for its rankings.
 
-    ``dunn_holm`` is the test of RAQ, shown for comparison; decisions rest on
-    tests that respect questions and passages.
+    ``dunn_holm`` is the test of RAQ, shown for comparison; decisions are based on
+    tests that take questions and passages into account.
     """
 
     models: tuple[str, ...]
@@ -118,7 +118,7 @@ class RankTests:
 
 @dataclass(frozen=True, slots=True)
 class StandingChange:
-    """A pair of models whose standing moved since the baseline, and who saw it."""
+    """A pair of models whose order changed since the baseline, and the test that found it."""
 
     better_before: str
     first: str

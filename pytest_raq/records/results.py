@@ -1,4 +1,4 @@
-"""Whole runs and accepted states."""
+"""Results of runs, and accepted states."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pytest_raq.records.rankings import Interval, RankTests, StandingChange  # n
 from pytest_raq.records.verdicts import Verdict  # noqa: TC001 - read at run time
 
 SpeedSamples = dict[str, tuple[float, ...]]
-"""Speed probe: measure → one value a round, e.g. ``decode_tokens_per_second``."""
+"""Speed probe: measure → one value per round, e.g. ``decode_tokens_per_second``."""
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeIdentity:
-    """Who judged: what must be the same for two rankings to be compared."""
+    """The judge: what must be the same for two rankings to be compared."""
 
     name: str
     prompt_sha256: str = ""
@@ -25,7 +25,7 @@ class JudgeIdentity:
 
 @dataclass(frozen=True, slots=True)
 class ModelProvenance:
-    """What answered: enough to know why two answers differ.
+    """The source of answers: enough to know why two answers differ.
 
     ``prompt_sha256`` is the SHA-256 of the prompt that the definition asks
     for, ``template_sha256`` that of the chat template in the model's file.
@@ -47,7 +47,7 @@ class ModelProvenance:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Where the figures of a run come from."""
+    """The origin of the figures of a run."""
 
     source: str
     revision: str
@@ -77,8 +77,8 @@ class ModelSummary:
     """The figures of one model over the questions it answered.
 
     ``exact_match``, ``f1``, ``words`` and ``words_per_second`` are means over
-    answers, the other speeds (tokens a second; seconds for the time to first
-    token) medians. None where nothing was measured.
+    answers, the other speeds (tokens per second; seconds for the time to first
+    token) medians. None if nothing was measured.
     """
 
     model: str
@@ -98,11 +98,11 @@ class ModelSummary:
 
 @dataclass(frozen=True, slots=True)
 class QuestionResult:
-    """One question with what was said to it, today and when accepted.
+    """One question with its new and accepted answers.
 
-    ``preferences`` holds s_i by model: −1 where today's answer ranks below the
-    accepted one, +1 above. ``orders_agreed`` tells whether a judge that read
-    the answers in two orders said the same both times.
+    ``preferences`` holds s_i by model: −1 if the new answer ranks below the
+    accepted one, +1 if above. ``orders_agreed`` says whether a judge that read
+    the answers in two orders gave the same order both times.
     """
 
     question: Question
@@ -139,10 +139,10 @@ class Baseline:
 
 @dataclass(frozen=True, slots=True)
 class SuiteResult:
-    """Everything that a run found out about one suite.
+    """All results of a run for one suite.
 
-    ``baseline_problem`` says why no baseline is compared with (empty when one
-    is), ``notes`` what a reader should know beside the verdicts.
+    ``baseline_problem`` says why there is no comparison with a baseline (empty if
+    there is), ``notes`` what a reader should know apart from the verdicts.
     """
 
     suite: str

@@ -1,4 +1,4 @@
-"""What the gate says and why."""
+"""The verdicts of the gate and their reasons."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pytest_raq.records.rankings import Interval  # noqa: TC001 - read at run ti
 
 @dataclass(frozen=True, slots=True)
 class SpeedEvidence:
-    """One speed figure against the baseline's: a ratio of medians, now ÷ then.
+    """One speed figure compared with the baseline: a ratio of medians, now ÷ then.
 
     ``measure`` names the figure (``decode_tokens_per_second``, …). The ratio is
-    turned so that below 1 means slower, also for times.
+    inverted for times, so that below 1 always means slower.
     """
 
     measure: str
@@ -25,7 +25,7 @@ class SpeedEvidence:
 
 @dataclass(frozen=True, slots=True)
 class QualityEvidence:
-    """The quality test of one model: today's answers against its accepted ones.
+    """The quality test of one model: its new answers against its accepted ones.
 
     ``net_preference`` is the mean of s_i ∈ {−1, 0, +1} over questions;
     ``p_value`` one-sided (worse), ``adjusted_p`` after Holm over the models;
@@ -46,7 +46,7 @@ class QualityEvidence:
 
 
 class Decision(StrEnum):
-    """What the gate says of one model."""
+    """The decision of the gate about one model."""
 
     PASS = "pass"
     REGRESSION = "regression"
@@ -57,7 +57,7 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A decision about one model with its evidence in words, most important first."""
+    """A decision about one model with its evidence as text, most important first."""
 
     model: str
     decision: Decision

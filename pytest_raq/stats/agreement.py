@@ -1,6 +1,6 @@
-"""Agreement between rankings: of judges with each other, of a judge with what is known.
+"""Agreement between rankings: of judges with each other, or of a judge with known values.
 
-Rankings are compared within a case alone: a rank says nothing beside the
+Rankings are compared only within a case: a rank cannot be compared with the
 rank of an answer to another question. So figures over many cases count pairs
 of items of one case, or average over cases.
 """
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NAN = math.nan
 LEVEL = 0.95
-"""Level of all intervals."""
+"""Confidence level of all intervals."""
 
 
 def kendall_w(ranks: Floats) -> float:
@@ -34,7 +34,7 @@ def kendall_w(ranks: Floats) -> float:
 
     With the correction for ties (Kendall and Gibbons, "Rank Correlation
     Methods", 5th ed., 1990, 6.10). NaN for fewer than two judges or items, and
-    where every judge ranks all items level.
+    if every judge ranks all items as tied.
     """
     judges, items = ranks.shape
     if judges < 2 or items < 2:
@@ -48,8 +48,8 @@ def kendall_w(ranks: Floats) -> float:
 def krippendorff_alpha(ranks: Floats) -> float:
     """Return Krippendorff's alpha of ordinal values, judges × items; NaN is a missing value.
 
-    Krippendorff, "Content Analysis", 4th ed., 2018, chapter 12. NaN where no
-    item has two values, or all values are equal.
+    Krippendorff, "Content Analysis", 4th ed., 2018, chapter 12. NaN if no
+    item has two values, or if all values are equal.
     """
     import krippendorff
 
@@ -62,10 +62,10 @@ def krippendorff_alpha(ranks: Floats) -> float:
 
 @dataclass(frozen=True, slots=True)
 class PairCounts:
-    """Pairs of items of one case by how two rankings order them.
+    """Counts of pairs of items of one case by their order in two rankings.
 
-    ``concordant`` pairs have the same order in both, ``discordant`` opposite
-    ones; the others are level in the first, in the second, or in both.
+    ``concordant`` pairs have the same order in both, ``discordant`` pairs
+    opposite orders; the others are tied in the first, in the second, or in both.
     """
 
     concordant: int = 0
@@ -90,17 +90,17 @@ class PairCounts:
 
     @property
     def untied(self) -> int:
-        """Pairs that neither ranking has level."""
+        """Pairs that are not tied in either ranking."""
         return self.concordant + self.discordant
 
     @property
     def same(self) -> int:
-        """Pairs that both rankings have better, level or worse alike."""
+        """Pairs with the same result (better, tied or worse) in both rankings."""
         return self.concordant + self.level_both
 
     @property
     def tau_b(self) -> float:
-        """Kendall's tau-b (1945), −1 to 1; NaN where a ranking has all pairs level."""
+        """Kendall's tau-b (1945), −1 to 1; NaN if all pairs of a ranking are tied."""
         untied = self.untied
         product = (untied + self.level_first) * (untied + self.level_second)
         return (self.concordant - self.discordant) / math.sqrt(product) if product else NAN
@@ -127,7 +127,7 @@ def _relation(first: int, second: int) -> str:
 
 
 def proportion(count: int, total: int) -> Proportion:
-    """Return a share with its interval by Wilson (1927); undefined for none of none."""
+    """Return a share with its interval by Wilson (1927); undefined for a total of 0."""
     from scipy import stats
 
     if not total:
@@ -137,11 +137,11 @@ def proportion(count: int, total: int) -> Proportion:
 
 
 Case = tuple["Sequence[float]", "Sequence[float]"]
-"""The ranks of the items of one case, 1 is best, and something known of each item."""
+"""The ranks of the items of one case, 1 is best, and a value of each item."""
 
 
 def trend(cases: Iterable[Case]) -> Trend:
-    """Return whether better ranks go with larger values, case by case.
+    """Return whether better ranks correlate with larger values within cases.
 
     The two-sided p is that of the sum of Kendall's S over cases, under
     random pairing of ranks and values within each case: by the normal
@@ -175,8 +175,8 @@ def _variance(first: Sequence[float], second: Sequence[float]) -> float:
 def spearman_within(cases: Iterable[Case]) -> float:
     """Return Spearman's correlation of good ranks with large values, −1 to 1, within cases.
 
-    Both are ranked within their case and centred there, so that only
-    differences within a case count. NaN where one of the two never differs.
+    Both are ranked and centered within their case, so that only
+    differences within a case count. NaN if one of the two never differs.
     """
     from scipy import stats
 
@@ -193,9 +193,9 @@ def spearman_within(cases: Iterable[Case]) -> float:
 
 
 def length_preference(signs: Iterable[int]) -> LengthPreference:
-    """Count pairs of answers that say the same: +1 the longer ranked higher, 0 level, −1 lower.
+    """Count pairs with equal meaning: +1 the longer one ranked higher, 0 tied, −1 lower.
 
-    p is two-sided, by the sign test on the pairs that are not level.
+    p is two-sided, by the sign test on the pairs that are not tied.
     """
     from scipy import stats
 

@@ -1,4 +1,4 @@
-"""Where a series of runs changed its level: binary segmentation with a permutation test."""
+"""Finds changes of level in a series of runs: binary segmentation with a permutation test."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 MIN_SEGMENT = 3
-"""Fewest runs on either side of a change: one odd run is no change."""
+"""Minimum number of runs on each side of a change: one unusual run is not a change."""
 
 ALPHA = 0.05
-"""Share of unchanged histories in which anything at all may be named a change."""
+"""Maximum share of unchanged histories in which any change may be reported."""
 
 _FEWEST, _MOST = 999, 9_999
-"""Bounds of the permutations of one test."""
+"""Minimum and maximum number of permutations of one test."""
 _CHUNK = 128
 _SLACK = 1e-9
-"""Two equal statistics may differ by this much after rounding."""
+"""Maximum difference of two equal statistics after rounding."""
 
 
 @dataclass(frozen=True, slots=True)
 class LevelChange:
     """A change of level: ``index`` is the first value after it.
 
-    ``before`` and ``after`` are the medians of the two segments beside it,
-    ``p_value`` that of the test that found it, not corrected for other series.
+    ``before`` and ``after`` are the medians of the two adjacent segments,
+    ``p_value`` is from the test that found it, not corrected for other series.
     """
 
     index: int
@@ -54,14 +54,14 @@ def find_level_changes(
 ) -> list[LevelChange]:
     """Return the changes of level in a series, in its order.
 
-    ``values`` are finite, one a run, the oldest first. Binary segmentation
+    ``values`` are finite, one per run, the oldest first. Binary segmentation
     (Vostrikova 1981): the split that explains most of the variance (the
     likelihood ratio of a shift in mean, Worsley 1979, with at least
-    `MIN_SEGMENT` values a side) is kept when its p-value is at most ``alpha``,
-    then both sides are searched. The p-value is that of a permutation test
-    over all splits at once, so it needs no distribution and pays for the
-    search. At last each place is sought anew between its neighbours (Bai
-    1997), and changes of the median below ``smallest`` are left out; where
+    `MIN_SEGMENT` values on each side) is kept if its p-value is at most ``alpha``,
+    then both sides are searched. The p-value is from a permutation test
+    over all splits at once, so it needs no distribution and accounts for the
+    search. At the end each place is searched again between its neighbors (Bai
+    1997), and changes of the median below ``smallest`` are left out; with
     ``relative``, that is a share of the former median.
     """
     series = np.asarray(values, dtype=np.float64)
@@ -88,9 +88,9 @@ def _segment(
 
 
 def _is_cut_short(series: Floats, split: int) -> bool:
-    """Whether the true place of a split is nearer to an end than a segment is long.
+    """Whether the true place of a split is too near to an end for a segment.
 
-    What stands there, one or two runs, is not a level yet.
+    The one or two runs there are not a level yet.
     """
     if MIN_SEGMENT < split < len(series) - MIN_SEGMENT:
         return False
@@ -102,8 +102,8 @@ def _explained(rows: Floats, least: int = MIN_SEGMENT) -> Floats:
     """Return, for each row and split, the sum of squares between its two sides.
 
     Rows × splits; split j has ``least + j`` values on its left. The sum of
-    squares within is what is left of a total that no permutation changes, so
-    ordering by this is ordering by the likelihood ratio.
+    squares within is the rest of a total that no permutation changes, so
+    the order by this is the order by the likelihood ratio.
     """
     size = rows.shape[1]
     left = np.arange(least, size - least + 1)
@@ -117,10 +117,10 @@ def _best_split(series: Floats) -> int:
 
 
 def _permutation_p(series: Floats, alpha: float, rng: np.random.Generator) -> float:
-    """Return the share of orders whose best split explains as much as this one's.
+    """Return the share of orders whose best split explains at least as much as this one's.
 
-    Stops when that is certain to be above ``alpha`` (Besag and Clifford 1991);
-    no order is drawn where a bound says that it is below.
+    Stops when the share is certainly above ``alpha`` (Besag and Clifford 1991);
+    no order is drawn if a bound shows that it is below.
     """
     observed = _explained(series[np.newaxis]).max() * (1 - _SLACK)
     bound = _permutation_bound(series, observed)
@@ -138,10 +138,10 @@ def _permutation_p(series: Floats, alpha: float, rng: np.random.Generator) -> fl
 
 
 def _permutation_bound(series: Floats, observed: float) -> float:
-    """Return what the p-value cannot exceed, whatever the values: small for long series alone.
+    """Return an upper bound of the p-value for any values; it is small only for long series.
 
-    The sum of t values drawn without putting back is far from its mean no more
-    often than Hoeffding (1963, sections 2 and 6) says; added over all splits.
+    Hoeffding (1963, sections 2 and 6) bounds how often the sum of t values drawn
+    without replacement is far from its mean; the bounds are added over all splits.
     """
     size = len(series)
     left = np.arange(MIN_SEGMENT, size - MIN_SEGMENT + 1)
@@ -151,7 +151,7 @@ def _permutation_bound(series: Floats, observed: float) -> float:
 
 
 def _repartition(series: Floats, found: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    """Seek each change anew between its neighbours: its first place knew only one of them."""
+    """Search each change again between its neighbors: the first search knew only one of them."""
     places = [0, *(index for index, _ in found), len(series)]
     for number in range(1, len(places) - 1):
         low, high = places[number - 1], places[number + 1]

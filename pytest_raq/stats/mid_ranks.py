@@ -1,4 +1,4 @@
-"""Mid-ranks: ties share the mean of their places."""
+"""Mid-ranks: tied items share the mean of their places."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def tier_ranks(tiers: Sequence[Sequence[int]], size: int) -> list[float]:
 def mid_ranks(tiers: Mapping[str, float]) -> dict[str, float]:
     """Return mid-ranks by contestant, 1 for the lowest tier; k of them sum to k(k+1)/2.
 
-    Contestants of a tier share the mean of the places that they fill.
+    Contestants of a tier share the mean of their places.
     """
     sizes = Counter(tiers.values())
     rank_of, before = {}, 0
@@ -36,7 +36,7 @@ def restrict(ranking: Ranking, contestants: Collection[str]) -> Ranking:
     """Return the mid-ranks of some contestants among themselves.
 
     Contestants that were not ranked are left out; a missing ranking stays
-    missing, and so does one of which nobody is left.
+    missing, and a ranking without remaining contestants becomes missing.
     """
     if ranking.missing:
         return ranking
@@ -48,7 +48,7 @@ def restrict(ranking: Ranking, contestants: Collection[str]) -> Ranking:
 
 
 def candidate_ranking(ranking: Ranking) -> Ranking:
-    """Return the mid-ranks of today's answers among themselves, by model."""
+    """Return the mid-ranks of only the new answers, by model."""
     present = [name for name in ranking.ranks if name.startswith(CANDIDATE)]
     ranks = restrict(ranking, present).ranks
     return Ranking(

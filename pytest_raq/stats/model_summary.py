@@ -27,7 +27,7 @@ def normalize_answer(text: str) -> str:
 
 
 def exact_match(text: str, references: Iterable[str]) -> float:
-    """Return 1 when the text equals a reference after normalisation, else 0."""
+    """Return 1 if the text equals a reference after normalization, else 0."""
     return score(text, references).exact_match
 
 
@@ -37,7 +37,7 @@ def f1(text: str, references: Iterable[str]) -> float:
 
 
 def score(text: str, references: Iterable[str]) -> Score:
-    """Return exact match and F1 of a text, each against its best reference; 0 without one."""
+    """Return exact match and F1 of a text, each with its best reference; 0 without one."""
     answer = normalize_answer(text)
     known = tuple(references)
     if not answer and known == (UNANSWERABLE,):
@@ -50,7 +50,7 @@ def score(text: str, references: Iterable[str]) -> Score:
 
 
 def score_answer(text: str, question: Question) -> Score | None:
-    """Return exact match and F1 of an answer; None where nobody knows the right one."""
+    """Return exact match and F1 of an answer; None if the right answer is not known."""
     if not question.references:
         return None
     if question.answerable:
@@ -80,7 +80,7 @@ def summarize(
     """Return the figures of one model; means and medians are over its answers.
 
     EM and F1 are the official SQuAD figures as fractions, over the questions
-    that have references. None where there is no answer to measure.
+    that have references. None if there is no answer to measure.
     """
     answers = [outcome for outcome in outcomes.values() if isinstance(outcome, Answer)]
     found = [score_answer(answer.text, questions[answer.question_id]) for answer in answers]

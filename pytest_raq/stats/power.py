@@ -1,4 +1,4 @@
-"""Planning: which loss a run can find, and how many questions a loss needs."""
+"""Planning: the loss that a run can find, and the number of questions for a loss."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 DEFAULT_CORRELATION = 0.3
-"""Correlation within passages where a run says too little about it; a cautious value."""
+"""Correlation within passages if a run says too little about it; a conservative value."""
 
 ENOUGH_CHANGES = 10
-"""Changed questions from which a correlation is estimated rather than assumed."""
+"""Minimum number of changed questions to estimate a correlation instead of assuming it."""
 
 MOST_QUESTIONS = 1_000_000
 
 SIMULATIONS = 1_000
-"""Simulated runs: a power of 80 % is known to ±2.5 %."""
+"""Number of simulated runs: a power of 80 % is known to ±2.5 %."""
 
 SIMULATED_PASSAGES = 150
 SIMULATED_QUESTIONS = 3_000
-"""Sizes up to which power is simulated; beyond, Student's t is as good."""
+"""Maximum sizes for which power is simulated; above, Student's t is as good."""
 
 PRECISION = 1e-4
-"""A detectable effect is known to this much."""
+"""Precision of a detectable effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Spread:
     correlation: float = DEFAULT_CORRELATION
 
     def __post_init__(self) -> None:
-        """Refuse what is no share."""
+        """Refuse values that are not shares."""
         for name in ("changed", "correlation"):
             value = getattr(self, name)
             if not 0 <= value <= 1:
@@ -87,7 +87,7 @@ def _correlation(
 
 @dataclass(frozen=True, slots=True)
 class _Design:
-    """A run to come: ``level`` is the p, one-sided, that one model must reach."""
+    """A future run: ``level`` is the one-sided p that one model must reach."""
 
     questions: int
     passages: int
@@ -97,7 +97,7 @@ class _Design:
 
     @property
     def hopeless(self) -> bool:
-        """Whether not even a loss in every passage is significant."""
+        """Whether even a loss in every passage is not significant."""
         too_few = self.passages < 2 or self.questions < self.passages
         return too_few or 0.5**self.passages > self.level
 
@@ -120,8 +120,8 @@ class _Design:
 def _shares(loss: float, changed: float) -> tuple[float, float]:
     """Return the shares of questions worse and better at a loss.
 
-    Davidson's model of comparisons with ties (1970): worse : level : better =
-    λ : t : 1/λ, with t from the share that is level without a loss.
+    Davidson's model of comparisons with ties (1970): worse : tied : better =
+    λ : t : 1/λ, with t from the share that is tied without a loss.
     """
     if loss >= 1:
         return 1.0, 0.0
@@ -135,9 +135,9 @@ def _shares(loss: float, changed: float) -> tuple[float, float]:
 class _Simulation:
     """Simulated runs of a design, the same random numbers for every loss.
 
-    Each s_i is, with probability √correlation, the draw that its passage has
-    in common, else one of its own: two questions of a passage then have the
-    correlation asked for, whatever the shares.
+    Each s_i is, with probability √correlation, the common draw of its passage,
+    else an independent draw: two questions of a passage then have the
+    requested correlation, whatever the shares.
     """
 
     def __init__(self, design: _Design) -> None:
@@ -194,11 +194,11 @@ def detectable_effect(
 ) -> float:
     """Return the smallest net preference lost (0 to 1) that the gate finds.
 
-    "Finds" is: calls a regression in the share ``power`` of runs, at
+    "Finds" means: reports a regression in the share ``power`` of runs, at
     ``alpha`` / ``models``, the first step of Holm, and beyond ``min_effect``.
     The test itself is simulated, with fixed random numbers; for large runs
     its power is that of Student's t with the design effect of clusters (Kish,
-    1965). NaN where no loss can be found, e.g. with four passages, where the
+    1965). NaN if no loss can be found, e.g. with four passages, where the
     smallest p of a sign-flip test is 1/16.
     """
     design = _Design(questions, passages, spread, alpha / max(1, models), min_effect)
@@ -224,18 +224,18 @@ def questions_needed(
     models: int = 1,
     min_effect: float = 0.0,
 ) -> int:
-    """Return how many questions, ``per_passage`` of them a passage, find a loss of ``effect``.
+    """Return the number of questions, ``per_passage`` per passage, that find a loss ``effect``.
 
-    "Find" as in `detectable_effect`. UsageError where no number does: an
+    "Find" as in `detectable_effect`. Raises UsageError if no number does: for an
     effect outside 0–1 or within ``min_effect``.
     """
     if not min_effect < effect <= 1:
         raise UsageError(
-            f"a loss of {effect:g} is never found: give one above min_effect"
+            f"a loss of {effect:g} is never found: give a loss above min_effect"
             f" ({min_effect:g}) and up to 1"
         )
     if per_passage < 1:
-        raise UsageError(f"{per_passage:g} questions a passage: give 1 or more")
+        raise UsageError(f"{per_passage:g} questions per passage: give 1 or more")
 
     def enough(passages: int) -> bool:
         questions = round(passages * per_passage)
@@ -246,14 +246,14 @@ def questions_needed(
 
 
 def _fewest(enough: Callable[[int], bool], most: int, effect: float) -> int:
-    """Return the fewest passages that are enough, by doubling and bisecting."""
+    """Return the smallest sufficient number of passages, by doubling and bisecting."""
     high = 2
     while not enough(high):
         high *= 2
         if high > most:
             raise UsageError(
                 f"a loss of {effect:g} needs more than {MOST_QUESTIONS:,} questions:"
-                " give a larger one"
+                " give a larger loss"
             )
     low = high // 2
     while high - low > 1:

@@ -1,4 +1,4 @@
-"""The quality test: today's answers of a model against its own accepted ones."""
+"""The quality test: new answers of a model against its own accepted ones."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ def preferences(
 ) -> dict[str, dict[str, int]]:
     """Return s_i by model and question id from joint rankings.
 
-    ``now`` and ``before`` name the contestant of a model's answer today and
-    of its accepted one. s_i is −1 where today's answer is ranked below the
-    accepted one, 0 level, +1 above; where a ranking is missing or lacks one
-    of the two there is no s_i.
+    ``now`` and ``before`` name the contestants of a model's new answer and
+    of its accepted one. s_i is −1 if the new answer is ranked below the
+    accepted one, 0 if they are tied, +1 if above; if a ranking is missing or
+    does not have one of the two, there is no s_i.
     """
     found: dict[str, dict[str, int]] = {model: {} for model in now if model in before}
     for ranking in rankings:
@@ -82,7 +82,7 @@ def quality_evidence(
     per passage, Holm-adjusted over the models; the interval covers the net
     preference at 1 − ``alpha``, two-sided, by resampling passages;
     ``detectable`` is the loss that is found with ``power`` and is beyond
-    ``min_effect`` (NaN where ``power`` is None). Without a single question all
+    ``min_effect`` (NaN if ``power`` is None). Without any question all
     figures are NaN. The order of models and questions does not matter.
     """
     plan = _Plan(clusters, alpha, min_effect, power, len(preferences), seed, resamples)
@@ -139,7 +139,7 @@ def _evidence(
         better=values.count(1),
         tied=values.count(0),
         net_preference=sum(values) / len(values),
-        # Where nothing moved there is no spread to estimate, even in one passage.
+        # If nothing changed there is no spread to estimate, even in one passage.
         interval=interval if any(values) else Interval(0.0, 0.0),
         p_value=test.lower,
         adjusted_p=NAN,

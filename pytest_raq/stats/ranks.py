@@ -1,4 +1,4 @@
-"""Tests over the ranks of models, and pairs whose standing changed."""
+"""Tests over the ranks of models, and pairs of models whose order changed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 LEVEL = 0.95
-"""Level of the intervals of mean ranks."""
+"""Confidence level of the intervals of mean ranks."""
 
 NAN = math.nan
 
@@ -51,8 +51,8 @@ def rank_tests(
 
     Each question that ranks all models counts, with the mid-ranks of these
     models among themselves; ``clusters`` is question id → passage. A model
-    that no ranking knows is left out and has NaN everywhere. What is left out
-    and what is undefined is told in the notes. The order of models and
+    that is in no ranking is left out and has NaN everywhere. The notes report
+    what is left out and what is undefined. The order of models and
     questions does not matter.
     """
     given = list(rankings)
@@ -121,7 +121,7 @@ def _count(number: int, noun: str) -> str:
 
 @contextmanager
 def _undefined_is_nan() -> Iterator[None]:
-    """Let 0/0 be NaN without a warning: here it is an expected result, and told."""
+    """Let 0/0 be NaN without a warning: here it is an expected result, and is reported."""
     with np.errstate(all="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)
         yield
@@ -139,7 +139,7 @@ class _Tests:
 
     def run(self, asked: tuple[str, ...], notes: list[str]) -> RankTests:
         if self._comparable and self._tied:
-            notes.append("every question ranks all models level: no test is defined")
+            notes.append("every question ranks all models as tied: no test is defined")
         return RankTests(
             models=asked,
             questions=len(self.ranks),
@@ -209,7 +209,7 @@ class _Tests:
         return OmnibusTest(float(statistic), float(p_value))
 
     def _dunn(self) -> Floats | None:
-        """Return Dunn's test as RAQ runs it: the ranks of a question as if independent."""
+        """Return Dunn's test as in RAQ: it treats the ranks of a question as independent."""
         import scikit_posthocs
 
         if not self._testable:
@@ -225,7 +225,7 @@ class _Tests:
             return None
         if (self.ranks == self.ranks[0]).all():
             notes.append(
-                "every question ranks the models alike: Conover–Friedman has no variance,"
+                "every question has the same ranks: Conover–Friedman has no variance,"
                 " its p is 0 between different ranks and 1 between equal ones"
             )
             return np.asarray(np.equal.outer(self.ranks[0], self.ranks[0]), dtype=np.float64)
@@ -238,7 +238,7 @@ class _Tests:
         if not self._testable:
             return None
         pairs = list(combinations(range(len(self.models)), 2))
-        # Mid-ranks are multiples of one half: doubled they are integers.
+        # Mid-ranks are multiples of one half: doubled, they are integers.
         doubled = np.rint(2 * self.sums.sums).astype(np.int64)
         matrix = np.eye(len(self.models))
         for a, b in pairs:
@@ -249,7 +249,7 @@ class _Tests:
         return _holm_matrix(matrix)
 
     def _matrix(self, asked: tuple[str, ...], values: Floats | None) -> PairwiseP:
-        """Return p by name; NaN off the diagonal where there is none."""
+        """Return p by name; NaN outside the diagonal if there is none."""
         index = {model: i for i, model in enumerate(self.models)}
         return {
             first: {
@@ -284,11 +284,11 @@ def _chi_square(statistic: float, degrees: int) -> OmnibusTest:
 
 
 def standing_changes(now: RankTests, before: RankTests, alpha: float) -> tuple[StandingChange, ...]:
-    """Return each pair whose standing moved, once for each test that saw it.
+    """Return each pair whose order changed, once for each test that found it.
 
-    A pair stands apart where p ≤ ``alpha``, the one of the lower mean rank
-    being better, and is not separable else (``better_…`` is empty), also
-    where p is NaN. Pairs that one of the runs does not know are left out.
+    A pair differs significantly if p ≤ ``alpha``, and the one with the lower mean
+    rank is better; else it is not separable (``better_…`` is empty), also
+    if p is NaN. Pairs that are not in both runs are left out.
     """
     models = [model for model in now.models if model in before.models]
     views = list(zip(_views(now, alpha), _views(before, alpha), strict=True))
@@ -302,7 +302,7 @@ def standing_changes(now: RankTests, before: RankTests, alpha: float) -> tuple[S
 
 @dataclass(frozen=True, slots=True)
 class _View:
-    """A run as one test sees it."""
+    """A run with the figures of one test."""
 
     test: str
     p_values: PairwiseP

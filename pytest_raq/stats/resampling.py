@@ -1,6 +1,6 @@
-"""What every test here shares: sums per passage, sign flips, resamples, Holm.
+"""The common parts of all tests: sums per passage, sign flips, resamples, Holm.
 
-Questions about one passage rise and fall together, so a passage, not a
+Questions about one passage are not independent, so a passage, not a
 question, is the unit that is flipped and resampled.
 """
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
     Integers = NDArray[np.int64]
 
 CELLS = 2_000_000
-"""Random numbers held at once: bounds the memory, whatever the number of passages."""
+"""Random numbers in memory at once: limits the memory for any number of passages."""
 
 EXACT_LENGTH = 40_000
-"""Possible totals up to which computing a sign-flip distribution beats sampling it."""
+"""Number of possible totals up to which computing a distribution is faster than sampling."""
 
 SMALLEST_P = float(np.finfo(np.float64).tiny)
 UNDEFINED = Interval(math.nan, math.nan)
@@ -49,7 +49,7 @@ def sum_by_passage(
 ) -> PassageSums:
     """Return the sums of ``values`` (questions × columns) per passage.
 
-    A question that ``clusters`` does not know is a passage of its own.
+    A question that is not in ``clusters`` counts as a separate passage.
     """
     names = [clusters.get(question, question) for question in question_ids]
     passages = sorted(set(names))
@@ -75,18 +75,18 @@ def sign_flip(sums: Integers, *, seed: int, resamples: int) -> SignFlip:
 
     Each passage keeps or flips the sign of its sum with equal chance (Fisher,
     "The Design of Experiments", 1935). The distribution of the total is
-    computed exactly, by adding one passage after the other (the shift
-    algorithm of Streitberg and Röhmel, 1986). Where that would take longer
+    computed exactly, by adding one passage after another (the shift
+    algorithm of Streitberg and Röhmel, 1986). If that would take longer
     than sampling, with tens of thousands of questions, ``resamples`` sign vectors are drawn and
-    p = (1 + hits) / (1 + resamples) (Phipson and Smyth, 2010). Where no
-    passage differs p is 1.
+    p = (1 + hits) / (1 + resamples) (Phipson and Smyth, 2010). If no
+    passage differs, p is 1.
     """
     changed = sums[sums != 0]
     if changed.size == 0:
         return SignFlip(1.0, 1.0, exact=True)
     divisor = int(np.gcd.reduce(changed))
     total = int(changed.sum()) // divisor
-    # Sorted, so that not even rounding can depend on the order of passages.
+    # Sorted, so that even rounding does not depend on the order of passages.
     sizes = np.sort(np.abs(changed) // divisor)
     length = (int(sizes.sum()) - abs(total)) // 2 + 1
     exact = length <= EXACT_LENGTH
@@ -101,7 +101,7 @@ def _exact_tail(sizes: Integers, length: int) -> tuple[float, float]:
     """Return P(total ≤ −|observed|) and P(total = −|observed|).
 
     ``mass[w]`` is the probability that the passages with a plus sum to w;
-    what lies beyond ``length`` cannot come back and is left out.
+    values beyond ``length`` cannot come back and are left out.
     """
     mass = np.zeros(length)
     mass[0] = 1.0
@@ -125,7 +125,7 @@ def _sampled_tail(sizes: Integers, total: int, seed: int, resamples: int) -> tup
 
 
 def generator(seed: int) -> np.random.Generator:
-    """Return a generator for any integer, also a negative one."""
+    """Return a random generator for any integer, also a negative one."""
     return np.random.default_rng(seed % 2**64)
 
 
@@ -142,12 +142,12 @@ def passage_intervals(
 
     ``sums`` is passages × columns, ``sizes`` the same or passages × 1.
     Passages are drawn with replacement and the ratio of sums to sizes is
-    taken: a percentile bootstrap of
-    ``resamples`` draws (common to all columns), with the percentiles moved outwards as far
-    as Student's t with passages − 1 degrees of freedom asks for, since the
-    plain one is too short with few passages (Hesterberg, "What Teachers Should
+    calculated: a percentile bootstrap of
+    ``resamples`` draws (common to all columns), with the percentiles moved outwards as
+    required by Student's t with passages − 1 degrees of freedom, because the
+    plain interval is too short with few passages (Hesterberg, "What Teachers Should
     Know About the Bootstrap", 2015, "expanded percentiles"). One passage has
-    no spread: undefined.
+    no spread: the interval is undefined.
     """
     count, columns = sums.shape
     if count < 2:
@@ -178,7 +178,7 @@ def expanded_tail(count: int, level: float) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values adjusted by Holm (1979); NaN stays NaN and counts as no test."""
+    """Return p-values adjusted by Holm (1979); NaN stays NaN and does not count as a test."""
     p = np.array(p_values, dtype=np.float64)
     adjusted = np.full(p.size, math.nan)
     defined = np.flatnonzero(~np.isnan(p))

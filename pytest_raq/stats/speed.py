@@ -1,4 +1,4 @@
-"""What is made of speed samples: medians, ratios, and their intervals."""
+"""Statistics of speed samples: medians, ratios, and their intervals."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 LEVEL = 0.95
 
 FEWEST_ROUNDS = 3
-"""Rounds a side below which a median has no interval worth the name."""
+"""Minimum number of rounds on each side for a useful interval of a median."""
 
 MACHINE = "machine_per_second"
-"""The name of the measure beside those of a model: how often a second the work is done."""
+"""The name of the measure of the machine itself: how often per second its work is done."""
 
 MEASURES = {
     "decode_tokens_per_second": True,
@@ -33,7 +33,7 @@ MEASURES = {
     "time_to_first_token": False,
     "words_per_second": True,
 }
-"""What is measured, and whether more is better."""
+"""Each measure, and whether a higher value is better."""
 
 if TYPE_CHECKING:
     Floats = NDArray[np.float64]
@@ -50,12 +50,12 @@ def speed_evidence(
 ) -> SpeedEvidence:
     """Return the ratio of medians of two sets of rounds, with a 95 % interval.
 
-    ``now`` and ``before`` hold one positive value a round, in the unit of
-    ``measure``; others (0, NaN) were not measured and are left out. The ratio
-    is below 1 where today is slower: now ÷ before for rates, before ÷ now for
+    ``now`` and ``before`` have one positive value per round, in the unit of
+    ``measure``; other values (0, NaN) were not measured and are left out. The ratio
+    is below 1 if the new run is slower: now ÷ before for rates, before ÷ now for
     times. Rounds of two runs have no common order, so both sides are resampled
-    on their own (percentile bootstrap). NaN without a value; an undefined
-    interval with fewer than three a side.
+    independently (percentile bootstrap). NaN without a value; an undefined
+    interval with fewer than three values on a side.
     """
     today, then = _measured(now), _measured(before)
     middle, accepted = _median(today), _median(then)
@@ -101,7 +101,7 @@ def medians(samples: SpeedSamples) -> dict[str, float]:
 def compare_speed(
     now: SpeedSamples, before: SpeedSamples, *, seed: int = 0
 ) -> tuple[SpeedEvidence, ...]:
-    """Return each measure that both have, as a ratio with an interval."""
+    """Return each measure that both sides have, as a ratio with an interval."""
     return tuple(
         speed_evidence(
             measure,
@@ -116,7 +116,7 @@ def compare_speed(
 
 
 def compare_machine(now: SpeedSamples, before: SpeedSamples, *, seed: int) -> SpeedEvidence | None:
-    """Return how fast the machine itself was, now against then; None where it is not known."""
+    """Return the speed of the machine itself, now compared with before; None if unknown."""
     if not (now.get(MACHINE) and before.get(MACHINE)):
         return None
     return speed_evidence(MACHINE, now[MACHINE], before[MACHINE], higher_is_better=True, seed=seed)
