@@ -39,6 +39,7 @@ file = "{file}"
 sha256 = "{sha256}"
 context_length = 1024
 max_tokens = 32
+threads = 1
 temperature = 0.0
 seed = 0
 stop = ["\\n"]
