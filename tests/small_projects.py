@@ -29,6 +29,6 @@ def write_small_project(folder: Path, reader: str, file: str) -> None:
     )
     definition = (ROOT / "models" / f"{reader}.toml").read_text()
     text = definition.replace(file, (ROOT / "models" / file).as_posix())
-    text = text.replace("max_tokens = 32", "max_tokens = 12\nthreads = 1")
+    text = text.replace("max_tokens = 32", "max_tokens = 12")
     (folder / "models" / "reader.toml").write_text(text)
     shutil.copy(ROOT / "suites" / "test_suites.py", folder / "suites")

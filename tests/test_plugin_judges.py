@@ -117,7 +117,7 @@ def test_a_judge_that_prefers_what_it_reads_first_is_refused(project):
     assert result.ret == 1
     result.stdout.fnmatch_lines(
         [
-            "judge first: * pairs of known order ranked rightly, place in the prompt tau 1.00, *",
+            "judge first: * pairs of known order ranked correctly, place in the prompt tau 1.00, *",
             "NOT MEASURED first: judge 'first' is not trusted: it ranked * of 24 *it prefers*",
         ]
     )

@@ -55,7 +55,7 @@ def add_judge_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
         "--judge", default="", metavar="NAME", help="check this judge instead, or several: A,B,C"
     )
     check.add_argument(
-        "--human", type=Path, metavar="FILE", help="rankings by people, one JSON object a line"
+        "--human", type=Path, metavar="FILE", help="rankings by people, one JSON object per line"
     )
     check.add_argument(
         "--questions",

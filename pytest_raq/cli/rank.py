@@ -46,7 +46,7 @@ def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
         nargs="+",
         type=Path,
         metavar="FILE",
-        help="one object a line: id, model, answer, references, passage, question",
+        help="one object per line: id, model, answer, references, passage, question",
     )
     parser.add_argument(
         "--dataset",

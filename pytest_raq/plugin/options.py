@@ -43,7 +43,7 @@ def add_options(parser: pytest.Parser) -> None:
         "--raq-judge",
         default="",
         metavar="NAME",
-        help="use another judge the answers, or a panel of judges: A,B,C",
+        help="use another judge, or a panel of judges: A,B,C",
     )
     add(
         "--raq-swap",

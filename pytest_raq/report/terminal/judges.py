@@ -40,7 +40,7 @@ def judge_lines(report: JudgeReport | None) -> list[str]:
 
 
 def _in_short(check: JudgeCheck) -> str:
-    parts = [f"{_share(check.accuracy)} pairs of known order ranked rightly"]
+    parts = [f"{_share(check.accuracy)} pairs of known order ranked correctly"]
     if not math.isnan(check.position.tau):
         parts.append(f"place in the prompt {_trend(check.position)}")
     if check.are_spare:

@@ -601,7 +601,7 @@
       const before = item.before[index];
       const list = make("dl");
       const say = (what, content) => list.append(make("dt", {}, what), make("dd", {}, content));
-      if (now === null) say("Today", make("span", { class: "empty" }, "no answer: ", this.plain(item.failures[index] || "not asked for")));
+      if (now === null) say("Today", make("span", { class: "empty" }, "no answer: ", this.plain(item.failures[index] || "not requested")));
       else if (before === null) say("Today", this.plain(now));
       else if (before === now) say("Today, as accepted", this.plain(now));
       else {
