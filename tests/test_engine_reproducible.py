@@ -269,8 +269,8 @@ def test_kernels_that_differ_are_found_when_a_model_is_loaded(
         assert engine.info.reproducible == f"not verified: {found}"
         assert engine.info.note == (
             f"not reproducible: the self-test found other bits for a prompt {told}; answers may"
-            " depend on parallel, on threads and on the questions beside them: try another"
-            " llama-cpp-python"
+            " depend on parallel, on threads and on the questions beside them, so they are not"
+            " stored: try another llama-cpp-python"
         )
 
 

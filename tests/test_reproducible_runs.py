@@ -30,6 +30,7 @@ from pytest_raq.running import SessionOptions
 from pytest_raq.running.model_selection import ModelSelection
 from pytest_raq.store import Store
 from pytest_raq.store.codec import engine_from, engine_to_payload
+from pytest_raq.store.maintenance import describe_store
 
 PROMPT = Prompt("q", "What?")
 SUITE = 'models = ["m", "server"]\n{}[dataset]\nsource = "x.json"\n'
@@ -206,6 +207,22 @@ def test_what_the_self_test_found_is_remembered(model, tmp_path, tried):
         assert tried == [True, False, True, False]
 
 
+def test_a_self_test_with_fewer_sequences_says_nothing_of_more(model, tmp_path, tried):
+    def answer(parallel, seed):  # a seed that changes nothing but the key: the engine is loaded
+        changed = {"parallel": parallel, "seed": seed}
+        return pull(model.model_copy(update=changed), store, ["q0"])[1]
+
+    with Store(tmp_path / "s.db") as store:
+        answer(4, 1)
+        answer(3, 2)
+        assert tried == [True, False]
+        answer(9, 3)
+        assert tried == [True, False, True]
+        assert answer(9, 4).provenance.reproducible == "verified"
+        answer(5, 5)
+        assert tried == [True, False, True, False, False]
+
+
 def test_only_what_is_wanted_is_asked(model, tmp_path):
     with Store(tmp_path / "s.db") as store:
         _, answers = pull(model, store, ["q4"])
@@ -320,6 +337,8 @@ def llama_get_logits_ith(context, place):
     result.stdout.fnmatch_lines(
         ["*note: reader: not reproducible: the self-test found other bits*"]
     )
+    kept = describe_store(project.path / ".raq/store.db").entries
+    assert (kept["answers"], kept["engines"]) == (0, 1)
 
 
 def test_an_accepted_state_is_not_changed_by_the_command_line(project):

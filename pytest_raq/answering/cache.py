@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_raq.answering.identity import AnswerIdentity
+from pytest_raq.engines.llamacpp.engine import DEFAULT_PARALLEL
 from pytest_raq.engines.llamacpp.reproducible import VERIFIED
 from pytest_raq.files import hash_file
 
@@ -63,9 +65,15 @@ class AnswerCache:
 
     @property
     def is_verified(self) -> bool:
-        """Whether this build passed the self-test with this file on this processor before."""
+        """Whether this build passed the self-test with this file on this processor before.
+
+        With as many sequences as there will be, or more: no test of 4 says
+        anything about 32.
+        """
         info = None if self._fresh or not self._model.reproducible else self.engine_info
-        return info is not None and info.reproducible == VERIFIED
+        if info is None or info.reproducible != VERIFIED:
+            return False
+        return info.tested_sequences >= (self._model.parallel or DEFAULT_PARALLEL)
 
     def recall(self, prompts: Mapping[str, Prompt]) -> Iterator[Answer]:
         """Yield the stored answers to prompts, given by the ids of their questions."""
@@ -90,8 +98,12 @@ class AnswerCache:
             yield answer
 
     def keep(self, prompt: Prompt, answer: Answer) -> None:
-        """Store an answer, unless the file was replaced since it was hashed."""
-        if self._store is not None and self._is_same_file:
+        """Store an answer, unless the file was replaced since it was hashed.
+
+        Nor is an answer stored as reproducible that is not: in another batch it
+        may be another one.
+        """
+        if self._store is not None and self._is_same_file and self._keeps_promise:
             self._store.answers.put(self._identity.key(prompt), answer)
 
     def remember(self, info: EngineInfo) -> bool:
@@ -100,6 +112,9 @@ class AnswerCache:
         Return whether it runs other kernels than expected: what was recalled
         are not its answers then.
         """
+        known = self.engine_info
+        if known is not None and not info.tested_sequences:  # the earlier test still holds
+            info = replace(info, tested_sequences=known.tested_sequences)
         self._loaded = info
         if self._store is not None and self._is_same_file:
             own = self._identify(extra_buffers=info.extra_buffers)
@@ -110,6 +125,13 @@ class AnswerCache:
             return False
         self._known_identity = self._identify(extra_buffers=info.extra_buffers)
         return True
+
+    @property
+    def _keeps_promise(self) -> bool:
+        """Whether the answers are as reproducible as the definition asks."""
+        if self._loaded is None or not self._model.reproducible:
+            return True
+        return self._loaded.reproducible == VERIFIED
 
     def _is_as_defined(self) -> bool:
         """Whether the file is the one of the definition; if not, the engine will report it."""

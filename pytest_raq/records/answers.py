@@ -161,7 +161,8 @@ class EngineInfo:
     ``will_recur`` whether the next start will need that too. ``reproducible``
     is ``verified`` where answers depend on nothing that is computed beside
     them, what the self-test found where they should not but may, and empty
-    where nobody asked for it; ``instruction_set`` is what they depend on then.
+    where nobody asked for it; ``instruction_set`` is what they depend on then,
+    ``tested_sequences`` how many sequences the self-test tried at most.
     """
 
     engine: str
@@ -175,3 +176,4 @@ class EngineInfo:
     will_recur: bool = False
     reproducible: str = ""
     instruction_set: str = ""
+    tested_sequences: int = 0

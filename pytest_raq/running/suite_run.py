@@ -61,7 +61,6 @@ class SuiteRun:
     ) -> None:
         self.suite = suite
         self.questions = self.asked = questions.questions
-        self.questions_by_id = {question.id: question for question in self.questions}
         self.shard: Shard | None = None
         self.answers = SuiteAnswers(answers)
         self.rankings = rankings
@@ -73,6 +72,7 @@ class SuiteRun:
         self._parts = RunParts(
             suite, questions, self.answers, self.comparison, rankings, self.speeds
         )
+        self.questions_by_id = self._parts.by_id
         self._verdicts = SuiteVerdicts(self._parts, describe_machine())
         if baseline is not None:
             self.compare_with(baseline)

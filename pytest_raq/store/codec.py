@@ -29,7 +29,16 @@ if TYPE_CHECKING:
 
 
 _TIMES = tuple(item.name for item in fields(Timing))
-_LATER = frozenset({"extra_buffers", "note", "will_recur", "reproducible", "instruction_set"})
+_LATER = frozenset(
+    {
+        "extra_buffers",
+        "note",
+        "will_recur",
+        "reproducible",
+        "instruction_set",
+        "tested_sequences",
+    }
+)
 """Fields of `EngineInfo` that its first version did not have."""
 
 

@@ -35,8 +35,8 @@ def notes(broken: Sequence[str], *, wanted: int, parallel: int) -> Iterable[str]
         steps = " and ".join(_STEPS.get(step, step) for step in broken)
         yield (
             f"not reproducible: the self-test found other bits for a prompt {steps}; answers may"
-            " depend on parallel, on threads and on the questions beside them: try another"
-            " llama-cpp-python"
+            " depend on parallel, on threads and on the questions beside them, so they are not"
+            " stored: try another llama-cpp-python"
         )
     if parallel < wanted:
         yield (

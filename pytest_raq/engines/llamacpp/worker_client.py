@@ -87,7 +87,7 @@ class WorkerClient:
             "parallel": self._parallel,
             "extra_buffers": self._extra_buffers,
             "reproducible": definition.reproducible,
-            "self_test": definition.reproducible and not self._is_verified,
+            "self_test": self._tests_itself,
             "chat": definition.uses_chat,
             "roles": [message.role for message in definition.messages],
             "sign_seconds": min(1.0, definition.timeout / 4),
@@ -127,9 +127,14 @@ class WorkerClient:
                 note="; ".join(self._notes(reply)),
                 reproducible=outcome(reply["broken"]) if definition.reproducible else "",
                 instruction_set=self._instruction_set(),
+                tested_sequences=int(reply["parallel"]) if self._tests_itself else 0,
             )
         except (KeyError, TypeError, ValueError) as exc:
             raise EngineCrashError(_tell_unreadable(reply)) from exc
+
+    @property
+    def _tests_itself(self) -> bool:
+        return self._definition.reproducible and not self._is_verified
 
     def _notes(self, reply: Reply) -> Iterable[str]:
         if not self._definition.reproducible:
