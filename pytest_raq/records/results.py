@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pytest_raq.records.judges import JudgeReport  # noqa: TC001 - read at run time
 from pytest_raq.records.questions import Question  # noqa: TC001 - read at run time
 from pytest_raq.records.rankings import Interval, RankTests, StandingChange  # noqa: TC001 - read at run time
+from pytest_raq.records.repeatability import Repeatability  # noqa: TC001 - read at run time
 from pytest_raq.records.verdicts import Verdict  # noqa: TC001 - read at run time
 
 SpeedSamples = dict[str, tuple[float, ...]]
@@ -142,7 +143,8 @@ class SuiteResult:
     """All results of a run for one suite.
 
     ``baseline_problem`` says why there is no comparison with a baseline (empty if
-    there is), ``notes`` what a reader should know apart from the verdicts.
+    there is), ``notes`` what a reader should know apart from the verdicts;
+    ``repeatability`` has the models of which anything is known.
     """
 
     suite: str
@@ -158,3 +160,4 @@ class SuiteResult:
     speeds: Mapping[str, SpeedSamples] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     judges: JudgeReport | None = None
+    repeatability: Mapping[str, Repeatability] = field(default_factory=dict)

@@ -234,6 +234,7 @@ def suite_to_json(result: SuiteResult) -> Json:
         "baseline": _baseline_to_json(result),
         "judge": judges_to_json(result.judges),
         "notes": list(result.notes),
+        "repeatability": plain(dict(result.repeatability)),
         "provenance": plain(result.provenance),
     }
 

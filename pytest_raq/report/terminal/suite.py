@@ -9,6 +9,7 @@ from itertools import combinations, compress
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
+from pytest_raq.report.repeatability import repeatability_lines, repeatability_text
 from pytest_raq.report.terminal.judges import judge_lines
 from pytest_raq.text import LONGEST_NOTE, fitted, number, p_text, safe_text
 
@@ -51,6 +52,8 @@ def _model(model: ModelProvenance) -> str:
         model.quantization,
         f"SHA-256 {model.file_sha256[:12]}" if model.file_sha256 else "",
         f"{model.engine} {model.build}".strip(),
+        f"reproducible: {model.reproducible}" if model.reproducible else "",
+        f"computed with {model.instruction_set}" if model.instruction_set else "",
     )
     return ", ".join(part for part in parts if part)
 
@@ -100,6 +103,7 @@ def suite_lines(result: SuiteResult, *, size: int = WIDTH, verbosity: int = 0) -
         *map(Line, judge_lines(result.judges)),
         *_judge_problems(result),
         *_verdicts(result, EXAMPLES if verbosity < 1 else MORE_EXAMPLES),
+        *_repeatability(result),
         *(Line(f"note: {safe_text(note, LONGEST_NOTE)}") for note in result.notes),
         *(_provenance(result) if verbosity > 0 else ()),
     ]
@@ -252,8 +256,17 @@ def _verdicts(result: SuiteResult, examples: int) -> Iterator[Line]:
     for model, verdict in result.verdicts.items():
         yield from verdict_lines(verdict)
         yield from _detectable(verdict)
+        if told := repeatability_text(result, model):
+            yield Line(f"  {safe_text(told, 600)}")
         if verdict.decision is Decision.REGRESSION:
             yield from example_lines(model, result.questions, examples)
+
+
+def _repeatability(result: SuiteResult) -> Iterator[Line]:
+    """Yield how repeatable models are that have no verdict."""
+    others = (model for model in result.models if model not in result.verdicts)
+    for names, told in repeatability_lines(result, others):
+        yield Line(f"{safe_text(names, 400)}: {safe_text(told, 600)}")
 
 
 def _detectable(verdict: Verdict) -> Iterator[Line]:
