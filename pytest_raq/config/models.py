@@ -25,6 +25,8 @@ Price = Annotated[float, Field(ge=0)]
 
 Count = Annotated[int, Field(ge=1)]
 
+InstructionSet = Literal["sse42", "avx2", "avx512", "avx512_bf16", "neon", "dotprod"]
+
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 CHAT = "chat"
@@ -151,6 +153,9 @@ class ModelDefinition(Settings):
     reproducible: bool = False
     """Whether an answer is the same, bit for bit, in any batch, on any number of threads and
     on any machine with the same instruction set (GGUF files)."""
+    instruction_set: InstructionSet | None = None
+    """The instruction set that llama.cpp must be compiled for; an engine with another one is
+    refused. Absent: any."""
     python: Annotated[str, Field(min_length=1)] | None = None
     """The Python executable, or the folder of a virtual environment, whose llama-cpp-python
     runs the file; the Python of this process when absent."""
@@ -209,6 +214,8 @@ class ModelDefinition(Settings):
             raise ValueError('[openai] is missing: engine = "openai" needs base_url and model')
         if self.engine == "openai" and self.reproducible:
             raise ValueError("reproducible is for GGUF files: what a server computes it decides")
+        if self.engine == "openai" and self.instruction_set:
+            raise ValueError("instruction_set is for GGUF files: remove it")
         return self
 
     @property
