@@ -95,6 +95,9 @@ class OpenAISettings(Settings):
     """The environment variable with the API key; empty for a server that needs none."""
     max_retries: Annotated[int, Field(ge=0, le=20)] = 5
     """How often a call is repeated after 429, 5xx, a timeout or a broken connection."""
+    ask_again: Annotated[int, Field(ge=0, le=1000)] = 10
+    """How many questions are asked a second time, to see how many answers change by themselves: a
+    quarter of the new answers at most, and only at temperature 0; 0 asks none."""
 
     @field_validator("base_url")
     @classmethod

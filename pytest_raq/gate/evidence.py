@@ -39,7 +39,8 @@ class Material:
 
     ``problems`` says why a model has no baseline to compare with,
     ``judge_problems`` why judges are not trusted;
-    ``accepted_speeds`` are the speeds of accepted files that were timed in this run.
+    ``accepted_speeds`` are the speeds of accepted files that were timed in this run,
+    ``unlike`` the models whose stored speeds are those of other kernels.
     """
 
     questions: Sequence[Question]
@@ -52,6 +53,7 @@ class Material:
     same_machine: bool | None
     seed: int
     judge_problems: tuple[str, ...] = ()
+    unlike: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -201,5 +203,7 @@ def _machine(model: str, material: Material) -> SpeedEvidence | None:
 
 def _speeds(model: str, material: Material) -> tuple[SpeedSamples, SpeedSamples]:
     """Return the speeds of a model now, and those of its accepted file, stored or measured now."""
-    stored = material.baseline.speeds.get(model, {}) if material.baseline else {}
+    stored: SpeedSamples = {}
+    if material.baseline and model not in material.unlike:
+        stored = material.baseline.speeds.get(model, {})
     return material.speeds.get(model, {}), material.accepted_speeds.get(model, stored)

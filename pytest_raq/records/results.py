@@ -32,6 +32,8 @@ class ModelProvenance:
     for, ``template_sha256`` that of the chat template in the model's file.
     ``reproducible`` is ``verified``, what the self-test found, or empty where
     it was not asked for; ``instruction_set`` is then what the bits depend on.
+    ``timed`` is ``usual`` if speed was measured with the usual kernels although
+    the answers are reproducible; empty if one engine did both.
     """
 
     engine: str
@@ -44,6 +46,12 @@ class ModelProvenance:
     options: Mapping[str, str | int | float | list[str]]
     reproducible: str = ""
     instruction_set: str = ""
+    timed: str = ""
+
+    @property
+    def kernels_timed(self) -> str:
+        """The kernels whose speed was measured: ``reproducible`` or ``usual``."""
+        return self.timed or ("reproducible" if self.reproducible else "usual")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from pytest_raq.judging.checked_panel import CheckedPanel
 from pytest_raq.judging.suite_rankings import SuiteRankings
 from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
 from pytest_raq.running.suite_run import SuiteRun
+from pytest_raq.running.variants import Variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -129,6 +130,7 @@ def build_run(
         baseline=baseline,
         baseline_problem=problem,
         originals=replaced,
+        variants=Variants(answers_of),
     )
 
 
