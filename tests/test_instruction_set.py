@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import get_args
 
 import pytest
@@ -11,6 +12,7 @@ from small_projects import write_small_project
 
 from pytest_raq.config import ModelDefinition, load_model
 from pytest_raq.config.models import InstructionSet
+from pytest_raq.doctor.engine import _look_at_instruction_sets
 from pytest_raq.engines import open_engine
 from pytest_raq.engines.llamacpp import instruction_sets
 from pytest_raq.engines.llamacpp.engine_build import LEVELS
@@ -21,6 +23,7 @@ from pytest_raq.engines.llamacpp.instruction_sets import (
     require_instruction_set,
 )
 from pytest_raq.errors import ConfigError
+from pytest_raq.records.command_results import Health
 
 BUILDS = {
     "sse42": {"SSE3", "SSSE3"},
@@ -106,6 +109,20 @@ def test_a_suite_asks_for_it_before_anything_is_asked(pytester, other):
     result = pytester.runpytest_inprocess("suites", "--raq-suite", "small")
     result.stdout.fnmatch_lines([f'*models/reader.toml: instruction_set = "{other}" is asked for*'])
     assert result.ret == 2
+
+
+def test_doctor_says_which_models_it_refuses(compiled_for):
+    compiled_for(BUILDS["avx2"])
+    context = SimpleNamespace(
+        readable_models=[asking("avx512"), asking("avx2"), asking(None)],
+        python=None,
+        trouble=lambda _name: Health.FAILURE,
+    )
+    refused, fine = _look_at_instruction_sets(context)
+    assert refused.health is Health.FAILURE
+    assert refused.text.endswith("computes with AVX2 F16C FMA")
+    assert refused.next_step.startswith("compile it with CMAKE_ARGS=")
+    assert (fine.health, fine.name, fine.text) == (Health.OK, "instruction_set of m", "avx2")
 
 
 def test_of_a_server_it_cannot_be_asked(tmp_path):
