@@ -2,7 +2,7 @@
 
     make bench BENCH=reproducible
     .venv/bin/python tests/benchmarks/bench_reproducible.py --model FILE --questions SQUAD.json \\
-        --swap OTHER_QUANTIZATION --engine native=VENV --write docs/reproducible.md
+        --swap OTHER_QUANTIZATION --suite 200=SQUAD.json --engine VENV --write docs/reproducible.md
 
 ``changes``: answers that differ when only ``parallel`` does. ``loss``: what a suite finds of other
 quantizations of the first model. ``switches``: what the self-test finds where one switch is left
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.answering.prompts import blocks_of, question_prompt
 from pytest_raq.config import DatasetSettings, GateSettings, ModelDefinition
-from pytest_raq.datasets import load_questions, sample_questions
+from pytest_raq.datasets import load_questions
 from pytest_raq.engines import open_engine
 from pytest_raq.engines.llamacpp.environment import find_environment
 from pytest_raq.engines.llamacpp.instruction_sets import arithmetic_of
@@ -112,8 +112,7 @@ class Plan:
     swaps: tuple[ModelDefinition, ...]
     engines: dict[str, Path | None]
     questions: tuple[Question, ...]
-    sizes: tuple[int, ...]
-    pool: tuple[Question, ...]
+    suites: tuple[tuple[Question, ...], ...]
     rounds: int
 
 
@@ -170,19 +169,18 @@ def tell_loss(plan: Plan) -> Iterator[str]:
     yield ""
     heads = ("answers changed", "net preference", "p", "verdict")
     yield from header(["questions", "file", "answers", *heads])
-    found = {}
-    for kind in WAYS:
-        accepted = ask(base, plan.pool, reproducible=kind, parallel=ACCEPTED, stop=LINE).texts
-        for model in (base, *plan.swaps):
-            texts = ask(model, plan.pool, reproducible=kind, parallel=TODAY, stop=LINE).texts
-            for size in plan.sizes:
-                chosen = sample_questions(plan.pool, size, seed=0)
-                found[size, model.name, kind] = list(compare(accepted, texts, chosen))
-    for size in plan.sizes:
+    for questions in plan.suites:
+        found = {}
+        for kind in WAYS:
+            way = {"reproducible": kind, "stop": LINE}
+            accepted = ask(base, questions, parallel=ACCEPTED, **way).texts
+            for model in (base, *plan.swaps):
+                texts = ask(model, questions, parallel=TODAY, **way).texts
+                found[model.name, kind] = list(compare(accepted, texts, questions))
         for model in (base, *plan.swaps):
             name = "the same" if model is base else model.name
-            for kind, way in WAYS.items():
-                yield row([str(size), name, way, *found[size, model.name, kind]])
+            for kind, told in WAYS.items():
+                yield row([str(len(questions)), name, told, *found[model.name, kind]])
 
 
 def compare(
@@ -310,6 +308,7 @@ def read_plan(options: argparse.Namespace) -> Plan:
         settings = DatasetSettings(source=str(source.absolute()), sample=sample)
         return load_questions(settings, Path()).questions
 
+    suites = [text.split("=", 1) for text in options.suite] or [("60", options.questions)]
     engines: dict[str, Path | None] = {arithmetic_of(): None}
     for text in options.engine:
         path = Path(text)
@@ -319,8 +318,7 @@ def read_plan(options: argparse.Namespace) -> Plan:
         swaps=tuple(map(define, options.swap)),
         engines=engines,
         questions=read(options.questions, options.sample),
-        sizes=tuple(options.sizes),
-        pool=read(options.loss_questions or options.questions, max(options.sizes)),
+        suites=tuple(read(Path(file), int(size)) for size, file in suites),
         rounds=options.rounds,
     )
 
@@ -332,9 +330,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--swap", type=Path, action="append", default=[])
     parser.add_argument("--engine", action="append", default=[], metavar="VENV")
     parser.add_argument("--questions", type=Path, default=ROOT / "suites/mini.json")
-    parser.add_argument("--loss-questions", type=Path)
+    parser.add_argument("--suite", action="append", default=[], metavar="SIZE=FILE")
     parser.add_argument("--sample", type=int, default=60)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[60])
     parser.add_argument("--max-tokens", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=TABLES, action="append")
