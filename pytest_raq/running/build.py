@@ -16,6 +16,7 @@ from pytest_raq.judging.checked_panel import CheckedPanel
 from pytest_raq.judging.suite_rankings import SuiteRankings
 from pytest_raq.records.rankings import ACCEPTED, ANCHOR, CANDIDATE
 from pytest_raq.running.suite_run import SuiteRun
+from pytest_raq.running.variants import Variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -130,6 +131,7 @@ def build_run(
             *_baseline(baselines_folder, suite.name), *_anchor(baselines_folder, suite.name)
         ),
         originals=replaced,
+        variants=Variants(answers_of),
     )
 
 
