@@ -55,7 +55,13 @@ from pytest_raq.records.results import (
     SpeedSamples,
     SuiteResult,
 )
-from pytest_raq.records.verdicts import Decision, QualityEvidence, SpeedEvidence, Verdict
+from pytest_raq.records.verdicts import (
+    Decision,
+    F1Evidence,
+    QualityEvidence,
+    SpeedEvidence,
+    Verdict,
+)
 
 __all__ = [
     "UNANSWERABLE",
@@ -65,6 +71,7 @@ __all__ = [
     "BaselineQuestion",
     "Decision",
     "EngineInfo",
+    "F1Evidence",
     "Failure",
     "FinishReason",
     "HumanAgreement",

@@ -151,8 +151,9 @@ class SuiteResult:
     """All results of a run for one suite.
 
     ``baseline_problem`` says why there is no comparison with a baseline (empty if
-    there is), ``notes`` what a reader should know apart from the verdicts;
-    ``repeatability`` has the models of which anything is known.
+    there is), ``anchor`` is the accepted state that only a release moves, ``notes`` what a reader
+    should know apart from the verdicts; ``repeatability`` has the models of which anything is
+    known.
     """
 
     suite: str
@@ -168,4 +169,5 @@ class SuiteResult:
     speeds: Mapping[str, SpeedSamples] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     judges: JudgeReport | None = None
+    anchor: Baseline | None = None
     repeatability: Mapping[str, Repeatability] = field(default_factory=dict)

@@ -87,5 +87,10 @@ class SuiteVerdicts:
             same_machine=None if before is None else dict(before) == dict(self.machine),
             seed=parts.suite.dataset.seed,
             judge_problems=parts.rankings.checked_panel.problems,
+            judge_accuracy=parts.rankings.checked_panel.accuracy_bound,
+            unchanged=parts.unchanged(),
+            anchor=parts.anchor.comparable,
+            anchors=frozenset(filter(parts.has_own_anchor, parts.answers.models)),
+            anchor_problems=parts.anchor_problems(),
             unlike=frozenset(self._unlike_kernels()),
         )

@@ -1,6 +1,6 @@
 """The tables of the store, their format number, and how an older file becomes a newer one.
 
-Format 3. ``PRAGMA application_id`` says that a file is a store, ``PRAGMA
+Format 4. ``PRAGMA application_id`` says that a file is a store, ``PRAGMA
 user_version`` of which format. Times are seconds since 1970 (UTC).
 
     answers    key → what a model said: text, finish_reason, timing
@@ -8,7 +8,8 @@ user_version`` of which format. Times are seconds since 1970 (UTC).
     verdicts   key → what a judge said: tiers or reason, prompt, reply, usage
     files      path → SHA-256, as long as inode, size and times are the same
     runs       one row a run and suite: when, commit, options, provenance
-    run_models one row a run, suite and model: its figures
+    run_models one row a run, suite and model: its figures; since format 4 with those since the
+               anchor
     results    all that a run found out about a suite, for the last runs; since format 3
     entries    what format 1 kept, where the file is that old
 
@@ -35,7 +36,7 @@ from pytest_raq.records import RunFigures
 if TYPE_CHECKING:
     import sqlite3
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 FORMER: Final = 1
 APPLICATION_ID: Final = 0x52415131
 """``RAQ1`` in ASCII."""
@@ -93,6 +94,9 @@ _KEYS = {
 _SINCE = {"results": 3}
 """The format that brought a table, where that is not 2."""
 
+_ADDED = {"anchor_net_preference", "anchor_net_preference_low", "anchor_net_preference_high"}
+"""Columns of ``run_models`` that format 4 brought, behind those that were there."""
+
 
 class DamagedError(Exception):
     """The file is a store, or was one, and its tables are not what they must be."""
@@ -145,6 +149,10 @@ def _migrate(connection: sqlite3.Connection) -> None:
                 connection.execute(
                     f"CREATE TABLE {name} ({', '.join(columns)}, PRIMARY KEY ({key})) WITHOUT ROWID"
                 )
+            known = _columns(connection, "run_models")
+            for name in FIGURES if known else ():
+                if name not in known and name in _ADDED:
+                    connection.execute(f"ALTER TABLE run_models ADD COLUMN {_figure(name)}")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT}")
         connection.execute("COMMIT")

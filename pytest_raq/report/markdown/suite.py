@@ -7,7 +7,7 @@ said stands in code spans, so it cannot become markup, a link or a mention.
 from __future__ import annotations
 
 import math
-from itertools import combinations
+from itertools import combinations, compress
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
@@ -32,6 +32,8 @@ _QUESTIONS = (10, 3, 0)
 
 _SIGNS = {
     Decision.PASS: "✅ pass",
+    Decision.UNCHANGED: "✅ unchanged",
+    Decision.SUSPECT: "❌ **suspect**",
     Decision.REGRESSION: "❌ **regression**",
     Decision.INCONCLUSIVE: "⚠️ inconclusive",
     Decision.NO_BASELINE: "❌ **no baseline**",
@@ -65,7 +67,7 @@ def _suite(result: SuiteResult, limit: int) -> Iterator[str]:
     yield ""
     yield from _repeatability(result)
     for verdict in result.verdicts.values():
-        if verdict.decision is not Decision.PASS:
+        if not verdict.decision.is_good:
             yield from _reasons(verdict)
     for model in result.verdicts:
         yield from _worst(model, result, limit)
@@ -82,14 +84,13 @@ def _repeatability(result: SuiteResult) -> Iterator[str]:
 
 def _headline(result: SuiteResult) -> str:
     decisions = [verdict.decision for verdict in result.verdicts.values()]
-    order = [item for item in Decision if item is not Decision.PASS] + [Decision.PASS]
-    parts = [f"{decisions.count(item)} {item.value}" for item in order if item in decisions]
+    parts = [f"{decisions.count(item)} {item.value}" for item in Decision if item in decisions]
     return f"{code(result.suite)}: {', '.join(parts) or 'no verdict'}"
 
 
 def _models(result: SuiteResult) -> list[str]:
-    header = ("model", "verdict", "net preference", "p", "mean rank", "change", "EM", "F1",
-              "words/s", "tok/s")  # fmt: skip
+    header = ("model", "verdict", "net preference", "p", "since the anchor", "mean rank", "change",
+              "EM", "F1", "words/s", "tok/s")  # fmt: skip
     rows = []
     for name, model in result.models.items():
         verdict = result.verdicts.get(name)
@@ -98,8 +99,9 @@ def _models(result: SuiteResult) -> list[str]:
             (
                 cell(name),
                 _SIGNS[verdict.decision] if verdict else "–",
-                net_preference_text(verdict),
+                net_preference_text(quality),
                 p_text(quality.adjusted_p) if quality else "–",
+                net_preference_text(verdict.since_anchor if verdict else None),
                 mean_rank_text(model),
                 rank_change_text(model, result),
                 number(model.exact_match),
@@ -108,7 +110,9 @@ def _models(result: SuiteResult) -> list[str]:
                 number(model.decode_tokens_per_second, 0),
             )
         )
-    return table(header, rows)
+    has_anchor = any(verdict.since_anchor for verdict in result.verdicts.values())
+    kept = [has_anchor or name != "since the anchor" for name in header]
+    return table(list(compress(header, kept)), [list(compress(row, kept)) for row in rows])
 
 
 def _reasons(verdict: Verdict) -> Iterator[str]:
