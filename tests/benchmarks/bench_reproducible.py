@@ -36,7 +36,7 @@ from pytest_raq.gate import GateInput, decide
 from pytest_raq.judging import ReferenceJudge, rank_contestants
 from pytest_raq.machine import describe_machine
 from pytest_raq.records import Answer
-from pytest_raq.stats.quality import preferences, quality_evidence
+from pytest_raq.stats.quality import QualityPlan, preferences, quality_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -195,11 +195,12 @@ def compare(
     signs = preferences(rankings, {"m": "now"}, {"m": "then"})
     clusters = {question.id: question.cluster for question in questions}
     settings, count = GateSettings(), len(questions)
-    quality = quality_evidence(
-        signs, clusters, alpha=settings.alpha, min_effect=settings.min_effect
-    )["m"]
-    verdict = decide(GateInput("m", count, count, count, quality=quality), settings)
-    yield str(sum(texts[item.id] != accepted[item.id] for item in questions))
+    plan = QualityPlan(min_effect=settings.min_effect, margin=settings.margin)
+    quality = quality_evidence(signs, clusters, plan)["m"]
+    others = sum(texts[item.id] != accepted[item.id] for item in questions)
+    given = GateInput("m", count, count, count, quality=quality, is_unchanged=not others)
+    verdict = decide(given, settings)
+    yield str(others)
     low, high = quality.interval.low, quality.interval.high
     yield f"{quality.net_preference:.2f} ({low:.2f} to {high:.2f})".replace("-", "−")
     yield f"{quality.adjusted_p:.3f}"
