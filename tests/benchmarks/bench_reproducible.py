@@ -37,6 +37,7 @@ from pytest_raq.judging import ReferenceJudge, rank_contestants
 from pytest_raq.machine import describe_machine
 from pytest_raq.records import Answer
 from pytest_raq.stats.quality import QualityPlan, preferences, quality_evidence
+from pytest_raq.text import p_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -203,7 +204,7 @@ def compare(
     yield str(others)
     low, high = quality.interval.low, quality.interval.high
     yield f"{quality.net_preference:.2f} ({low:.2f} to {high:.2f})".replace("-", "−")
-    yield f"{quality.adjusted_p:.3f}"
+    yield p_text(quality.adjusted_p)
     yield verdict.decision.value
 
 
