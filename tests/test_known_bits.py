@@ -19,7 +19,10 @@ def test_bits_are_those_of_other_machines_with_this_instruction_set(file):
     assert hash_logits(file) == known[file], f"known from {known['processor']}"
 
 
-def test_no_two_instruction_sets_compute_the_same_bits_of_all_files():
+def test_wider_vectors_give_other_bits():
     for sets in read_known().values():
-        hashes = [tuple(known[file] for file in FILES) for known in sets.values()]
-        assert len(set(hashes)) == len(hashes)
+        hashes = {name: tuple(known[file] for file in FILES) for name, known in sets.items()}
+        wide = {found for name, found in hashes.items() if "AVX512" in name}
+        assert wide
+        assert hashes["AVX2 F16C FMA"] not in wide
+        assert len(wide) == 1  # what BF16 adds concerns weights in BF16, which no reader has
