@@ -6,9 +6,11 @@ import json
 from dataclasses import replace
 
 import pytest
+from accepted import make_baseline
 from made_results import make_answers, make_questions, make_result
 
 from pytest_raq.baselines.bits import same_bits
+from pytest_raq.baselines.diff import diff_baselines
 from pytest_raq.records import ModelProvenance, Repeatability, Repeats
 from pytest_raq.report import suite_lines, suite_to_json
 from pytest_raq.report.json.result import suite_from_json
@@ -117,3 +119,14 @@ def test_it_survives_json_and_older_files_have_none(result):
 
 def test_repeats_add_up():
     assert Repeats(3, 1) + Repeats(4, 2) == Repeats(7, 3)
+
+
+def test_a_diff_of_baselines_compares_no_speeds_of_other_kernels(tmp_path):
+    old = make_baseline(tmp_path, {"a": 3, "b": 4})
+    models = dict(old.provenance.models)
+    models["a"] = replace(models["a"], reproducible="verified")
+    new = replace(old, provenance=replace(old.provenance, models=models))
+    assert set(diff_baselines(old, old, names=("x", "y")).speeds) == {"a", "b"}
+    assert set(diff_baselines(old, new, names=("x", "y")).speeds) == {"b"}
+    models["a"] = replace(models["a"], timed="usual")
+    assert set(diff_baselines(old, new, names=("x", "y")).speeds) == {"a", "b"}
