@@ -160,7 +160,7 @@ def _model_row(model: ModelSummary, result: SuiteResult) -> tuple[str, ...]:
     verdict = result.verdicts.get(model.model)
     return (
         safe_text(model.model),
-        net_preference_text(verdict.quality if verdict else None),
+        _net_preference(verdict),
         _since_anchor(verdict),
         mean_rank_text(model),
         rank_change_text(model, result),
@@ -185,6 +185,13 @@ def net_preference_text(quality: QualityEvidence | None) -> str:
     low, high = quality.interval.low, quality.interval.high
     interval = "" if math.isnan(low) else f" ({number(low)} to {number(high)})"
     return number(quality.net_preference) + interval
+
+
+def _net_preference(verdict: Verdict | None) -> str:
+    """Return the net preference; where nothing was made anew, an interval says nothing."""
+    if verdict is not None and verdict.decision is Decision.UNCHANGED and verdict.quality:
+        return number(verdict.quality.net_preference)
+    return net_preference_text(verdict.quality if verdict else None)
 
 
 def _since_anchor(verdict: Verdict | None) -> str:
