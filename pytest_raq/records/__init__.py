@@ -30,6 +30,14 @@ from pytest_raq.records.judges import (
     Proportion,
     Trend,
 )
+from pytest_raq.records.likelihood import (
+    Drift,
+    Likelihood,
+    LikelihoodEvidence,
+    ScoreOutcome,
+    ScorePrompt,
+    Scores,
+)
 from pytest_raq.records.questions import UNANSWERABLE, Question, QuestionSet
 from pytest_raq.records.rankings import (
     Interval,
@@ -63,6 +71,7 @@ __all__ = [
     "Baseline",
     "BaselineQuestion",
     "Decision",
+    "Drift",
     "EngineInfo",
     "Failure",
     "FinishReason",
@@ -75,6 +84,8 @@ __all__ = [
     "JudgeReport",
     "JudgeVerdict",
     "LengthPreference",
+    "Likelihood",
+    "LikelihoodEvidence",
     "Message",
     "ModelProvenance",
     "ModelSummary",
@@ -97,6 +108,9 @@ __all__ = [
     "RunRecord",
     "RunState",
     "Score",
+    "ScoreOutcome",
+    "ScorePrompt",
+    "Scores",
     "SpeedEvidence",
     "SpeedSamples",
     "StandingChange",
