@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pytest_raq.records.likelihood import LikelihoodEvidence  # noqa: TC001 - read at run time
 from pytest_raq.records.rankings import Interval  # noqa: TC001 - read at run time
 
 
@@ -64,3 +65,4 @@ class Verdict:
     reasons: tuple[str, ...]
     quality: QualityEvidence | None = None
     speed: tuple[SpeedEvidence, ...] = ()
+    likelihood: LikelihoodEvidence | None = None

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_raq.answering import ModelAnswers
+from pytest_raq.answering.likelihoods import ModelLikelihoods
 from pytest_raq.baselines.file import baseline_path, load_baseline
 from pytest_raq.datasets import load_questions
 from pytest_raq.errors import BaselineError, ConfigError
@@ -107,6 +108,16 @@ def build_run(
         for each in answers.values():
             sharing.register(each)
     replaced = {name: answers_of(model) for name, model in (originals or {}).items()}
+    likelihoods = (
+        {}
+        if suite.gate.likelihood == "off"
+        else {
+            name: ModelLikelihoods(
+                each, pool=resources.pool, progress=resources.progress, sharing=sharing
+            )
+            for name, each in answers.items()
+        }
+    )
     checked_panel = CheckedPanel(
         judge,
         questions.questions,
@@ -129,6 +140,7 @@ def build_run(
         baseline=baseline,
         baseline_problem=problem,
         originals=replaced,
+        likelihoods=likelihoods,
     )
 
 

@@ -11,6 +11,7 @@ from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
 
 if TYPE_CHECKING:
     from pytest_raq.answering.suite_answers import SuiteAnswers
+    from pytest_raq.answering.suite_likelihoods import SuiteLikelihoods
     from pytest_raq.baselines.comparison import BaselineComparison
     from pytest_raq.config import SuiteDefinition
     from pytest_raq.judging.suite_rankings import SuiteRankings
@@ -28,6 +29,7 @@ class RunParts:
     comparison: BaselineComparison
     rankings: SuiteRankings
     speeds: SuiteSpeed
+    likelihoods: SuiteLikelihoods
 
     @cached_property
     def by_id(self) -> dict[str, Question]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_raq.answering.suite_answers import SuiteAnswers
+from pytest_raq.answering.suite_likelihoods import SuiteLikelihoods
 from pytest_raq.baselines.acceptance import make_baseline, refuse_unmeasured, tell_accepted
 from pytest_raq.baselines.comparison import BaselineComparison
 from pytest_raq.baselines.file import baseline_path, save_baseline
@@ -12,6 +14,7 @@ from pytest_raq.errors import MeasurementError
 from pytest_raq.files import show_path
 from pytest_raq.machine import describe_machine, describe_versions
 from pytest_raq.records import Provenance
+from pytest_raq.running.likelihoods import texts_to_score
 from pytest_raq.running.result import make_result
 from pytest_raq.running.run_parts import RunParts
 from pytest_raq.running.shards import Shard, slice_of
@@ -25,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_raq.answering import ModelAnswers
+    from pytest_raq.answering.likelihoods import ModelLikelihoods
     from pytest_raq.config import SuiteDefinition
     from pytest_raq.judging.suite_rankings import SuiteRankings
     from pytest_raq.records import (
@@ -58,6 +62,7 @@ class SuiteRun:
         baseline: Baseline | None = None,
         baseline_problem: str = "",
         originals: Mapping[str, ModelAnswers] | None = None,
+        likelihoods: Mapping[str, ModelLikelihoods] | None = None,
     ) -> None:
         self.suite = suite
         self.questions = self.asked = questions.questions
@@ -69,9 +74,12 @@ class SuiteRun:
         path = show_path(baseline_path(baselines_folder, suite.name))
         self.comparison = BaselineComparison(path, baseline_problem)
         self._originals = originals or {}
+        self.likelihoods = SuiteLikelihoods(likelihoods or {})
         self._parts = RunParts(
-            suite, questions, self.answers, self.comparison, rankings, self.speeds
-        )
+            suite, questions, self.answers, self.comparison, rankings, self.speeds,
+            self.likelihoods,
+        )  # fmt: skip
+        self.likelihoods.connect(partial(texts_to_score, self._parts))
         self.questions_by_id = self._parts.by_id
         self._verdicts = SuiteVerdicts(self._parts, describe_machine())
         if baseline is not None:
@@ -91,6 +99,7 @@ class SuiteRun:
     def take_over(self, provenance: Provenance) -> None:
         """Generate no answers here: answers and timings from elsewhere are absorbed."""
         self.answers.take_over(provenance.models)
+        self.likelihoods.take_over()
         self._verdicts.machine = dict(provenance.machine)
         if self.comparison.baseline is not None:
             self.compare_with(self.comparison.baseline)
@@ -166,6 +175,7 @@ class SuiteRun:
     def verdict(self, model: str) -> Verdict:
         """Return the gate's verdict on a model; needs all answers and rankings."""
         self.answers.ask_all()
+        self.likelihoods.obtain(self._parts.question_ids)
         self._rank(self._parts.question_ids)
         return self._verdicts.of(model)
 
@@ -192,6 +202,7 @@ class SuiteRun:
         refuse_unmeasured(path, self.answers.in_hand(), self.questions, self._joint_ranking)
         for problem in self.rankings.checked_panel.problems:
             raise MeasurementError(f"{path} is not updated: {problem}")
+        self.likelihoods.obtain(self._parts.question_ids)
         accepted = make_baseline(self.result(), reason)
         save_baseline(self._baselines_folder, accepted)
         self.comparison.was_accepted = True

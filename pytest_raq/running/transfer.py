@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.judging import Spending
 from pytest_raq.records import Ranking
-from pytest_raq.records.plain import outcome_from
+from pytest_raq.records.plain import outcome_from, scores_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_raq.records import Outcome, SpeedSamples
+    from pytest_raq.records import Outcome, ScoreOutcome, SpeedSamples
     from pytest_raq.running.run_parts import RunParts
 
 
@@ -27,6 +27,7 @@ def export_run(parts: RunParts) -> str:
         rankings.found,
         rankings.judge.spending,
         checked_panel=rankings.checked_panel.export(),
+        scores=parts.likelihoods.export(),
     )
 
 
@@ -34,6 +35,7 @@ def absorb_into(parts: RunParts, text: str) -> None:
     """Take over what another process exported."""
     outcomes, speeds, accepted = read_export(text)
     parts.answers.absorb(outcomes)
+    parts.likelihoods.absorb(read_scores(text))
     parts.speeds.absorb(speeds, accepted)
     rankings, spent, checked_panel = read_judging(text)
     parts.rankings.absorb(rankings, spent)
@@ -48,8 +50,9 @@ def export_text(
     spending: Spending | None = None,
     *,
     checked_panel: str = "",
+    scores: Iterable[ScoreOutcome] = (),
 ) -> str:
-    """Return outcomes, speed samples, and the rankings, costs and checks of judges, as text."""
+    """Return outcomes, speeds, rankings, costs and checks of judges, and likelihoods, as text."""
     table = {
         "outcomes": [asdict(item) for item in outcomes],
         "speeds": dict(speeds),
@@ -57,6 +60,7 @@ def export_text(
         "rankings": [asdict(item) for item in rankings],
         "spending": asdict(spending or Spending()),
         "bench": checked_panel,
+        "scores": [asdict(item) for item in scores],
     }
     return json.dumps(table)
 
@@ -75,6 +79,11 @@ def read_judging(text: str) -> tuple[list[Ranking], Spending, str]:
     table = json.loads(text)
     rankings = [Ranking(**row) for row in table["rankings"]]
     return rankings, Spending(**table["spending"]), table["bench"]
+
+
+def read_scores(text: str) -> list[ScoreOutcome]:
+    """Return the likelihoods that `export_text` wrote; none in a text of an older version."""
+    return [scores_from(row) for row in json.loads(text).get("scores", ())]
 
 
 def _speeds(table: dict[str, dict[str, list[float]]]) -> dict[str, SpeedSamples]:

@@ -105,7 +105,16 @@ def _verdict_from_json(item: object) -> object:
         "reasons": item.get("reasons", []),
         "quality": _undefined(item.get("quality")),
         "speed": _undefined(item.get("speed") or []),
+        "likelihood": _likelihood_from_json(item.get("likelihood")),
     }
+
+
+def _likelihood_from_json(item: object) -> object:
+    if not isinstance(item, dict):
+        return None
+    drift = item.get("drift")
+    table = {key: value for key, value in item.items() if key != "drift"}
+    return {**_table(_undefined(table)), "drift": _undefined(drift) if drift else None}
 
 
 def _baseline_from_json(suite: str, table: Table) -> Table:
@@ -254,6 +263,7 @@ def _verdict_to_json(verdict: Verdict) -> Json:
         "reasons": list(verdict.reasons),
         "quality": plain(quality),
         "speed": plain(verdict.speed),
+        "likelihood": plain(verdict.likelihood),
     }
 
 
@@ -272,6 +282,10 @@ def _question_to_json(item: QuestionResult) -> Json:
         "preferences": dict(item.preferences),
         "missing": item.missing,
         "orders_agreed": item.orders_agreed,
+        "reference_bits": dict(item.reference_bits),
+        "baseline_reference_bits": dict(item.baseline_reference_bits),
+        "answer_bits": dict(item.answer_bits),
+        "likelihoods": plain(item.likelihoods),
     }
 
 

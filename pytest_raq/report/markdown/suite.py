@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
 from pytest_raq.report.markdown.markup import cell, code, folded, html_code, table
-from pytest_raq.report.terminal.suite import mean_rank_text, net_preference_text, rank_change_text
+from pytest_raq.report.terminal.suite import (
+    bits_text,
+    mean_rank_text,
+    net_preference_text,
+    rank_change_text,
+)
 from pytest_raq.text import LONGEST_NOTE, number, p_text
 
 if TYPE_CHECKING:
@@ -80,7 +85,7 @@ def _headline(result: SuiteResult) -> str:
 
 def _models(result: SuiteResult) -> list[str]:
     header = ("model", "verdict", "net preference", "p", "mean rank", "change", "EM", "F1",
-              "words/s", "tok/s")  # fmt: skip
+              "bits/byte", "words/s", "tok/s")  # fmt: skip
     rows = []
     for name, model in result.models.items():
         verdict = result.verdicts.get(name)
@@ -95,6 +100,7 @@ def _models(result: SuiteResult) -> list[str]:
                 rank_change_text(model, result),
                 number(model.exact_match),
                 number(model.f1),
+                bits_text(model, verdict),
                 number(model.words_per_second, 1),
                 number(model.decode_tokens_per_second, 0),
             )

@@ -1,0 +1,84 @@
+"""Which texts of a run are scored, and what their likelihood shows."""
+
+from __future__ import annotations
+
+from statistics import fmean
+from typing import TYPE_CHECKING
+
+from pytest_raq.answering.likelihoods import reference_of, references_of
+from pytest_raq.records import Answer, Drift
+from pytest_raq.records.likelihood import ANSWER, REFERENCE
+from pytest_raq.stats.likelihood import likelihood_evidence
+
+if TYPE_CHECKING:
+    from pytest_raq.records import LikelihoodEvidence
+    from pytest_raq.running.run_parts import RunParts
+
+
+def texts_to_score(parts: RunParts, model: str, question_id: str) -> list[str]:
+    """Return the references of a question, the accepted answer of a model, and its new one."""
+    texts = references_of(parts.by_id[question_id])
+    accepted = parts.accepted_answer(model, question_id)
+    today = parts.answers.of(model).in_hand().get(question_id)
+    answers = [accepted or "", today.text if isinstance(today, Answer) else ""]
+    return [text for text in dict.fromkeys([*texts, *answers]) if text]
+
+
+def reference_bits(parts: RunParts, model: str) -> dict[str, float]:
+    """Return the bits per byte of the first reference for each question."""
+    texts = {question.id: reference_of(question) for question in parts.questions.questions}
+    return parts.likelihoods.bits(model, texts)
+
+
+def answer_bits(parts: RunParts, model: str) -> dict[str, float]:
+    """Return the bits per byte of the new answer for each question."""
+    outcomes = parts.answers.of(model).in_hand()
+    texts = {name: each.text for name, each in outcomes.items() if isinstance(each, Answer)}
+    return parts.likelihoods.bits(model, texts)
+
+
+def accepted_bits(parts: RunParts, model: str, measure: str = REFERENCE) -> dict[str, float]:
+    """Return a figure of the baseline for each question; nothing where none can be compared."""
+    baseline = parts.comparison.comparable
+    if baseline is None or parts.problems().get(model):
+        return {}
+    found = {}
+    for question_id, question in baseline.questions.items():
+        bits = question.likelihood.get(measure, {}).get(model)
+        if bits is not None:
+            found[question_id] = bits
+    return found
+
+
+def suite_evidence(parts: RunParts) -> dict[str, LikelihoodEvidence]:
+    """Return the likelihood test of each model that can be compared with the baseline."""
+    models = parts.answers.models
+    return likelihood_evidence(
+        {model: reference_bits(parts, model) for model in models},
+        {model: accepted_bits(parts, model) for model in models},
+        {question.id: question.cluster for question in parts.questions.questions},
+        drifts={model: _drift(parts, model) for model in models},
+        level=1 - parts.suite.gate.alpha,
+        seed=parts.suite.dataset.seed,
+    )
+
+
+def _drift(parts: RunParts, model: str) -> Drift | None:
+    """Return how today's model reads the accepted answers; None where nothing is known."""
+    before = accepted_bits(parts, model, ANSWER)
+    found = {
+        question_id: known
+        for question_id in parts.by_id
+        if (text := parts.accepted_answer(model, question_id))
+        and (known := parts.likelihoods.about(model, question_id).get(text))
+    }
+    if not found:
+        return None
+    changes = [found[name].bits_per_byte - before[name] for name in found if name in before]
+    tokens = sum(len(each.greedy) for each in found.values())
+    return Drift(
+        questions=len(found),
+        bits_per_byte=fmean(each.bits_per_byte for each in found.values()),
+        difference=fmean(changes) if changes else float("nan"),
+        flips=sum(each.flips for each in found.values()) / tokens if tokens else float("nan"),
+    )
