@@ -59,10 +59,14 @@ class SuiteLikelihoods:
         for model, likelihoods in self._by_model.items():
             likelihoods.absorb(outcome for outcome in known if outcome.model == model)
 
-    def notes(self) -> Iterator[str]:
-        """Yield why the references of a model have no likelihood."""
+    def notes(self, *, is_asked: bool) -> Iterator[str]:
+        """Yield why the references of a model have no likelihood.
+
+        That an engine tells no probabilities is told where somebody asked for them.
+        """
         for model, likelihoods in self._by_model.items():
             if likelihoods.problem == UNAVAILABLE:
-                yield f"{model}: the likelihood of the references is {UNAVAILABLE}"
+                if is_asked:
+                    yield f"{model}: the likelihood of the references is {UNAVAILABLE}"
             elif likelihoods.problem:
                 yield f"{model}: no likelihood of the references: {likelihoods.problem}"

@@ -58,7 +58,7 @@ def make_result(
         notes=(
             *parts.questions.notes,
             *parts.answers.notes,
-            *parts.likelihoods.notes(),
+            *parts.likelihoods.notes(is_asked="likelihood" in parts.suite.gate.model_fields_set),
             *parts.rankings.notes(),
             *notes,
             *(f"differs from the baseline: {text}" for text in comparison.differences(provenance)),

@@ -33,7 +33,7 @@ _LABELS = {
     "runs": "suite",
     "results": "suite",
 }
-_PRUNED = ("answers", "likelihoods", "verdicts", "runs", "results", "files")
+_PRUNED = ("answers", "verdicts", "runs", "results", "files")
 _LATE = (
     "SELECT id, suite FROM (SELECT id, suite, row_number() OVER"
     " (PARTITION BY suite ORDER BY time DESC, id DESC) AS place FROM runs) WHERE place <= ?"
@@ -175,7 +175,7 @@ def _prune(
         removed = dict.fromkeys(_PRUNED, 0)
         for rows in _selected(connection, selection):
             count = rows.count(connection) if dry_run else rows.remove(connection)
-            if rows.table != "run_models":
+            if rows.table in _PRUNED or (count and rows.table != "run_models"):
                 removed[rows.table] = removed.get(rows.table, 0) + count
         return removed
 

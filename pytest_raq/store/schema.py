@@ -147,6 +147,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
                 connection.execute(
                     f"CREATE TABLE {name} ({', '.join(columns)}, PRIMARY KEY ({key})) WITHOUT ROWID"
                 )
+            _add_figures(connection)
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT}")
         connection.execute("COMMIT")
@@ -154,6 +155,14 @@ def _migrate(connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
+
+
+def _add_figures(connection: sqlite3.Connection) -> None:
+    """Add the columns of figures that an older format did not have; the newest come last."""
+    known = _columns(connection, "run_models")
+    for column in TABLES["run_models"]:
+        if column.split()[0] not in known:
+            connection.execute(f"ALTER TABLE run_models ADD COLUMN {column}")
 
 
 def check_tables(connection: sqlite3.Connection) -> None:

@@ -84,9 +84,9 @@ def _headline(result: SuiteResult) -> str:
 
 
 def _models(result: SuiteResult) -> list[str]:
-    header = ("model", "verdict", "net preference", "p", "mean rank", "change", "EM", "F1",
+    header: tuple[str, ...] = ("model", "verdict", "net preference", "p", "mean rank", "change", "EM", "F1",
               "bits/byte", "words/s", "tok/s")  # fmt: skip
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for name, model in result.models.items():
         verdict = result.verdicts.get(name)
         quality = verdict.quality if verdict else None
@@ -105,6 +105,9 @@ def _models(result: SuiteResult) -> list[str]:
                 number(model.decode_tokens_per_second, 0),
             )
         )
+    if all(model.reference_bits_per_byte is None for model in result.models.values()):
+        place = header.index("bits/byte")
+        header, *rows = (row[:place] + row[place + 1 :] for row in (header, *rows))
     return table(header, rows)
 
 
