@@ -207,7 +207,9 @@ def test_a_slow_worker_is_not_taken_for_a_hung_one(tiny_gguf, tmp_path):
         input()
     """
     with LlamaCppEngine(define(tiny_gguf(), timeout=1.0), fake_python(tmp_path, body)) as engine:
-        assert list(engine.answers(prompts("q1"))) == [Failure("q1", "tiny", "no idea")]
+        assert list(engine.answers(prompts("q1"))) == [
+            Failure("q1", "tiny", "no idea", is_infrastructure=False)
+        ]
 
 
 def test_an_interrupted_question_does_not_answer_the_next(tiny_gguf):

@@ -42,12 +42,26 @@ def baseline_path(folder: Path, suite: str) -> Path:
     return folder / f"{suite}.json"
 
 
+def anchor_path(folder: Path, suite: str) -> Path:
+    """Return the path of the anchor of a suite: the accepted state that only a release moves."""
+    return folder / f"{suite}.anchor.json"
+
+
 def save_baseline(folder: Path, baseline: Baseline) -> Path:
     """Write a baseline in one step and return its path.
 
     Keys are sorted, with one value per line and rounded floats, so that a change
     of one answer is a change of one line. Raises StoreError when it cannot be written.
     """
+    return _save(baseline_path(folder, baseline.suite), baseline)
+
+
+def save_anchor(folder: Path, baseline: Baseline) -> Path:
+    """Write the anchor of a suite, as `save_baseline` does."""
+    return _save(anchor_path(folder, baseline.suite), baseline)
+
+
+def _save(path: Path, baseline: Baseline) -> Path:
     table = _ADAPTER.dump_python(baseline, mode="python")
     for model in table["provenance"]["models"].values():
         for name in _LATER:  # absent where it says nothing, as older versions expect
@@ -59,7 +73,6 @@ def save_baseline(folder: Path, baseline: Baseline) -> Path:
     for question in table["questions"].values():
         if not question["likelihood"]:
             del question["likelihood"]
-    path = baseline_path(folder, baseline.suite)
     text = json.dumps(
         _to_json({"format": FORMAT, **table}), indent=1, sort_keys=True, ensure_ascii=False
     )
@@ -72,7 +85,15 @@ def load_baseline(folder: Path, suite: str) -> Baseline | None:
 
     BaselineError names the file, the line and the field of an error.
     """
-    path = baseline_path(folder, suite)
+    return _load(baseline_path(folder, suite), suite)
+
+
+def load_anchor(folder: Path, suite: str) -> Baseline | None:
+    """Read the anchor of a suite; None if there is none yet. Errors as in `load_baseline`."""
+    return _load(anchor_path(folder, suite), suite)
+
+
+def _load(path: Path, suite: str) -> Baseline | None:
     try:
         text = _read(path)
     except FileNotFoundError:

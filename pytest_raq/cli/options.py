@@ -97,10 +97,10 @@ def add_gate_options(parser: argparse.ArgumentParser, names: tuple[str, ...]) ->
     group = parser.add_argument_group("gate", "as in the [gate] table of a suite")
     for name in names:
         option = "--" + name.replace("_", "-")
-        if name == "inconclusive":
-            group.add_argument(option, choices=("pass", "fail"), help="(default: pass)")
+        default = _default_settings().model_dump()[name]
+        if isinstance(default, str):
+            group.add_argument(option, choices=("pass", "fail"), help=f"(default: {default})")
         else:
-            default = _default_settings().model_dump()[name]
             group.add_argument(option, type=float, metavar="X", help=f"(default: {default:g})")
 
 

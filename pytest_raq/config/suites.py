@@ -123,10 +123,12 @@ class GateSettings(Settings):
     """Significance level of the quality test, over all models of the suite (Holm)."""
     margin: Annotated[float, Field(gt=0, le=1)] = 0.10
     """Net preference that may be lost: a pass needs the interval above −margin."""
+    pass_level: Annotated[float, Field(gt=0, le=0.5)] = 0.025
+    """One-sided level of a pass: how often a true loss of ``margin`` may pass."""
     min_effect: Share = 0.05
     """Net preference below which a significant loss is not called a regression."""
     max_f1_drop: Share = 0.02
-    """Additional limit: a larger loss of SQuAD F1 makes a pass inconclusive."""
+    """Loss of SQuAD F1 that is allowed: suspect if its whole interval is a larger loss."""
     max_slowdown: Share = 0.10
     """Maximum loss of speed that is allowed."""
     max_missing: Share = 0.02
@@ -143,6 +145,8 @@ class GateSettings(Settings):
     """Bits per byte below which a significant loss of likelihood raises no doubt."""
     inconclusive: Literal["pass", "fail"] = "pass"
     """Whether an inconclusive run passes with a warning, or fails."""
+    suspect: Literal["pass", "fail"] = "fail"
+    """Whether a likely loss that is not proven fails, or passes with a warning."""
 
 
 class GenerationSettings(Settings):

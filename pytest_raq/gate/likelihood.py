@@ -8,11 +8,12 @@ not show in it.
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from pytest_raq.errors import UsageError
+from pytest_raq.gate.rules import fell
 from pytest_raq.records import Decision
 from pytest_raq.stats.power import questions_needed, spread
 from pytest_raq.text import number, p_text
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_raq.config import GateSettings
-    from pytest_raq.gate.rules import GateInput
     from pytest_raq.records import LikelihoodEvidence, Verdict
 
 ROUNDING = 1e-9
@@ -30,52 +30,72 @@ _OPEN = frozenset({Decision.PASS, Decision.INCONCLUSIVE})
 """What answers found that likelihood may still change."""
 
 
+@dataclass(frozen=True, slots=True)
+class TruthEvidence:
+    """What likelihood says of one model: since the baseline, and since the anchor.
+
+    ``since_anchor`` is None where the anchor is the accepted state itself;
+    ``lacks_anchor`` says that there is another one, without likelihoods.
+    """
+
+    since_baseline: LikelihoodEvidence | None = None
+    since_anchor: LikelihoodEvidence | None = None
+    lacks_anchor: bool = False
+
+
 def combine(
     verdict: Verdict,
-    evidence: LikelihoodEvidence | None,
+    truth: TruthEvidence,
     settings: GateSettings,
     *,
-    given: GateInput,
+    expected: int,
     preferences: Mapping[str, int] = _NOTHING,
     clusters: Mapping[str, str] = _NOTHING,
 ) -> Verdict:
     """Return the verdict on answers together with what the likelihood of the truth adds.
 
-    ``given`` is what the verdict follows from; ``preferences`` (s_i by question
+    ``expected`` counts the questions of the suite; ``preferences`` (s_i by question
     id) and ``clusters`` tell how many questions answers would need. With
     ``likelihood = "show"`` the decision stays.
     """
+    evidence, since = truth.since_baseline, truth.since_anchor
     if evidence is None:
         return verdict
-    told = _told(evidence)
-    shown = replace(verdict, reasons=(*verdict.reasons, told), likelihood=evidence)
+    told = [_told(evidence), *(f"since the anchor: {_told(each)}" for each in _known(since))]
+    shown = replace(
+        verdict,
+        reasons=(*verdict.reasons, *told),
+        likelihood=evidence,
+        likelihood_since_anchor=since,
+    )
     if settings.likelihood != "gate" or verdict.decision not in _OPEN:
         return shown
-    if is_beyond(evidence, settings):
-        needed = _needed(given.models, preferences, clusters, settings)
-        first = f"the truth has become less likely; ask more questions{needed}: {told}"
-        reasons = (first, *verdict.reasons)
+    if any(is_beyond(each, settings) for each in (evidence, *_known(since))):
+        needed = _needed(verdict, preferences, clusters, settings)
+        first = f"the truth has become less likely; ask more questions{needed}"
+        reasons = (f"{first}: {'; '.join(told)}", *verdict.reasons)
         return replace(shown, decision=Decision.INCONCLUSIVE, reasons=reasons)
-    if verdict.decision is Decision.INCONCLUSIVE and _acquits(verdict, evidence, given, settings):
-        margin = f"a loss of {settings.likelihood_margin:g} (likelihood_margin) is ruled out"
-        reasons = (f"the truth is as likely as before, {margin}: {told}", *verdict.reasons[:1])
-        return replace(shown, decision=Decision.PASS, reasons=reasons)
+    if verdict.decision is Decision.INCONCLUSIVE and _acquits(verdict, truth, settings, expected):
+        margin = f"a loss of {settings.likelihood_margin:g} bits per byte is ruled out"
+        first = f"the truth is as likely as before: {margin} (likelihood_margin)"
+        return replace(shown, decision=Decision.PASS, reasons=(first, *shown.reasons))
     return shown
 
 
-def _acquits(
-    verdict: Verdict,
-    evidence: LikelihoodEvidence,
-    given: GateInput,
-    settings: GateSettings,
-) -> bool:
+def _known(since: LikelihoodEvidence | None) -> tuple[LikelihoodEvidence, ...]:
+    return () if since is None else (since,)
+
+
+def _acquits(verdict: Verdict, truth: TruthEvidence, settings: GateSettings, expected: int) -> bool:
     """Whether answers are inconclusive only because there are too few of them."""
-    quality = verdict.quality
-    if quality is None or quality.net_preference <= ROUNDING - settings.margin:
+    compared = [each for each in (verdict.quality, verdict.since_anchor) if each is not None]
+    lost = any(each.net_preference <= ROUNDING - settings.margin for each in compared)
+    tests = (verdict.f1, verdict.f1_since_anchor)
+    lost = lost or any(fell(each, settings) for each in tests if each is not None)
+    if lost or not compared or truth.lacks_anchor or truth.since_baseline is None:
         return False
-    drop = (given.f1_before or 0.0) - (given.f1_now or 0.0) if given.f1_now is not None else 0.0
-    is_kept = drop <= settings.max_f1_drop + ROUNDING
-    return is_kept and is_inside(evidence, settings, expected=given.expected)
+    found = (truth.since_baseline, *_known(truth.since_anchor))
+    return all(is_inside(each, settings, expected=expected) for each in found)
 
 
 def is_beyond(evidence: LikelihoodEvidence, settings: GateSettings) -> bool:
@@ -96,7 +116,7 @@ def is_inside(evidence: LikelihoodEvidence, settings: GateSettings, *, expected:
 
 
 def _needed(
-    models: int,
+    verdict: Verdict,
     preferences: Mapping[str, int],
     clusters: Mapping[str, str],
     settings: GateSettings,
@@ -111,7 +131,7 @@ def _needed(
             len(preferences) / passages,
             spread(preferences, clusters),
             alpha=settings.alpha,
-            models=models,
+            models=verdict.quality.tests if verdict.quality else 1,
             min_effect=settings.min_effect,
         )
     except UsageError:  # no number does

@@ -62,7 +62,13 @@ from pytest_raq.records.results import (
     SpeedSamples,
     SuiteResult,
 )
-from pytest_raq.records.verdicts import Decision, QualityEvidence, SpeedEvidence, Verdict
+from pytest_raq.records.verdicts import (
+    Decision,
+    F1Evidence,
+    QualityEvidence,
+    SpeedEvidence,
+    Verdict,
+)
 
 __all__ = [
     "UNANSWERABLE",
@@ -73,6 +79,7 @@ __all__ = [
     "Decision",
     "Drift",
     "EngineInfo",
+    "F1Evidence",
     "Failure",
     "FinishReason",
     "HumanAgreement",

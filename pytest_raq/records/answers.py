@@ -88,11 +88,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no answer: an infrastructure failure, never a bad answer."""
+    """Why there is no answer.
+
+    ``is_infrastructure`` says that the cause is not the model, e.g. a crash or a server that
+    is busy: such a failure is never a bad answer. Without it the model itself has no answer
+    to this question, e.g. because its numbers are not finite or the prompt does not fit:
+    if the accepted model answered, today's is worse.
+    """
 
     question_id: str
     model: str
     reason: str
+    is_infrastructure: bool = True
 
 
 Outcome = Answer | Failure

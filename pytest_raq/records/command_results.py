@@ -197,19 +197,32 @@ class BaselineDiff:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a run of another size finds, and how often an unchanged model passes it."""
+
+    questions: int
+    passages: int
+    detectable: float
+    pass_chance: float
+
+
+@dataclass(frozen=True, slots=True)
 class SpreadPlan:
     """What a run finds at one spread: of a model, or a given one for all (no ``model``).
 
     ``changed`` and ``correlation`` are shares; ``detectable`` is the smallest
-    loss of net preference that is found, NaN if none is; ``needed`` the
-    questions and passages that find the requested effect.
+    loss of net preference that is found, NaN if none is; ``pass_chance`` the share of
+    runs in which an unchanged model passes; ``needed`` the questions and passages that find the
+    requested effect; ``outlook`` the same figures for runs of other sizes.
     """
 
     model: str
     changed: float
     correlation: float
     detectable: float
+    pass_chance: float = math.nan
     needed: tuple[int, int] | None = None
+    outlook: tuple[Outlook, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +236,8 @@ class PlannedRun:
     alpha: float
     power: float
     min_effect: float
+    margin: float = 0.1
+    pass_level: float = 0.025
 
     def __post_init__(self) -> None:
         """Refuse what cannot be asked."""
@@ -250,6 +265,11 @@ class PowerPlan:
         """The smallest loss that is found for any model; NaN if none is."""
         found = [item.detectable for item in self.spreads]
         return math.nan if any(map(math.isnan, found)) else max(found)
+
+    @property
+    def widest(self) -> SpreadPlan:
+        """The plan at the spread that finds least; the first one where none finds any loss."""
+        return max(self.spreads, key=lambda item: (item.detectable, 1 - item.pass_chance))
 
     @property
     def needed(self) -> tuple[int, int] | None:

@@ -156,7 +156,8 @@ class SuiteResult:
     """All results of a run for one suite.
 
     ``baseline_problem`` says why there is no comparison with a baseline (empty if
-    there is), ``notes`` what a reader should know apart from the verdicts.
+    there is), ``anchor`` is the accepted state that only a release moves, ``notes`` what a reader
+    should know apart from the verdicts.
     """
 
     suite: str
@@ -172,3 +173,4 @@ class SuiteResult:
     speeds: Mapping[str, SpeedSamples] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     judges: JudgeReport | None = None
+    anchor: Baseline | None = None

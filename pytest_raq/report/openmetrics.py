@@ -98,15 +98,22 @@ def _gauge(gauge: _Gauge, results: Sequence[SuiteResult]) -> list[str]:
 
 def _quality(results: Sequence[SuiteResult]) -> Iterator[str]:
     families = (
-        ("raq_net_preference", "net_preference", "Net preference over the accepted answers."),
-        ("raq_p_value", "adjusted_p", "One-sided p-value of a loss, corrected by Holm."),
-    )
-    for family, field, text in families:
+        ("raq_net_preference", "quality", "net_preference",
+         "Net preference over the accepted answers."),
+        ("raq_p_value", "quality", "adjusted_p",
+         "One-sided p-value of a loss, corrected by Holm."),
+        ("raq_anchor_net_preference", "since_anchor", "net_preference",
+         "Net preference over the answers of the anchor."),
+        ("raq_f1_difference", "f1", "difference", "F1 minus that of the accepted answers."),
+        ("raq_f1_p_value", "f1", "adjusted_p",
+         "One-sided p-value of a loss of F1, corrected by Holm."),
+    )  # fmt: skip
+    for family, part, field, text in families:
         samples = [
             _sample(family, {"suite": result.suite, "model": name}, value)
             for result in results
             for name, verdict in result.verdicts.items()
-            if verdict.quality and math.isfinite(value := getattr(verdict.quality, field))
+            if (found := getattr(verdict, part)) and math.isfinite(value := getattr(found, field))
         ]
         if samples:
             yield from _family(family, "gauge", text)

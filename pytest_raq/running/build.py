@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.answering import ModelAnswers
 from pytest_raq.answering.likelihoods import ModelLikelihoods
-from pytest_raq.baselines.file import baseline_path, load_baseline
+from pytest_raq.baselines.comparison import AcceptedStates
+from pytest_raq.baselines.file import baseline_path, load_anchor, load_baseline
 from pytest_raq.datasets import load_questions
 from pytest_raq.errors import BaselineError, ConfigError
 from pytest_raq.files import show_path
 from pytest_raq.judging import open_judge, open_panel, remember, require_references
 from pytest_raq.judging.checked_panel import CheckedPanel
 from pytest_raq.judging.suite_rankings import SuiteRankings
-from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
+from pytest_raq.records.rankings import ACCEPTED, ANCHOR, CANDIDATE
 from pytest_raq.running.suite_run import SuiteRun
 
 if TYPE_CHECKING:
@@ -125,7 +126,6 @@ def build_run(
         seed=suite.dataset.seed,
         families=families(answers, replaced),
     )
-    baseline, problem = _baseline(baselines_folder, suite.name)
     return SuiteRun(
         suite,
         questions,
@@ -137,8 +137,9 @@ def build_run(
             suite=suite.name,
         ),
         baselines_folder=baselines_folder,
-        baseline=baseline,
-        baseline_problem=problem,
+        accepted=AcceptedStates(
+            *_baseline(baselines_folder, suite.name), *_anchor(baselines_folder, suite.name)
+        ),
         originals=replaced,
         likelihoods=likelihoods,
     )
@@ -165,6 +166,13 @@ def _baseline(folder: Path, suite: str) -> tuple[Baseline | None, str]:
     return baseline, ""
 
 
+def _anchor(folder: Path, suite: str) -> tuple[Baseline | None, str]:
+    try:
+        return load_anchor(folder, suite), ""
+    except BaselineError as exc:
+        return None, str(exc)
+
+
 def families(
     answers: Mapping[str, ModelAnswers], originals: Mapping[str, ModelAnswers]
 ) -> dict[str, str]:
@@ -173,6 +181,7 @@ def families(
     return {
         **{CANDIDATE + name: _family(item) for name, item in answers.items()},
         **{ACCEPTED + name: _family(before[name]) for name in answers},
+        **{ANCHOR + name: _family(before[name]) for name in answers},
     }
 
 

@@ -6,12 +6,16 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pytest_raq.answering.likelihoods import reference_of, references_of
+from pytest_raq.gate.likelihood import TruthEvidence
 from pytest_raq.records import Answer, Drift
 from pytest_raq.records.likelihood import ANSWER, REFERENCE
 from pytest_raq.stats.likelihood import likelihood_evidence
 
+_ANCHOR = "anchor:"
+"""Names a test against the anchor, beside the models' tests against the baseline."""
+
 if TYPE_CHECKING:
-    from pytest_raq.records import LikelihoodEvidence
+    from pytest_raq.records import Baseline
     from pytest_raq.running.run_parts import RunParts
 
 
@@ -42,25 +46,48 @@ def accepted_bits(parts: RunParts, model: str, measure: str = REFERENCE) -> dict
     baseline = parts.comparison.comparable
     if baseline is None or parts.problems().get(model):
         return {}
-    found = {}
-    for question_id, question in baseline.questions.items():
-        bits = question.likelihood.get(measure, {}).get(model)
-        if bits is not None:
-            found[question_id] = bits
-    return found
+    return _figures(baseline, model, measure)
 
 
-def suite_evidence(parts: RunParts) -> dict[str, LikelihoodEvidence]:
-    """Return the likelihood test of each model that can be compared with the baseline."""
-    models = parts.answers.models
-    return likelihood_evidence(
-        {model: reference_bits(parts, model) for model in models},
-        {model: accepted_bits(parts, model) for model in models},
+def _anchor_bits(parts: RunParts, model: str) -> dict[str, float] | None:
+    """Return the bits per byte of references in the anchor; None where nothing is another."""
+    anchor = parts.anchor.comparable
+    if anchor is None or parts.anchor_problems().get(model) or model not in anchor.models:
+        return None
+    found = _figures(anchor, model, REFERENCE)
+    is_same = not parts.has_own_anchor(model) and found == accepted_bits(parts, model)
+    return None if is_same else found
+
+
+def _figures(baseline: Baseline, model: str, measure: str) -> dict[str, float]:
+    found = {name: each.likelihood.get(measure, {}) for name, each in baseline.questions.items()}
+    return {name: bits[model] for name, bits in found.items() if model in bits}
+
+
+def suite_evidence(parts: RunParts) -> dict[str, TruthEvidence]:
+    """Return the likelihood tests of each model; Holm's correction is over all of them."""
+    models, gate = parts.answers.models, parts.suite.gate
+    anchors = {model: _anchor_bits(parts, model) for model in models}
+    now = {model: reference_bits(parts, model) for model in models}
+    found = likelihood_evidence(
+        {**now, **{_ANCHOR + model: bits for model, bits in now.items()}},
+        {
+            **{model: accepted_bits(parts, model) for model in models},
+            **{_ANCHOR + model: bits or {} for model, bits in anchors.items()},
+        },
         {question.id: question.cluster for question in parts.questions.questions},
         drifts={model: _drift(parts, model) for model in models},
-        level=1 - parts.suite.gate.alpha,
+        level=1 - 2 * gate.pass_level,
         seed=parts.suite.dataset.seed,
     )
+    return {
+        model: TruthEvidence(
+            found.get(model),
+            found.get(_ANCHOR + model),
+            lacks_anchor=anchors[model] is not None and _ANCHOR + model not in found,
+        )
+        for model in models
+    }
 
 
 def _drift(parts: RunParts, model: str) -> Drift | None:

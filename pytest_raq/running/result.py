@@ -53,6 +53,7 @@ def make_result(
         passages=len({question.cluster for question in questions}),
         baseline=comparison.comparable,
         baseline_problem=comparison.problem,
+        anchor=parts.anchor.comparable,
         standing=evidence.standing,
         speeds=parts.speeds.samples,
         notes=(

@@ -7,9 +7,15 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.answering.suite_answers import SuiteAnswers
 from pytest_raq.answering.suite_likelihoods import SuiteLikelihoods
-from pytest_raq.baselines.acceptance import make_baseline, refuse_unmeasured, tell_accepted
-from pytest_raq.baselines.comparison import BaselineComparison
-from pytest_raq.baselines.file import baseline_path, save_baseline
+from pytest_raq.baselines.acceptance import (
+    make_baseline,
+    next_anchor,
+    refuse_unexplained,
+    refuse_unmeasured,
+    tell_accepted,
+)
+from pytest_raq.baselines.comparison import SET_ANCHOR, BaselineComparison
+from pytest_raq.baselines.file import anchor_path, baseline_path, save_anchor, save_baseline
 from pytest_raq.errors import MeasurementError
 from pytest_raq.files import show_path
 from pytest_raq.machine import describe_machine, describe_versions
@@ -29,6 +35,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.answering import ModelAnswers
     from pytest_raq.answering.likelihoods import ModelLikelihoods
+    from pytest_raq.baselines.comparison import AcceptedStates
     from pytest_raq.config import SuiteDefinition
     from pytest_raq.judging.suite_rankings import SuiteRankings
     from pytest_raq.records import (
@@ -59,8 +66,7 @@ class SuiteRun:
         rankings: SuiteRankings,
         *,
         baselines_folder: Path,
-        baseline: Baseline | None = None,
-        baseline_problem: str = "",
+        accepted: AcceptedStates,
         originals: Mapping[str, ModelAnswers] | None = None,
         likelihoods: Mapping[str, ModelLikelihoods] | None = None,
     ) -> None:
@@ -72,22 +78,27 @@ class SuiteRun:
         self.speeds = SuiteSpeed()
         self._baselines_folder = baselines_folder
         path = show_path(baseline_path(baselines_folder, suite.name))
-        self.comparison = BaselineComparison(path, baseline_problem)
+        self.comparison = BaselineComparison(path, accepted.baseline_problem)
+        where = show_path(anchor_path(baselines_folder, suite.name))
+        self.anchor = BaselineComparison(where, accepted.anchor_problem, remedy=SET_ANCHOR)
         self._originals = originals or {}
         self.likelihoods = SuiteLikelihoods(likelihoods or {})
         self._parts = RunParts(
-            suite, questions, self.answers, self.comparison, rankings, self.speeds,
+            suite, questions, self.answers, self.comparison, self.anchor, rankings, self.speeds,
             self.likelihoods,
         )  # fmt: skip
         self.likelihoods.connect(partial(texts_to_score, self._parts))
         self.questions_by_id = self._parts.by_id
         self._verdicts = SuiteVerdicts(self._parts, describe_machine())
-        if baseline is not None:
-            self.compare_with(baseline)
+        if accepted.anchor is not None:
+            self.anchor.hold_against(accepted.anchor, self.provenance)
+        if accepted.baseline is not None:
+            self.compare_with(accepted.baseline)
 
     def compare_with(self, baseline: Baseline) -> None:
         """Compare this run with the given baseline."""
         self.comparison.hold_against(baseline, self.provenance)
+        self._parts.forget_anchor()
         self.rankings.forget()
         self._verdicts.forget()
 
@@ -101,6 +112,8 @@ class SuiteRun:
         self.answers.take_over(provenance.models)
         self.likelihoods.take_over()
         self._verdicts.machine = dict(provenance.machine)
+        if self.anchor.baseline is not None:
+            self.anchor.hold_against(self.anchor.baseline, self.provenance)
         if self.comparison.baseline is not None:
             self.compare_with(self.comparison.baseline)
 
@@ -192,21 +205,28 @@ class SuiteRun:
             self._parts, self._verdicts, self.provenance, decides=decides, notes=notes
         )
 
-    def accept(self, reason: str = "") -> list[str]:
+    def accept(self, reason: str = "", *, as_anchor: bool = False) -> list[str]:
         """Write this run as the baseline and return what was accepted.
 
-        Raises MeasurementError when a question of a model has no answer or no
-        ranking; then the old baseline stays.
+        With ``as_anchor`` it becomes the anchor too. Raises MeasurementError when a question of
+        a model has no answer or no ranking, or when there is no reason to accept a
+        verdict that is not good; then the old baseline stays.
         """
         path = self.comparison.path
         refuse_unmeasured(path, self.answers.in_hand(), self.questions, self._joint_ranking)
         for problem in self.rankings.checked_panel.problems:
             raise MeasurementError(f"{path} is not updated: {problem}")
         self.likelihoods.obtain(self._parts.question_ids)
-        accepted = make_baseline(self.result(), reason)
-        save_baseline(self._baselines_folder, accepted)
+        result = self.result()
+        refuse_unexplained(path, result.verdicts.values(), reason)
+        accepted, folder = make_baseline(result, reason), self._baselines_folder
+        save_baseline(folder, accepted)
+        anchor, told = next_anchor(self.comparison.baseline, self.anchor, accepted, moved=as_anchor)
+        if anchor is not None:
+            save_anchor(folder, anchor)
         self.comparison.was_accepted = True
-        return tell_accepted(path, accepted, self.comparison.baseline)
+        self.anchor.was_accepted = as_anchor
+        return [*tell_accepted(path, accepted, self.comparison.baseline), *told]
 
     def export(self) -> str:
         """Return the results of this process, for another process of the same run."""

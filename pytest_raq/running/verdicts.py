@@ -6,14 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_raq.gate.evidence import Evidence, Material, gather_evidence, slowdown_of, verdict_of
-from pytest_raq.gate.likelihood import combine
+from pytest_raq.gate.likelihood import TruthEvidence, combine
 from pytest_raq.records import Decision, Failure
 from pytest_raq.running.likelihoods import suite_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_raq.records import LikelihoodEvidence, Verdict
+    from pytest_raq.records import Verdict
     from pytest_raq.running.run_parts import RunParts
 
 
@@ -29,7 +29,7 @@ class SuiteVerdicts:
         self._gate = parts.suite.gate
         self.machine = machine
         self._evidence: Evidence | None = None
-        self._likelihood: dict[str, LikelihoodEvidence] | None = None
+        self._likelihood: dict[str, TruthEvidence] | None = None
 
     def forget(self) -> None:
         """Gather evidence again, because there are new results."""
@@ -46,8 +46,8 @@ class SuiteVerdicts:
         """Return the lowest ratio of a model's speeds if the gate finds it slower, else None."""
         return slowdown_of(model, self._material(), self._gate)
 
-    def likelihood(self) -> dict[str, LikelihoodEvidence]:
-        """Return the likelihood test of each model, from the results so far."""
+    def likelihood(self) -> dict[str, TruthEvidence]:
+        """Return the likelihood tests of each model, from the results so far."""
         if self._likelihood is None:
             self._likelihood = suite_evidence(self._parts)
         return self._likelihood
@@ -56,9 +56,9 @@ class SuiteVerdicts:
         """Return the gate's verdict on a model, from the results so far."""
         verdict = combine(
             verdict_of(model, self.evidence(), self._gate),
-            self.likelihood().get(model),
+            self.likelihood()[model],
             self._gate,
-            given=self.evidence().inputs[model],
+            expected=len(self._parts.questions.questions),
             preferences=self.evidence().preferences.get(model, {}),
             clusters={item.id: item.cluster for item in self._parts.questions.questions},
         )
@@ -91,4 +91,9 @@ class SuiteVerdicts:
             same_machine=None if before is None else dict(before) == dict(self.machine),
             seed=parts.suite.dataset.seed,
             judge_problems=parts.rankings.checked_panel.problems,
+            judge_accuracy=parts.rankings.checked_panel.accuracy_bound,
+            unchanged=parts.unchanged(),
+            anchor=parts.anchor.comparable,
+            anchors=frozenset(filter(parts.has_own_anchor, parts.answers.models)),
+            anchor_problems=parts.anchor_problems(),
         )

@@ -1,15 +1,16 @@
 """The tables of the store, their format number, and how an older file becomes a newer one.
 
-Format 4. ``PRAGMA application_id`` says that a file is a store, ``PRAGMA
+Format 5. ``PRAGMA application_id`` says that a file is a store, ``PRAGMA
 user_version`` of which format. Times are seconds since 1970 (UTC).
 
     answers    key → what a model said: text, finish_reason, timing
-    likelihoods key → how likely a text is after a prompt; since format 4
+    likelihoods key → how likely a text is after a prompt; since format 5
     engines    key → what ran a model: build, quantization, template
     verdicts   key → what a judge said: tiers or reason, prompt, reply, usage
     files      path → SHA-256, as long as inode, size and times are the same
     runs       one row a run and suite: when, commit, options, provenance
-    run_models one row a run, suite and model: its figures
+    run_models one row a run, suite and model: its figures; since format 4 with those since the
+               anchor
     results    all that a run found out about a suite, for the last runs; since format 3
     entries    what format 1 kept, where the file is that old
 
@@ -36,7 +37,7 @@ from pytest_raq.records import RunFigures
 if TYPE_CHECKING:
     import sqlite3
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 FORMER: Final = 1
 APPLICATION_ID: Final = 0x52415131
 """``RAQ1`` in ASCII."""
@@ -92,8 +93,18 @@ _KEYS = {
     "run_models": "run, suite, model",
     "results": "run, suite",
 }
-_SINCE = {"results": 3, "likelihoods": 4}
+_SINCE = {"results": 3, "likelihoods": 5}
 """The format that brought a table, where that is not 2."""
+
+_ADDED = {
+    "anchor_net_preference",
+    "anchor_net_preference_low",
+    "anchor_net_preference_high",
+    "reference_bits_per_byte",
+    "likelihood_difference",
+    "likelihood_p_value",
+}
+"""Columns of ``run_models`` that formats 4 and 5 brought, behind those that were there."""
 
 
 class DamagedError(Exception):
@@ -147,7 +158,10 @@ def _migrate(connection: sqlite3.Connection) -> None:
                 connection.execute(
                     f"CREATE TABLE {name} ({', '.join(columns)}, PRIMARY KEY ({key})) WITHOUT ROWID"
                 )
-            _add_figures(connection)
+            known = _columns(connection, "run_models")
+            for name in FIGURES if known else ():
+                if name not in known and name in _ADDED:
+                    connection.execute(f"ALTER TABLE run_models ADD COLUMN {_figure(name)}")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT}")
         connection.execute("COMMIT")
@@ -155,14 +169,6 @@ def _migrate(connection: sqlite3.Connection) -> None:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-
-
-def _add_figures(connection: sqlite3.Connection) -> None:
-    """Add the columns of figures that an older format did not have; the newest come last."""
-    known = _columns(connection, "run_models")
-    for column in TABLES["run_models"]:
-        if column.split()[0] not in known:
-            connection.execute(f"ALTER TABLE run_models ADD COLUMN {column}")
 
 
 def check_tables(connection: sqlite3.Connection) -> None:

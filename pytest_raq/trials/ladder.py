@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from pytest_raq.engines.llamacpp.quantizer import Quantizer, plain_name
 from pytest_raq.errors import ConfigError, EngineError, MeasurementError
 from pytest_raq.files import show_path
-from pytest_raq.records import Decision
 from pytest_raq.records.command_results import Ladder, Rung
 from pytest_raq.speed.rounds import time_in_turns
 from pytest_raq.stats.speed import compare_speed
@@ -223,7 +222,7 @@ def _shown(rung: Rung) -> Rung:
 
 
 def _smallest(rungs: Sequence[Rung]) -> str:
-    passed = [r for r in rungs if r.verdict and r.verdict.decision is Decision.PASS]
+    passed = [r for r in rungs if r.verdict and r.verdict.decision.is_good]
     return min(passed, key=lambda rung: rung.bytes).kind if passed else ""
 
 
@@ -236,7 +235,7 @@ def _notes(rungs: Sequence[Rung]) -> Iterator[str]:
     doubtful = [
         rung.kind
         for rung in rungs
-        if rung.verdict and rung.bytes > limit and rung.verdict.decision is not Decision.PASS
+        if rung.verdict and rung.bytes > limit and not rung.verdict.decision.is_good
     ]
     if doubtful:
         yield (

@@ -273,9 +273,10 @@ class WorkerClient:
                 return _read_scores(reply["scores"], prompt, model)
             if reply["type"] == "too long":
                 reason = self._tell_too_long(int(reply["prompt_tokens"]))
-                return Failure(prompt.question_id, model, reason)
+                return Failure(prompt.question_id, model, reason, is_infrastructure=False)
             if reply["type"] == "error":
-                return Failure(prompt.question_id, model, one_line(str(reply["reason"]), 2_000))
+                reason = one_line(str(reply["reason"]), 2_000)
+                return Failure(prompt.question_id, model, reason, is_infrastructure=False)
             return Answer(
                 prompt.question_id,
                 model,

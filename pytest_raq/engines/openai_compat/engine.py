@@ -28,6 +28,9 @@ DEFAULT_PARALLEL = 4
 _ONE_PACKET = 0.0002
 """Seconds; pieces that come so close together came in one packet: they show no speed."""
 
+_REFUSED = {400, 413, 422}
+"""HTTP states of a request that this one question cannot be: too long, or not allowed."""
+
 _FINISHED = {"stop": FinishReason.STOP, "eos": FinishReason.STOP, "length": FinishReason.LENGTH}
 
 
@@ -122,11 +125,15 @@ class OpenAIEngine(Closing):
         if isinstance(result, Problem):
             if result.is_final:
                 self._ended = self._ended or result.reason
-            return self._failure(prompt, self._tell(result, prompt))
+            is_refused = result.status in _REFUSED and not result.is_final
+            return self._failure(
+                prompt, self._tell(result, prompt), is_infrastructure=not is_refused
+            )
         reason = _FINISHED.get(result.finish_reason)
         if reason is None:
             said = one_line(repr(result.finish_reason), 80)
-            return self._failure(prompt, f"the server withheld the answer (finish_reason {said})")
+            withheld = f"the server withheld the answer (finish_reason {said})"
+            return self._failure(prompt, withheld, is_infrastructure=False)
         text = _until_stop(result.text, self._definition.stop)
         return Answer(
             prompt.question_id, self._definition.name, text.strip(), reason, _timing(result)
@@ -137,8 +144,9 @@ class OpenAIEngine(Closing):
             return f'{problem.reason}; a server without /completions needs prompt = "chat"'
         return problem.reason
 
-    def _failure(self, prompt: Prompt, reason: str) -> Failure:
-        return Failure(prompt.question_id, self._definition.name, one_line(reason, 2_000))
+    def _failure(self, prompt: Prompt, reason: str, *, is_infrastructure: bool = True) -> Failure:
+        told = one_line(reason, 2_000)
+        return Failure(prompt.question_id, self._definition.name, told, is_infrastructure)
 
     @property
     def _is_closed(self) -> bool:

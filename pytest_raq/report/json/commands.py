@@ -83,11 +83,14 @@ def plan_to_json(plan: PowerPlan) -> Json:
                     "changed": item.changed,
                     "correlation": item.correlation,
                     "detectable": plain(item.detectable),
+                    "pass_chance": plain(item.pass_chance),
+                    "outlook": plain(item.outlook),
                 }
                 for item in plan.spreads
             ],
         },
         "detectable": plain(plan.detectable),
+        "pass_chance": plain(min(item.pass_chance for item in plan.spreads)),
         "effect": plan.effect,
         "questions_needed": needed[0] if needed else None,
         "passages_needed": needed[1] if needed else None,

@@ -7,7 +7,7 @@ said stands in code spans, so it cannot become markup, a link or a mention.
 from __future__ import annotations
 
 import math
-from itertools import combinations
+from itertools import combinations, compress
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
@@ -36,6 +36,8 @@ _QUESTIONS = (10, 3, 0)
 
 _SIGNS = {
     Decision.PASS: "✅ pass",
+    Decision.UNCHANGED: "✅ unchanged",
+    Decision.SUSPECT: "❌ **suspect**",
     Decision.REGRESSION: "❌ **regression**",
     Decision.INCONCLUSIVE: "⚠️ inconclusive",
     Decision.NO_BASELINE: "❌ **no baseline**",
@@ -68,7 +70,7 @@ def _suite(result: SuiteResult, limit: int) -> Iterator[str]:
     )
     yield ""
     for verdict in result.verdicts.values():
-        if verdict.decision is not Decision.PASS:
+        if not verdict.decision.is_good:
             yield from _reasons(verdict)
     for model in result.verdicts:
         yield from _worst(model, result, limit)
@@ -78,15 +80,14 @@ def _suite(result: SuiteResult, limit: int) -> Iterator[str]:
 
 def _headline(result: SuiteResult) -> str:
     decisions = [verdict.decision for verdict in result.verdicts.values()]
-    order = [item for item in Decision if item is not Decision.PASS] + [Decision.PASS]
-    parts = [f"{decisions.count(item)} {item.value}" for item in order if item in decisions]
+    parts = [f"{decisions.count(item)} {item.value}" for item in Decision if item in decisions]
     return f"{code(result.suite)}: {', '.join(parts) or 'no verdict'}"
 
 
 def _models(result: SuiteResult) -> list[str]:
-    header: tuple[str, ...] = ("model", "verdict", "net preference", "p", "mean rank", "change", "EM", "F1",
-              "bits/byte", "words/s", "tok/s")  # fmt: skip
-    rows: list[tuple[str, ...]] = []
+    header = ("model", "verdict", "net preference", "p", "since the anchor", "mean rank", "change",
+              "EM", "F1", "bits/byte", "words/s", "tok/s")  # fmt: skip
+    rows = []
     for name, model in result.models.items():
         verdict = result.verdicts.get(name)
         quality = verdict.quality if verdict else None
@@ -94,8 +95,9 @@ def _models(result: SuiteResult) -> list[str]:
             (
                 cell(name),
                 _SIGNS[verdict.decision] if verdict else "–",
-                net_preference_text(verdict),
+                net_preference_text(quality),
                 p_text(quality.adjusted_p) if quality else "–",
+                net_preference_text(verdict.since_anchor if verdict else None),
                 mean_rank_text(model),
                 rank_change_text(model, result),
                 number(model.exact_match),
@@ -105,10 +107,11 @@ def _models(result: SuiteResult) -> list[str]:
                 number(model.decode_tokens_per_second, 0),
             )
         )
-    if all(model.reference_bits_per_byte is None for model in result.models.values()):
-        place = header.index("bits/byte")
-        header, *rows = (row[:place] + row[place + 1 :] for row in (header, *rows))
-    return table(header, rows)
+    has_anchor = any(verdict.since_anchor for verdict in result.verdicts.values())
+    has_bits = any(item.reference_bits_per_byte is not None for item in result.models.values())
+    unknown = {"since the anchor": has_anchor, "bits/byte": has_bits}
+    kept = [unknown.get(name, True) for name in header]
+    return table(list(compress(header, kept)), [list(compress(row, kept)) for row in rows])
 
 
 def _reasons(verdict: Verdict) -> Iterator[str]:

@@ -13,7 +13,14 @@ from pytest_raq.report.figures.drawing import style
 from pytest_raq.report.figures.files import inline_svg
 from pytest_raq.report.figures.suite import quality_pictures, speed_pictures
 from pytest_raq.report.page.data import question_data
-from pytest_raq.report.page.tables import judge_tables, probe_table, provenance_tables, shown
+from pytest_raq.report.page.tables import (
+    anchor_table,
+    f1_table,
+    judge_tables,
+    probe_table,
+    provenance_tables,
+    shown,
+)
 from pytest_raq.report.page.views import (
     COLUMNS,
     DIFFERS,
@@ -140,6 +147,7 @@ def _suite_view(suite: PageSuite, number: int) -> dict[str, object]:
         "quality": quality,
         "speed": speed,
         "probe": probe_table(result),
+        "quality_tables": [t for t in (anchor_table(result), f1_table(result)) if t is not None],
         "matrices": matrix_views(result),
         "omnibus": omnibus_lines(result.tests),
         "standing": standing_lines(result),

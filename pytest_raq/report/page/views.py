@@ -29,6 +29,8 @@ DIFFERS = "differs from the baseline: "
 
 _KINDS = {
     Decision.PASS: ("good", "✓"),
+    Decision.UNCHANGED: ("good", "="),
+    Decision.SUSPECT: ("bad", "!"),
     Decision.REGRESSION: ("bad", "✗"),
     Decision.INCONCLUSIVE: ("doubt", "?"),
     Decision.NO_BASELINE: ("none", "○"),
@@ -121,6 +123,7 @@ def conclude(results: Sequence[SuiteResult]) -> Conclusion:
     total = sum(map(len, found.values()))
     for decision, text in (
         (Decision.REGRESSION, "Regression: {names} {is_} worse than accepted"),
+        (Decision.SUSPECT, "Suspect: {names} {is_} probably worse than accepted"),
         (Decision.NOT_MEASURED, "Not measured: {names}; this run shows nothing about {them}"),
         (Decision.NO_BASELINE, "No baseline: nothing accepted to compare {names} with"),
         (Decision.INCONCLUSIVE, "Inconclusive: {names}; neither a loss nor its absence is shown"),
@@ -133,6 +136,9 @@ def conclude(results: Sequence[SuiteResult]) -> Conclusion:
             others = total - len(names)
             rest = f". {others} other{'s' * (others != 1)}: {_rest(found, decision)}"
             return Conclusion(told + (rest if others else "."), _KINDS[decision][0])
+    if total and set(found) == {Decision.UNCHANGED}:
+        told = "the model is" if total == 1 else f"all {total} models are"
+        return Conclusion(f"Unchanged: {told} what was accepted, answer for answer.", "good")
     if total:
         told = "the model is" if total == 1 else f"all {total} models are"
         return Conclusion(f"Pass: {told} as good as accepted, within the margin.", "good")
@@ -160,7 +166,7 @@ def verdict_views(result: SuiteResult) -> dict[str, VerdictView]:
 def _verdict_view(result: SuiteResult, verdict: Verdict, index: int) -> VerdictView:
     kind, sign = _KINDS[verdict.decision]
     quality, loss = verdict.quality, ""
-    if verdict.decision is Decision.PASS and quality and not math.isnan(quality.detectable):
+    if verdict.decision.is_good and quality and not math.isnan(quality.detectable):
         loss = f"A net loss of {number(quality.detectable)} would be found in 80 % of such runs."
     return VerdictView(
         model=verdict.model,

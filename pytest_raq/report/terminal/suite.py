@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ModelProvenance,
         ModelSummary,
         Provenance,
+        QualityEvidence,
         QuestionResult,
         RankTests,
         SuiteResult,
@@ -75,6 +76,8 @@ class Line:
 
 STYLES = {
     Decision.PASS: Style.GREEN,
+    Decision.UNCHANGED: Style.GREEN,
+    Decision.SUSPECT: Style.RED,
     Decision.REGRESSION: Style.RED,
     Decision.INCONCLUSIVE: Style.YELLOW,
     Decision.NO_BASELINE: Style.RED,
@@ -108,7 +111,7 @@ def suite_lines(result: SuiteResult, *, size: int = WIDTH, verbosity: int = 0) -
 def _troubles(result: SuiteResult) -> Iterator[Line]:
     yield from _judge_problems(result)
     for verdict in result.verdicts.values():
-        if verdict.decision is not Decision.PASS:
+        if not verdict.decision.is_good:
             yield from verdict_lines(verdict)
 
 
@@ -128,8 +131,8 @@ def _heading(result: SuiteResult) -> Iterator[Line]:
     )
 
 
-_HEADER = ("model", "net pref.", "mean rank", "change", "EM", "F1", "bits/byte", "words", "words/s",
-           "tok/s", "verdict")  # fmt: skip
+_HEADER = ("model", "net pref.", "since anchor", "mean rank", "change", "EM", "F1", "bits/byte",
+           "words", "words/s", "tok/s", "verdict")  # fmt: skip
 _DISPENSABLE = ("words", "change", "words/s", "bits/byte")
 """Columns that a narrow terminal does without, in this order; the page has them all."""
 _NOTHING = "–"
@@ -153,7 +156,8 @@ def _model_row(model: ModelSummary, result: SuiteResult) -> tuple[str, ...]:
     verdict = result.verdicts.get(model.model)
     return (
         safe_text(model.model),
-        net_preference_text(verdict),
+        net_preference_text(verdict.quality if verdict else None),
+        net_preference_text(verdict.since_anchor if verdict else None),
         mean_rank_text(model),
         rank_change_text(model, result),
         number(model.exact_match),
@@ -167,13 +171,12 @@ def _model_row(model: ModelSummary, result: SuiteResult) -> tuple[str, ...]:
 
 
 def _word(decision: Decision) -> str:
-    loud = decision in (Decision.REGRESSION, Decision.NOT_MEASURED, Decision.NO_BASELINE)
+    loud = not decision.is_good and decision is not Decision.INCONCLUSIVE
     return decision.value.upper() if loud else decision.value
 
 
-def net_preference_text(verdict: Verdict | None) -> str:
-    """Return the net preference that decides, with its interval: ``−0.23 (−0.32 to −0.15)``."""
-    quality = verdict.quality if verdict else None
+def net_preference_text(quality: QualityEvidence | None) -> str:
+    """Return a net preference that decides, with its interval: ``−0.23 (−0.32 to −0.15)``."""
     if quality is None:
         return _NOTHING
     low, high = quality.interval.low, quality.interval.high
@@ -262,14 +265,20 @@ def _verdicts(result: SuiteResult, examples: int) -> Iterator[Line]:
     for model, verdict in result.verdicts.items():
         yield from verdict_lines(verdict)
         yield from _detectable(verdict)
-        if verdict.decision is Decision.REGRESSION:
+        if verdict.decision in {Decision.REGRESSION, Decision.SUSPECT}:
             yield from example_lines(model, result.questions, examples)
 
 
 def _detectable(verdict: Verdict) -> Iterator[Line]:
     quality = verdict.quality
-    if verdict.decision is Decision.PASS and quality and not math.isnan(quality.detectable):
-        yield Line(f"  a net loss of {quality.detectable:.2f} would be found in 80 % of such runs")
+    if verdict.decision.is_good and quality and not math.isnan(quality.detectable):
+        chance = (
+            ""
+            if math.isnan(quality.pass_chance)
+            else f"; an unchanged model that is answered anew passes in {quality.pass_chance:.0%}"
+        ).replace("%", " %")
+        told = f"a net loss of {quality.detectable:.2f} would be found in 80 % of such runs"
+        yield Line(f"  {told}{chance}")
 
 
 def verdict_lines(verdict: Verdict) -> list[Line]:

@@ -81,7 +81,7 @@ def _word(rung: Rung, top: Rung) -> str:
     if rung.verdict is None:
         return "the top" if rung is top else "NOT MADE"
     decision = rung.verdict.decision
-    loud = decision in (Decision.REGRESSION, Decision.NOT_MEASURED, Decision.NO_BASELINE)
+    loud = not decision.is_good and decision is not Decision.INCONCLUSIVE
     return decision.value.upper() if loud else decision.value
 
 
@@ -104,7 +104,7 @@ def _details(ladder: Ladder) -> Iterator[Line]:
     for rung in ladder.rungs:
         if rung.problem:
             yield Line(f"{rung.kind}: {safe_text(rung.problem, 400)}", Style.RED)
-        elif rung.verdict and rung.verdict.decision is not Decision.PASS:
+        elif rung.verdict and not rung.verdict.decision.is_good:
             word = rung.verdict.decision.value
             for index, reason in enumerate(rung.verdict.reasons):
                 yield Line(f"{rung.kind}: {word}: {reason}" if not index else f"  {reason}")
