@@ -77,6 +77,15 @@ class ModelLikelihoods:
         found = self._found.get(question_id)
         return found.texts if found else {}
 
+    @property
+    def problems(self) -> dict[str, str]:
+        """Why a text of a question could not be scored, by question: the first reason of each."""
+        return {
+            name: next(iter(found.problems.values()))
+            for name, found in self._found.items()
+            if found.problems
+        }
+
     def take_over(self) -> None:
         """Score nothing here: the scores come from shards."""
         self._is_given = True

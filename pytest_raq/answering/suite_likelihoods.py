@@ -39,6 +39,10 @@ class SuiteLikelihoods:
         for likelihoods in self._by_model.values():
             likelihoods.take_over()
 
+    def of(self, model: str) -> ModelLikelihoods:
+        """Return the likelihoods of one model."""
+        return self._by_model[model]
+
     def about(self, model: str, question_id: str) -> Mapping[str, Likelihood]:
         """Return what is known of a question, by text."""
         found = self._by_model.get(model)

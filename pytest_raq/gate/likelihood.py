@@ -115,6 +115,13 @@ def is_inside(evidence: LikelihoodEvidence, settings: GateSettings, *, expected:
     )
 
 
+def likelihood_word(evidence: LikelihoodEvidence, settings: GateSettings, *, expected: int) -> str:
+    """Return in words what likelihood alone says."""
+    if is_beyond(evidence, settings):
+        return "less likely"
+    return "within the margin" if is_inside(evidence, settings, expected=expected) else "open"
+
+
 def _needed(
     verdict: Verdict,
     preferences: Mapping[str, int],

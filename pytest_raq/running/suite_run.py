@@ -20,7 +20,8 @@ from pytest_raq.errors import MeasurementError
 from pytest_raq.files import show_path
 from pytest_raq.machine import describe_machine, describe_versions
 from pytest_raq.records import Provenance
-from pytest_raq.running.likelihoods import texts_to_score
+from pytest_raq.records.likelihood import ANSWER, REFERENCE
+from pytest_raq.running.likelihoods import answer_bits, reference_bits, texts_to_score
 from pytest_raq.running.result import make_result
 from pytest_raq.running.run_parts import RunParts
 from pytest_raq.running.shards import Shard, slice_of
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from pytest_raq.answering.likelihoods import ModelLikelihoods
     from pytest_raq.baselines.comparison import AcceptedStates
     from pytest_raq.config import SuiteDefinition
+    from pytest_raq.gate.likelihood import TruthEvidence
     from pytest_raq.judging.suite_rankings import SuiteRankings
     from pytest_raq.records import (
         Baseline,
@@ -191,6 +193,23 @@ class SuiteRun:
         self.likelihoods.obtain(self._parts.question_ids)
         self._rank(self._parts.question_ids)
         return self._verdicts.of(model)
+
+    def truth(self) -> dict[str, TruthEvidence]:
+        """Return what the likelihoods so far say of each model."""
+        return self._verdicts.likelihood()
+
+    def likelihood_figures(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Return what a baseline keeps, bits per byte by measure, model and question."""
+        self.likelihoods.obtain(self._parts.question_ids)
+        models = self.models
+        return {
+            REFERENCE: {model: reference_bits(self._parts, model) for model in models},
+            ANSWER: {model: answer_bits(self._parts, model) for model in models},
+        }
+
+    def accepted_answer(self, model: str, question_id: str) -> str | None:
+        """Return the accepted answer of a model to a question, if it can be compared."""
+        return self._parts.accepted_answer(model, question_id)
 
     def result(self) -> SuiteResult:
         """Return what is known, without starting any further work."""
