@@ -44,6 +44,7 @@ class ModelAnswers:
     asked to. ``before`` is called before anything is generated; where it
     raises, that is why there are no answers. With ``sharing`` one process of
     the run works through all of them, and the others wait for its outcomes.
+    ``on_answered`` is called when the plan is done, while the model is loaded.
     """
 
     def __init__(
@@ -63,25 +64,26 @@ class ModelAnswers:
         self.sharing_key = (model.name, suite)
         self.file_bytes = file_size(model)
         self._sharing = sharing
-        self._questions = {question.id: question for question in questions}
-        self._plan = list(self._questions)
+        self.questions = {question.id: question for question in questions}
+        self._plan = list(self.questions)
         self._pool = pool
-        self._cache = AnswerCache(model, store, fresh=fresh)
+        self.cache = AnswerCache(model, store, fresh=fresh)
         self._stream = AnswerStream(
             model,
-            self._questions,
+            self.questions,
             pool=pool,
             progress=progress,
             before=before or (lambda: None),
             on_load=self._remember,
-            is_verified=lambda: self._cache.is_verified,
+            is_verified=lambda: self.cache.is_verified,
         )
-        self.repetition = Repetition(model, self._cache, self._stream.ask_again)
+        self.repetition = Repetition(model, self.cache, self._stream.ask_again)
         self._outcomes: dict[str, Outcome] = {}
         self._absorbed: set[str] = set()
         self._recalled: set[str] = set()
         self._has_recalled = False
         self.given: ModelProvenance | None = None
+        self.on_answered: Callable[[], None] = lambda: None
 
     def take_over(self, provenance: ModelProvenance) -> None:
         """Answer nothing here: the answers come from shards, with this provenance."""
@@ -90,7 +92,12 @@ class ModelAnswers:
     def plan(self, question_ids: Iterable[str]) -> None:
         """Set which questions will be asked, so that no others are generated."""
         wanted = set(question_ids)
-        self._plan = [question_id for question_id in self._questions if question_id in wanted]
+        self._plan = [question_id for question_id in self.questions if question_id in wanted]
+
+    @property
+    def planned(self) -> list[str]:
+        """The questions that will be asked."""
+        return list(self._plan)
 
     def get(self, question_id: str) -> Outcome:
         """Return the answer to a question, generating it if nobody has."""
@@ -107,8 +114,8 @@ class ModelAnswers:
 
     def get_all(self) -> dict[str, Outcome]:
         """Return the answers to all questions, in the order of the questions."""
-        self._plan = list(self._questions)
-        return {question_id: self.get(question_id) for question_id in self._questions}
+        self._plan = list(self.questions)
+        return {question_id: self.get(question_id) for question_id in self.questions}
 
     def in_hand(self) -> Mapping[str, Outcome]:
         """Return what is known without generating anything: a view, not a copy."""
@@ -166,6 +173,7 @@ class ModelAnswers:
                     if isinstance(outcome, Answer) and name not in old
                 }
             )
+            self.on_answered()
 
     def _advance_to(self, question_id: str) -> None:
         if question_id in self._outcomes:
@@ -189,23 +197,23 @@ class ModelAnswers:
             self._sharing.put(self, outcome)
         if isinstance(outcome, Answer):
             self._stream.show_progress()
-            question = self._questions[outcome.question_id]
-            self._cache.keep(question_prompt(self.model, question), outcome)
+            question = self.questions[outcome.question_id]
+            self.cache.keep(question_prompt(self.model, question), outcome)
 
     def _recall(self, question_ids: Iterable[str]) -> None:
         if self.given is not None:
             return
         wanted = {
-            question_id: question_prompt(self.model, self._questions[question_id])
+            question_id: question_prompt(self.model, self.questions[question_id])
             for question_id in question_ids
             if question_id not in self._outcomes
         }
-        for answer in self._cache.recall(wanted):
+        for answer in self.cache.recall(wanted):
             self._outcomes[answer.question_id] = answer
             self._recalled.add(answer.question_id)
 
     def _remember(self, info: EngineInfo) -> None:
-        if self._cache.remember(info):  # other kernels: their own answers are recalled
+        if self.cache.remember(info):  # other kernels: their own answers are recalled
             for question_id in self._recalled:
                 self._outcomes.pop(question_id, None)
             self._recalled.clear()
@@ -214,12 +222,12 @@ class ModelAnswers:
     @property
     def file_sha256(self) -> str:
         """SHA-256 of the model's file, read once at most."""
-        return self._cache.file_sha256
+        return self.cache.file_sha256
 
     @property
     def engine_note(self) -> str:
         """What a reader should know of the engine that answered; empty where there is nothing."""
-        info = None if self.given is not None else self._cache.engine_info
+        info = None if self.given is not None else self.cache.engine_info
         return info.note if info else ""
 
     @property
@@ -227,8 +235,8 @@ class ModelAnswers:
         """What answers: the engine is asked only if it was loaded, else the store."""
         if self.given is not None:
             return self.given
-        build = self._cache.engine_version if self.model.engine == "llama-cpp" else ""
-        info = self._cache.engine_info or EngineInfo(self.model.engine, build)
+        build = self.cache.engine_version if self.model.engine == "llama-cpp" else ""
+        info = self.cache.engine_info or EngineInfo(self.model.engine, build)
         return ModelProvenance(
             engine=info.engine,
             build=info.build,

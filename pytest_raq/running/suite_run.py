@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_raq.answering.suite_answers import SuiteAnswers
+from pytest_raq.answering.suite_likelihoods import SuiteLikelihoods
 from pytest_raq.baselines.acceptance import (
     make_baseline,
     next_anchor,
@@ -18,6 +20,8 @@ from pytest_raq.errors import MeasurementError
 from pytest_raq.files import show_path
 from pytest_raq.machine import describe_machine, describe_versions
 from pytest_raq.records import Provenance
+from pytest_raq.records.likelihood import ANSWER, REFERENCE
+from pytest_raq.running.likelihoods import answer_bits, reference_bits, texts_to_score
 from pytest_raq.running.repeatability import ask_as_accepted
 from pytest_raq.running.repeats import SuiteRepeats
 from pytest_raq.running.result import make_result
@@ -33,8 +37,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_raq.answering import ModelAnswers
+    from pytest_raq.answering.likelihoods import ModelLikelihoods
     from pytest_raq.baselines.comparison import AcceptedStates
     from pytest_raq.config import SuiteDefinition
+    from pytest_raq.gate.likelihood import TruthEvidence
     from pytest_raq.judging.suite_rankings import SuiteRankings
     from pytest_raq.records import (
         Baseline,
@@ -68,6 +74,7 @@ class SuiteRun:
         accepted: AcceptedStates,
         originals: Mapping[str, ModelAnswers] | None = None,
         variants: Variants,
+        likelihoods: Mapping[str, ModelLikelihoods] | None = None,
     ) -> None:
         self.suite = suite
         self.questions = self.asked = questions.questions
@@ -81,6 +88,7 @@ class SuiteRun:
         where = show_path(anchor_path(baselines_folder, suite.name))
         self.anchor = BaselineComparison(where, accepted.anchor_problem, remedy=SET_ANCHOR)
         self._originals, self._variants = originals or {}, variants
+        self.likelihoods = SuiteLikelihoods(likelihoods or {})
         self._parts = RunParts(
             suite,
             questions,
@@ -90,7 +98,9 @@ class SuiteRun:
             rankings,
             self.speeds,
             SuiteRepeats(),
+            self.likelihoods,
         )
+        self.likelihoods.connect(partial(texts_to_score, self._parts))
         self.questions_by_id = self._parts.by_id
         self._verdicts = SuiteVerdicts(self._parts, describe_machine())
         if accepted.anchor is not None:
@@ -113,6 +123,7 @@ class SuiteRun:
     def take_over(self, provenance: Provenance) -> None:
         """Generate no answers here: answers and timings from elsewhere are absorbed."""
         self.answers.take_over(provenance.models)
+        self.likelihoods.take_over()
         self._verdicts.machine = dict(provenance.machine)
         if self.anchor.baseline is not None:
             self.anchor.hold_against(self.anchor.baseline, self.provenance)
@@ -195,9 +206,27 @@ class SuiteRun:
     def verdict(self, model: str) -> Verdict:
         """Return the gate's verdict on a model; needs all answers and rankings."""
         self.answers.ask_all()
+        self.likelihoods.obtain(self._parts.question_ids)
         self._rank(self._parts.question_ids)
         ask_as_accepted(self._parts, self._variants, model)
         return self._verdicts.of(model)
+
+    def truth(self) -> dict[str, TruthEvidence]:
+        """Return what the likelihoods so far say of each model."""
+        return self._verdicts.likelihood()
+
+    def likelihood_figures(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Return what a baseline keeps, bits per byte by measure, model and question."""
+        self.likelihoods.obtain(self._parts.question_ids)
+        models = self.models
+        return {
+            REFERENCE: {model: reference_bits(self._parts, model) for model in models},
+            ANSWER: {model: answer_bits(self._parts, model) for model in models},
+        }
+
+    def accepted_answer(self, model: str, question_id: str) -> str | None:
+        """Return the accepted answer of a model to a question, if it can be compared."""
+        return self._parts.accepted_answer(model, question_id)
 
     def result(self) -> SuiteResult:
         """Return what is known, without starting any further work."""
@@ -223,6 +252,7 @@ class SuiteRun:
         refuse_unmeasured(path, self.answers.in_hand(), self.questions, self._joint_ranking)
         for problem in self.rankings.checked_panel.problems:
             raise MeasurementError(f"{path} is not updated: {problem}")
+        self.likelihoods.obtain(self._parts.question_ids)
         result = self.result()
         refuse_unexplained(path, result.verdicts.values(), reason)
         accepted, folder = make_baseline(result, reason), self._baselines_folder
