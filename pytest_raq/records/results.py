@@ -102,7 +102,8 @@ class QuestionResult:
 
     ``preferences`` holds s_i by model: −1 if the new answer ranks below the
     accepted one, +1 if above. ``orders_agreed`` says whether a judge that read
-    the answers in two orders gave the same order both times.
+    the answers in two orders gave the same order both times. ``reasons`` and
+    ``baseline_reasons`` are what the judge says of the new and the accepted answers, by model.
     """
 
     question: Question
@@ -113,6 +114,8 @@ class QuestionResult:
     preferences: Mapping[str, int]
     missing: str = ""
     orders_agreed: bool | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    baseline_reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

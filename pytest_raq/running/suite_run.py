@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.answering.suite_answers import SuiteAnswers
 from pytest_raq.baselines.acceptance import make_baseline, refuse_unmeasured, tell_accepted
-from pytest_raq.baselines.comparison import BaselineComparison
+from pytest_raq.baselines.comparison import BaselineComparison, is_another_edition
 from pytest_raq.baselines.file import baseline_path, save_baseline
 from pytest_raq.errors import MeasurementError
 from pytest_raq.files import show_path
+from pytest_raq.judging.editions import rank_again
 from pytest_raq.machine import describe_machine, describe_versions
 from pytest_raq.records import Provenance
 from pytest_raq.running.result import make_result
@@ -78,8 +79,16 @@ class SuiteRun:
             self.compare_with(baseline)
 
     def compare_with(self, baseline: Baseline) -> None:
-        """Compare this run with the given baseline."""
-        self.comparison.hold_against(baseline, self.provenance)
+        """Compare this run with the given baseline.
+
+        If an earlier edition of the reference judge ranked it, it is ranked again.
+        """
+        now = self.provenance
+        before = baseline.provenance
+        if before.fingerprint == now.fingerprint and is_another_edition(before.judge, now.judge):
+            seed = self.suite.dataset.seed
+            baseline = rank_again(baseline, self.rankings.judge, self.questions, seed=seed)
+        self.comparison.hold_against(baseline, now, ranked_by=before.judge)
         self.rankings.forget()
         self._verdicts.forget()
 

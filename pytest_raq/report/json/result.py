@@ -272,6 +272,8 @@ def _question_to_json(item: QuestionResult) -> Json:
         "preferences": dict(item.preferences),
         "missing": item.missing,
         "orders_agreed": item.orders_agreed,
+        "reasons": dict(item.reasons),
+        "baseline_reasons": dict(item.baseline_reasons),
     }
 
 
