@@ -30,6 +30,9 @@ LONG = 40
 """Words beside the reference from which an answer is long; twice as many characters
 where words are not separated."""
 
+MANY = 5
+"""Candidates of a list from which it says nothing."""
+
 SHORT_DENIAL = 4
 """Words of a reference whose negation is what it says, e.g. "not guilty"."""
 
@@ -41,20 +44,22 @@ class Grade(IntEnum):
     """What an answer is to a reference, worst first.
 
     ``NEAR`` is the same but for something small: a unit that is left out,
-    accents. Only answers of the grade ``SHARES`` are ordered among themselves.
+    accents. ``LISTS`` names the reference among a few candidates. Only answers of
+    the grades ``SHARES`` and ``LISTS`` are ordered among themselves.
     """
 
     WRONG = 0
     SHARES = 1
-    NEAR = 2
-    STATES_AT_LENGTH = 3
-    STATES = 4
-    EQUAL = 5
+    LISTS = 2
+    NEAR = 3
+    STATES_AT_LENGTH = 4
+    STATES = 5
+    EQUAL = 6
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Closeness:
-    """A grade; ``shared`` orders answers of grade SHARES, 0 to 1; ``reason`` is for people."""
+    """A grade; ``shared`` orders answers of one grade, 0 to 1; ``reason`` is for people."""
 
     grade: Grade
     shared: float = 0.0
@@ -144,8 +149,7 @@ class Grader:
         if set(found) == {letter}:
             return Closeness(Grade.STATES, 0.0, "the choice")
         if letter in found:
-            count = len(set(found))
-            return Closeness(Grade.SHARES, round(1 / count, 9), f"one of {count} choices")
+            return _listed(len(set(found)), "one of {} choices")
         return _wrong("another choice" if found else "names no choice")
 
     def _named(self, text: str, found: list[str], letter: str, meant: str) -> Closeness | None:
@@ -199,9 +203,7 @@ class Grader:
             if not _denies(expected) and is_denied(answer, mention):
                 found = _wrong("denies the reference")
             elif others := rivals(answer, mention, right):
-                shared, _ = share(tokens, answer.tokens)
-                reason = f"the reference is one of {others + 1} candidates"
-                found = Closeness(Grade.SHARES, shared, reason)
+                found = _listed(others + 1, "the reference is one of {} candidates")
             elif mention.match >= Match.MORE:
                 return _length(len(answer.tokens) - len(tokens), answer, "the reference")
             else:
@@ -224,6 +226,13 @@ class _Reference:
 
 def _equal(reason: str) -> Closeness:
     return Closeness(Grade.EQUAL, 0.0, reason)
+
+
+def _listed(count: int, reason: str) -> Closeness:
+    """Grade an answer that names the reference among others."""
+    if count > MANY:
+        return _wrong(f"{reason.format(count)}, too many")
+    return Closeness(Grade.LISTS, round(1 / count, 9), reason.format(count))
 
 
 def _wrong(reason: str) -> Closeness:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.judging.equivalence.forms import key, plain
 from pytest_raq.judging.equivalence.languages import language
-from pytest_raq.judging.equivalence.number_reading import SHORT_SCALES, NumberReader
+from pytest_raq.judging.equivalence.number_reading import SHORT_SCALES, NumberReader, parse_number
 from pytest_raq.judging.equivalence.number_words import compound
 from pytest_raq.judging.equivalence.particles import without_particle
 from pytest_raq.judging.equivalence.units import RISKY, SYMBOLS, Unit, find_units
-from pytest_raq.judging.equivalence.values import CARDINAL, Amount, Number, Value
+from pytest_raq.judging.equivalence.values import CARDINAL, EITHER, Amount, Number, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -39,7 +39,27 @@ _PERCENT_WORDS = frozenset(("yüzde",))
 _YEAR_LANGUAGES = frozenset("ru uk bg ko ja zh".split())
 _SHORT_WORD_LANGUAGES = frozenset("fr it cs nl de".split())
 _CAPITAL_UNITS = frozenset("WVJKNACHL")
-_UNIT_MARKS = frozenset("/°%^.-") | SYMBOLS
+_UNIT_MARKS = frozenset("/°%^.-¢") | SYMBOLS
+_CLASSIFIERS = frozenset("个個")
+_ORDINAL_DEGREES = frozenset(("it", "es", "pt"))
+_BEFORE_CHRIST = frozenset(("bc", "bce", "b.c.", "b.c.e."))
+_AFTER_CHRIST = frozenset(("ad", "ce", "a.d.", "c.e."))
+_FOOT, _INCH = 0.3048, 0.0254
+_BELOW_ZERO = frozenset(
+    {
+        ("below", "zero"),
+        ("bajo", "cero"),
+        ("unter", "null"),
+        ("sotto", "zero"),
+        ("ниже", "нуля"),
+        ("onder", "nul"),
+        ("under", "noll"),
+        ("abaixo", "de", "zero"),
+        ("sous", "zéro"),
+        ("poniżej", "zera"),
+        ("pod", "nulou"),
+    }
+)
 _JOINING_MARKS = frozenset(".-")
 
 
@@ -65,6 +85,17 @@ class MeasureReader(NumberReader):
 
     def read(self, index: int) -> tuple[Value, int] | None:
         """Return the value that starts at a place, and where it ends."""
+        found = self._read(index)
+        if found is None:
+            return None
+        value, end = found
+        for size in (2, 3):
+            words = tuple(key(self.text(place)) for place in range(end, end + size))
+            if words in _BELOW_ZERO:
+                return _opposite(value), end + size
+        return found
+
+    def _read(self, index: int) -> tuple[Value, int] | None:
         sign, place = self.sign(index)
         currency, place = self._currency(place)
         if currency and sign == 1:
@@ -119,14 +150,28 @@ class MeasureReader(NumberReader):
 
     def _measured(self, number: Number, end: int) -> tuple[Value, int]:
         """Return a number with its unit, if it has one."""
+        if self.text(end) == "'" and self.touches(end - 1) and self.text(end + 2) == '"':
+            return self._feet_and_inches(number, end)
+        era = key(self.text(end))
+        if era in _BEFORE_CHRIST or era in _AFTER_CHRIST:
+            return (number if era in _AFTER_CHRIST else Number(-number.value)), end + 1
         found = self._unit(end)
         if found is None:
             return number, end
         units, after = found
+        degrees = self.text(after - 1) == "°" and self._tongue.code in _ORDINAL_DEGREES
+        if degrees and 0 < number.value <= 100:
+            return Number(number.value, EITHER), after
         calendar = units[0] == ("months", 12.0) and self._tongue.code in _YEAR_LANGUAGES
         if calendar and 1000 <= number.value < 2200:
             return Number(number.value), after
         return self._longer(_amount(number, units), units, after)
+
+    def _feet_and_inches(self, number: Number, end: int) -> tuple[Value, int]:
+        """Read 6'2"."""
+        inches = parse_number(self.text(end + 1), comma=False)
+        total = number.value * _FOOT + (inches[0] if inches else 0) * _INCH
+        return Amount(total / _FOOT, (("length", total),)), end + 3
 
     def _longer(self, amount: Amount, units: tuple[Unit, ...], end: int) -> tuple[Amount, int]:
         """Add what follows in smaller units: 5 ft 10 in, 1 h 30 min."""
@@ -148,14 +193,19 @@ class MeasureReader(NumberReader):
         """Return the units that follow a number, and where they end."""
         if self.text(place) == "-" and self.touches(place):
             place += 1  # "a 10-km run"
-        if key(self.text(place)) in _LINKS:
-            place += 1
+        found = self._find(place)
+        if found is None and (key(self.text(place)) in _LINKS or self.text(place) in _CLASSIFIERS):
+            found = self._find(place + 1)
+        return None if found is None else self._speed(*found)
+
+    def _find(self, place: int) -> tuple[tuple[Unit, ...], int] | None:
+        """Return the units of the longest name that starts at a place."""
         best = None
         for name, end in self._names(place):
             units = find_units(name)
             if units and not self._is_risky(name, end):
                 best = units, end
-        return None if best is None else self._speed(*best)
+        return best
 
     def _speed(self, units: tuple[Unit, ...], end: int) -> tuple[tuple[Unit, ...], int]:
         """Read a length per time: kilometres per hour."""
@@ -199,6 +249,15 @@ class MeasureReader(NumberReader):
         if form not in RISKY or (self._tongue.code in _SHORT_WORD_LANGUAGES and form != "in"):
             return False
         return self.kind(end) in ("word", "elided", "number")
+
+
+def _opposite(value: Value) -> Value:
+    if isinstance(value, Number):
+        return Number(-abs(value.value))
+    if isinstance(value, Amount):
+        sizes = tuple((name, -abs(size)) for name, size in value.options)
+        return Amount(-abs(value.number), sizes)
+    return value
 
 
 def _amount(number: Number, units: tuple[Unit, ...]) -> Amount:

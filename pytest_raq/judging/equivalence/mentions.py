@@ -224,7 +224,8 @@ def _chain(answer: Reading, items: Sequence[tuple[int, int]], place: int, step: 
 def _starts_clause(answer: Reading, item: tuple[int, int]) -> bool:
     """Whether an item begins as a clause does, not as a candidate: "which", "is"."""
     first = answer.tokens[item[0]]
-    return first.value is None and first.key in answer.tongue.stop
+    is_word = first.value is None and item[1] - item[0] > 1
+    return is_word and first.key in answer.tongue.stop
 
 
 def _is_right(answer: Reading, item: tuple[int, int], right: Sequence[Sequence[Token]]) -> bool:

@@ -139,17 +139,29 @@ class NumberReader:
             return Number(number.value, ORDINAL), end + 1
         if number.kind == ORDINAL:
             return Number(number.value, ORDINAL), end
+        if (half := self._and_part(end)) is not None and number.value < 100:
+            return Number(number.value + half[0]), half[1]
         return self._named_fraction(end, number.value, counted=True) or (Number(number.value), end)
+
+    def _and_part(self, place: int) -> tuple[float, int] | None:
+        """Return the part after a whole number, "and a half", and where it ends."""
+        if key(self.text(place)) not in self._tongue.ands:
+            return None
+        place += 1 + (key(self.text(place + 1)) in self._tongue.articles)
+        part = self._tongue.fractions.words.get(key(self.text(place)))
+        return None if part is None else (part, place + 1)
 
     def _figures(self, place: int) -> tuple[Number, int] | None:
         """Read figures with what may follow them: a fraction, a power, a scale."""
         parsed = parse_number(self.text(place), comma=self._tongue.comma)
         if parsed is None:
             return None
-        value, other = parsed
-        end = place + 1
         if self._is_dot_ordinal(place):
-            return Number(value, EITHER), end
+            return Number(parsed[0], EITHER), place + 1
+        return self._joined(place + 1, *parsed)
+
+    def _joined(self, end: int, value: float, other: float | None) -> tuple[Number, int]:
+        """Return a number in figures with the fraction, power or scale after it."""
         if (fraction := self._fraction(end)) is not None:
             return Number(value / fraction[0]), fraction[1]
         if (mixed := self._mixed(end)) is not None:
@@ -157,6 +169,8 @@ class NumberReader:
         if (power := self._power(value, end)) is not None:
             return power
         scale, end = self._scale(end)
+        if (half := self._and_part(end)) is not None and scale == 1:
+            return Number(value + half[0]), half[1]
         return Number(value * scale, CARDINAL, None if other is None else other * scale), end
 
     def _named_fraction(

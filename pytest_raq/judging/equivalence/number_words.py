@@ -48,8 +48,15 @@ _HAN_SCALES = {
 }
 _COUNTERS = (
     "年月日号號天个個人名位本册冊岁歲歳才只隻件次回度点點時时分秒周週元円圓块塊米公英里斤吨噸千克"
-    "升倍所座条條张張辆輛头頭匹台杯枚戸户キメグトセミドポユリパ％%世階层層楼番"
+    "升倍割所座条條张張辆輛头頭匹台杯枚戸户キメグトセミドポユリパ％%世階层層楼番"
 )
+_THAI = {"หนึ่ง": "一", "เอ็ด": "一", "สอง": "二", "ยี่": "二", "สาม": "三", "สี่": "四", "ห้า": "五",
+         "หก": "六", "เจ็ด": "七", "แปด": "八", "เก้า": "九", "สิบ": "十", "ร้อย": "百", "พัน": "千",
+         "หมื่น": "万"}  # fmt: skip
+_THAI_NUMBER = re.compile(rf"\A(?:{'|'.join(_THAI)})+|(?:{'|'.join(_THAI)}){{2,}}")
+_THAI_PART = re.compile("|".join(_THAI))
+_SHARES = {"一半": "1/2", "半分": "1/2", "절반": "1/2"}
+_TENTHS = re.compile(r"(\d+)割")
 _HAN = "零〇一二三四五六七八九十百千万亿億兆萬两兩拾"
 _HAN_NUMBER = re.compile(
     rf"(?P<percent>百分之)(?P<of>[{_HAN}\d.]+)"
@@ -70,8 +77,17 @@ def numerals_as_digits(text: str) -> str:
     A single sign is only read as a number before a counter, after 第, or alone,
     because such signs are parts of many words.
     """
+    for word, share in _SHARES.items():
+        text = text.replace(word, share)
+    text = _THAI_NUMBER.sub(_from_thai, text)
     text = _HAN_NUMBER.sub(_replace, text)
+    text = _TENTHS.sub(lambda found: f"{int(found[1]) * 10}%", text)
     return _HANGUL_NUMBER.sub(_replace, text)
+
+
+def _from_thai(found: re.Match[str]) -> str:
+    value = _han_value("".join(_THAI[part] for part in _THAI_PART.findall(found[0])))
+    return found[0] if value is None else value
 
 
 def _replace(found: re.Match[str]) -> str:

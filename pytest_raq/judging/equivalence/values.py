@@ -155,6 +155,12 @@ def _dates(expected: Date, given: Date) -> Match:
 
 
 def _to_time(expected: Time, given: Value) -> Match:
+    if isinstance(given, Amount):
+        seconds = dict(given.options).get("time")
+        return Match.SAME if seconds == expected.minutes * 60 else Match.OTHER
+    if isinstance(given, Number):  # 18.30
+        hours, minutes = divmod(expected.minutes, 60)
+        return Match.CLOSE if same(given.value, hours + minutes / 100) else Match.OTHER
     if not isinstance(given, Time):
         return Match.OTHER
     if expected.minutes == given.minutes:
