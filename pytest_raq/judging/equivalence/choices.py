@@ -30,6 +30,13 @@ _CUES = (
 _CUE = re.compile(rf"(?:{'|'.join(_CUES.split())})\s*[:\N{{EN DASH}}-]?\s*[\"'*(]*$", re.IGNORECASE)
 
 
+_VERDICT = re.compile(
+    r" (?:is (?:the )?(?:correct|right|true|best)|because|since|ist (?:die )?(?:richtig|korrekt)|weil"
+    r"|est (?:la )?(?:correct|bonne|juste)|car|es (?:la )?correct|porque|è (?:la )?corrett|perché"
+    r"|é (?:a )?corret)"
+)
+
+
 def choice_of(reference: str) -> tuple[str, str] | None:
     """Return the letter of a choice and its text, which may be empty; None for other answers."""
     text = fold(reference).strip()
@@ -95,6 +102,8 @@ def _is_word(text: str, hit: re.Match[str], tongue: Language) -> bool:
         return False
     after = text[hit.end() : hit.end() + 2]
     reads_on = after[:1] == " " and after[1:].isalpha() and after[1:].islower()
+    if not hit.start() and _VERDICT.match(text[hit.end() :]):
+        return False
     return reads_on and not _CUE.search(text[: hit.start()])
 
 

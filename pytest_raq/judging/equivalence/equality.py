@@ -20,8 +20,7 @@ def equality(expected: Reading, answer: Reading) -> str:
         return ""
     if same_tokens(expected.tokens, answer.tokens):
         return _kind(expected.tokens)
-    solid = _solid(expected.tokens)
-    if solid and solid == _solid(answer.tokens):
+    if expected.solid == answer.solid or _as_one(expected.tokens) == _as_one(answer.tokens) != "":
         return "same words"
     return "same list" if _same_list(expected, answer) else ""
 
@@ -45,7 +44,7 @@ def split(reading: Reading) -> list[tuple[Token, ...]]:
     return [tuple(item) for item in items if item]
 
 
-def _solid(tokens: Sequence[Token]) -> str:
+def _as_one(tokens: Sequence[Token]) -> str:
     """Return words as one, so that e-mail is email; empty if there is a value."""
     if any(token.value is not None for token in tokens):
         return ""

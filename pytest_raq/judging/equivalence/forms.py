@@ -10,7 +10,7 @@ LONGEST = 4000
 """Characters of an answer that are read; what follows cannot make it better."""
 
 _SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-_RAISED = re.compile(r"(?<=[^\W_])[⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
+_RAISED = re.compile(r"(?<=\d)[⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 _VULGAR = re.compile(r"(\d?)([¼-¾⅐-⅞])")
 _SIGNS = str.maketrans(
     {
@@ -48,7 +48,7 @@ def fold(text: str) -> str:
 
     Full-width forms and ligatures become plain letters (NFKC), vowel signs that
     may be left out and invisible characters go, and powers keep their meaning:
-    ``10⁶`` becomes ``10^6``.
+    ``10⁶`` becomes ``10^6``, and ``m²`` becomes ``m2``.
     """
     text = text[:LONGEST]
     if text.isascii():

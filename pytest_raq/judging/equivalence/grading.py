@@ -300,8 +300,8 @@ def _nearness(tokens: Sequence[Token], match: Match) -> str:
 def _without_noun(tokens: Sequence[Token], answer: Reading) -> bool:
     """Whether an answer is the number of a reference that also says what it counts."""
     first, *others = tokens
-    if not isinstance(first.value, Number) or not 1 <= len(others) <= 2:
+    if not isinstance(first.value, Number | Amount) or not 1 <= len(others) <= 2:
         return False
     if any(token.value is not None for token in others) or len(answer.tokens) != 1:
         return False
-    return stand(first, answer.tokens[0]) is Match.SAME
+    return stand(first, answer.tokens[0]) in (Match.SAME, Match.LESS)

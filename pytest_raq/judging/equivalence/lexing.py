@@ -32,9 +32,10 @@ _LEXEMES = re.compile(
     [^\S\n]* (?:
     (?P<short> (?:{_LETTER}\.){{2,}} )
   | (?P<elided> (?:l|d|qu|j|n|s|c|m|t|un|dell|all|nell|dall|sull|quell)'(?={_LETTER}) )
-  | (?P<word> [a-z](?:\+\+|\#)(?!\w) | {_LETTER}(?:{_LETTER}|\d)*(?:'{_LETTER}+)* )
+  | (?P<word> [a-z](?:\+\+?|\#)(?!\w) | {_LETTER}(?:{_LETTER}|\d)*(?:'{_LETTER}+)* )
   | (?P<date>
-        (?<!\d)\d{{4}}([-/.])[ ]?\d{{1,2}}\5[ ]?\d{{1,2}}(?!\d)\.?
+        (?<!\d)\d{{4}}-0[1-9](?![\d-])
+      | (?<!\d)\d{{4}}([-/.])[ ]?\d{{1,2}}\5[ ]?\d{{1,2}}(?!\d)\.?
       | (?<!\d)\d{{1,2}}([-/.])[ ]?\d{{1,2}}\6[ ]?\d{{4}}(?!\d)
       | (?<!\d)\d{{1,2}}/\d{{1,2}}[ ]\d{{4}}(?!\d)
       | (?<!\d)\d{{1,2}}/\d{{4}}(?!\d)
@@ -56,7 +57,8 @@ _LEXEMES = re.compile(
       | \d+-?(?:й|я|е|го|му|м|ом|ая|ое|ый|ий|ой|х|ше|тя|га|те)\b
       | \d+'?(?:inci|ıncı|uncu|üncü|nci|ncı)\b )
   | (?P<number>
-        (?:\d{{1,3}}(?:[ ]\d{{3}})+(?!\d)|\d+)(?:[.,]\d+|'\d{{3}}(?!\d))*
+        \d+(?:\.\d+)?e[-+]?\d{{1,3}}\b
+      | (?:\d{{1,3}}(?:[ ]\d{{3}})+(?!\d)|\d+)(?:[.,]\d+|'\d{{3}}(?!\d))*
       | (?<![\w.])\.\d+ )
   | (?P<sign> [{UNSPACED}] | {_CLUSTER} )
   | (?P<mark> \n | \S ) )
@@ -69,6 +71,10 @@ _PREFIXED = re.compile(
 _ALTERNATIVES = re.compile("或者|还是|還是|抑或|或(?![许許然])|または|もしくは|あるいは|หรือ")
 
 
+_FRACTION = re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
+_MARKUP = re.compile(r"\\(?:boxed|text(?:bf)?|mathrm|mathbf)\{([^{}]*)\}")
+_TIMES_TEN = re.compile(r"(?<=\d) ?[x*·] ?10\^")
+_POWER_OF_UNIT = re.compile(r"(?<=[a-z])\^(?=\d)")
 _VIETNAMESE = re.compile(
     r"(?:ngày )?(?:(\d{1,2}) )?tháng (\d{1,2})(?: năm (\d{4}))?(?!\d)", re.IGNORECASE
 )
@@ -98,6 +104,10 @@ class Lexeme:
 def prepare(text: str) -> str:
     """Return the text that is cut: folded, with East Asian numerals as digits."""
     text = fold(text)
+    if "\\" in text:
+        text = _MARKUP.sub(r"\1", _FRACTION.sub(r" \1/\2", text))
+    if "^" in text:
+        text = _TIMES_TEN.sub(" x 10^", _POWER_OF_UNIT.sub("", text))
     if text.isascii():
         return text
     text = numerals_as_digits(_VIETNAMESE.sub(_in_figures, text))

@@ -38,7 +38,8 @@ _PER = frozenset("per pro par por a à al l' all' en na za i в на за kwa se
 _PERCENT_WORDS = frozenset(("yüzde",))
 _YEAR_LANGUAGES = frozenset("ru uk bg ko ja zh".split())
 _SHORT_WORD_LANGUAGES = frozenset("fr it cs nl de".split())
-_CAPITAL_UNITS = frozenset("WVJKNACHL")
+_CAPITAL_UNITS = frozenset("WVJKNACHLF")
+_SMALL_UNITS = frozenset("mgltshdkvwbj")
 _UNIT_MARKS = frozenset("/°%^.-¢") | SYMBOLS
 _CLASSIFIERS = frozenset("个個")
 _ORDINAL_DEGREES = frozenset(("it", "es", "pt"))
@@ -155,7 +156,8 @@ class MeasureReader(NumberReader):
         era = key(self.text(end))
         if era in _BEFORE_CHRIST or era in _AFTER_CHRIST:
             return (number if era in _AFTER_CHRIST else Number(-number.value)), end + 1
-        found = self._unit(end)
+        link = number.value < 1 and key(self.text(end)) in self._tongue.articles
+        found = self._unit(end + link)  # "half a mile"
         if found is None:
             return number, end
         units, after = found
@@ -243,8 +245,8 @@ class MeasureReader(NumberReader):
 
     def _is_risky(self, name: str, end: int) -> bool:
         """Whether a name is rather a common word, or a capital that is no unit."""
-        if len(name) == 1 and name.isascii() and name.isupper() and name not in _CAPITAL_UNITS:
-            return True
+        if len(name) == 1 and name.isascii() and name.isalpha():
+            return name not in (_CAPITAL_UNITS if name.isupper() else _SMALL_UNITS)
         form = plain(name)
         if form not in RISKY or (self._tongue.code in _SHORT_WORD_LANGUAGES and form != "in"):
             return False

@@ -116,7 +116,7 @@ def _is_denied_after(answer: Reading, mention: Mention) -> bool:
             return False
         if token.role == DENIES:
             # "Paris not Rome" says Paris; "Paris isn't …" does not.
-            bare = index == mention.end and code in ("en", "") and "n't" not in token.key
+            bare = index == mention.end and code in ("en", "") and token.key == "not"
             return not bare
     return False
 
@@ -222,8 +222,10 @@ def _chain(answer: Reading, items: Sequence[tuple[int, int]], place: int, step: 
 
 
 def _starts_clause(answer: Reading, item: tuple[int, int]) -> bool:
-    """Whether an item begins as a clause does, not as a candidate: "which", "is"."""
+    """Whether an item begins as a clause does, not as a candidate: "which", "not"."""
     first = answer.tokens[item[0]]
+    if first.role == DENIES:
+        return True
     is_word = first.value is None and item[1] - item[0] > 1
     return is_word and first.key in answer.tongue.stop
 

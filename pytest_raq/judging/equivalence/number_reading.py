@@ -40,6 +40,8 @@ def parse_number(text: str, *, comma: bool) -> tuple[float, float | None] | None
     ``1.066`` the other reading is the one with the other sign, if it is possible.
     """
     bare = text.replace(" ", "").replace("'", "")
+    if "e" in bare.lower():
+        return float(bare), None
     if sum(char.isdigit() for char in bare) > DIGITS:
         return None
     dots, commas = bare.count("."), bare.count(",")

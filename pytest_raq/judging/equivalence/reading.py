@@ -34,6 +34,7 @@ DENIES, OR, AND, TURN, ARTICLE = "denies", "or", "and", "turn", "article"
 """Roles of words. A turn starts a new thought: "but"."""
 
 _ROMAN_ORDINAL = re.compile("([IVX]|[IVXLC]{2,})(?:er|re|ère|e|ème)")
+_JOINED = re.compile(r"(?<=[^\W\d_])[-\s]+(?=\w)|(?<=\d)[-\s]+(?=[^\W\d_])")
 _MAY_HOLD_VALUES = frozenset(("number", "ordinal", "mark", "word"))
 _LISTS = frozenset(",;、/|\n")
 _ENDS_SENTENCE = frozenset(".!?\n。！？")
@@ -59,7 +60,8 @@ class Token:
 class Reading:
     """A text as it was read: ``tokens`` without articles, unless nothing else is there.
 
-    ``plain`` are its words without accents, and ``is_list`` says whether anything
+    ``plain`` are its words without accents, ``solid`` is all of it without what may
+    join words (A-12 and A 12 are the same), and ``is_list`` says whether anything
     separates items.
     """
 
@@ -67,6 +69,7 @@ class Reading:
     tokens: tuple[Token, ...]
     tongue: Language
     plain: str
+    solid: str
     is_list: bool
 
 
@@ -80,6 +83,7 @@ def read(text: str, code: str) -> Reading:
         tokens=tokens,
         tongue=language(code),
         plain=" ".join(plain(token.key) for token in tokens),
+        solid=key(_JOINED.sub("", prepared)).strip(" .,;:!?\"'"),
         is_list=any(token.role in (OR, AND) or _LISTS & set(token.gap) for token in tokens),
     )
 

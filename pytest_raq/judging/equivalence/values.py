@@ -113,6 +113,9 @@ def _to_amount(expected: Amount, given: Value) -> Match:
         if _is_percent(expected) and same(expected.number / 100, given.value):
             return Match.SAME
         return Match.LESS if same(expected.number, given.value) else Match.OTHER
+    if isinstance(given, Time):  # 1h30
+        seconds = dict(expected.options).get("time")
+        return Match.SAME if seconds == given.minutes * 60 else Match.OTHER
     if not isinstance(given, Amount):
         return Match.OTHER
     sizes = dict(given.options)
