@@ -51,7 +51,7 @@ def evidence(*, worse=32, better=4, p=0.0005, low=-0.32, high=-0.15, net=-0.23):
 def messages():
     """Yield each family of messages of the gate."""
     yield words.quality(evidence())
-    yield words.quality(evidence(worse=0, better=1, p=1.0, low=0.0, high=0.03, net=0.01))
+    yield words.quality(evidence(worse=0, better=1, p=1.0, low=-0.06, high=0.06, net=0.01))
     yield words.unchanged(evidence())
     yield words.ruled_out(SETTINGS)
     yield words.possible(evidence())

@@ -10,6 +10,7 @@ from pytest_raq.answering.identity import AnswerIdentity
 from pytest_raq.engines.llamacpp.engine import DEFAULT_PARALLEL
 from pytest_raq.engines.llamacpp.reproducible import VERIFIED
 from pytest_raq.files import hash_file
+from pytest_raq.records import Repeats
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -138,8 +139,13 @@ class AnswerCache:
         are not its answers then.
         """
         known = self.engine_info
-        if known is not None and not info.tested_sequences:  # the earlier test still holds
-            info = replace(info, tested_sequences=known.tested_sequences)
+        if known is not None:  # what was found out earlier still holds
+            info = replace(
+                info,
+                tested_sequences=info.tested_sequences or known.tested_sequences,
+                asked_again=known.asked_again,
+                changed_again=known.changed_again,
+            )
         self._loaded = info
         if self._store is not None and self._is_same_file:
             own = self._identify(extra_buffers=info.extra_buffers)
@@ -150,6 +156,19 @@ class AnswerCache:
             return False
         self._known_identity = self._identify(extra_buffers=info.extra_buffers)
         return True
+
+    @property
+    def repeats(self) -> Repeats | None:
+        """How many answers changed when this engine was last asked again; None: not measured."""
+        info = self.engine_info
+        return Repeats(info.asked_again, info.changed_again) if info and info.asked_again else None
+
+    def keep_repeats(self, found: Repeats) -> None:
+        """Note how many answers changed when the loaded engine was asked again."""
+        assert self._loaded is not None
+        self._loaded = replace(self._loaded, asked_again=found.asked, changed_again=found.changed)
+        if self._store is not None:
+            self._store.engines.put(self._identity.engine_key, self._loaded)
 
     @property
     def _keeps_promise(self) -> bool:

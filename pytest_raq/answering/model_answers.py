@@ -9,6 +9,7 @@ from pytest_raq.answering.cache import AnswerCache
 from pytest_raq.answering.engine_pool import file_size
 from pytest_raq.answering.identity import model_options
 from pytest_raq.answering.prompts import question_prompt
+from pytest_raq.answering.repetition import Repetition
 from pytest_raq.answering.stream import NO_ANSWER, AnswerStream
 from pytest_raq.records import Answer, EngineInfo, Failure, ModelProvenance
 
@@ -76,16 +77,17 @@ class ModelAnswers:
             on_load=self._remember,
             is_verified=lambda: self.cache.is_verified,
         )
+        self.repetition = Repetition(model, self.cache, self._stream.ask_again)
         self._outcomes: dict[str, Outcome] = {}
         self._absorbed: set[str] = set()
         self._recalled: set[str] = set()
         self._has_recalled = False
-        self._given: ModelProvenance | None = None
+        self.given: ModelProvenance | None = None
         self.on_answered: Callable[[], None] = lambda: None
 
     def take_over(self, provenance: ModelProvenance) -> None:
         """Answer nothing here: the answers come from shards, with this provenance."""
-        self._given = provenance
+        self.given = provenance
 
     def plan(self, question_ids: Iterable[str]) -> None:
         """Set which questions will be asked, so that no others are generated."""
@@ -149,7 +151,7 @@ class ModelAnswers:
         return self._stream.ask_alone(question_id)
 
     def _generate(self, question_id: str) -> None:
-        if self._given is not None:
+        if self.given is not None:
             self._keep(Failure(question_id, self.model.name, _IN_NO_SHARD))
             return
         if self._stream.is_open:
@@ -164,6 +166,14 @@ class ModelAnswers:
         if self._stream.is_done:
             self._stream.end()
             self.on_answered()
+            old = self._absorbed | self._recalled
+            self.repetition.measure(
+                {
+                    name: outcome.text
+                    for name, outcome in self._outcomes.items()
+                    if isinstance(outcome, Answer) and name not in old
+                }
+            )
 
     def _advance_to(self, question_id: str) -> None:
         if question_id in self._outcomes:
@@ -191,7 +201,7 @@ class ModelAnswers:
             self.cache.keep(question_prompt(self.model, question), outcome)
 
     def _recall(self, question_ids: Iterable[str]) -> None:
-        if self._given is not None:
+        if self.given is not None:
             return
         wanted = {
             question_id: question_prompt(self.model, self.questions[question_id])
@@ -217,14 +227,14 @@ class ModelAnswers:
     @property
     def engine_note(self) -> str:
         """What a reader should know of the engine that answered; empty where there is nothing."""
-        info = None if self._given is not None else self.cache.engine_info
+        info = None if self.given is not None else self.cache.engine_info
         return info.note if info else ""
 
     @property
     def provenance(self) -> ModelProvenance:
         """What answers: the engine is asked only if it was loaded, else the store."""
-        if self._given is not None:
-            return self._given
+        if self.given is not None:
+            return self.given
         build = self.cache.engine_version if self.model.engine == "llama-cpp" else ""
         info = self.cache.engine_info or EngineInfo(self.model.engine, build)
         return ModelProvenance(
@@ -238,4 +248,5 @@ class ModelAnswers:
             options=model_options(self.model),
             reproducible=info.reproducible,
             instruction_set=info.instruction_set,
+            timed="usual" if self.model.reproducible else "",
         )

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from pytest_raq.config.base import Settings
+from pytest_raq.config.models import InstructionSet  # noqa: TC001 - the same
 from pytest_raq.config.prompts import PromptSettings  # noqa: TC001 - the same
 from pytest_raq.records import UNANSWERABLE
 
@@ -184,6 +185,9 @@ class SuiteDefinition(Settings):
     """When a difference fails the build."""
     reproducible: bool = False
     """Whether all models with a GGUF file answer bit for bit the same in any batch."""
+    instruction_set: InstructionSet | None = None
+    """The instruction set that llama.cpp must be compiled for, for all models with a GGUF file; the
+    value of each definition when absent."""
     prompt: PromptSettings | None = None
     """The prompt for all models, instead of their own prompts."""
 

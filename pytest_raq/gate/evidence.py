@@ -41,7 +41,8 @@ class Material:
     judges are not trusted; ``judge_accuracy`` is a lower bound of the share of pairs that they
     rank correctly.
     ``unchanged`` names the models whose file, engine, prompt and options are the accepted ones.
-    ``accepted_speeds`` are the speeds of accepted files that were timed in this run.
+    ``accepted_speeds`` are the speeds of accepted files that were timed in this run,
+    ``unlike`` the models whose stored speeds are those of other kernels.
     """
 
     questions: Sequence[Question]
@@ -59,6 +60,7 @@ class Material:
     anchor: Baseline | None = None
     anchors: frozenset[str] = frozenset()
     anchor_problems: Mapping[str, str] = field(default_factory=dict)
+    unlike: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -208,5 +210,7 @@ def _machine(model: str, material: Material) -> SpeedEvidence | None:
 
 def _speeds(model: str, material: Material) -> tuple[SpeedSamples, SpeedSamples]:
     """Return the speeds of a model now, and those of its accepted file, stored or measured now."""
-    stored = material.baseline.speeds.get(model, {}) if material.baseline else {}
+    stored: SpeedSamples = {}
+    if material.baseline and model not in material.unlike:
+        stored = material.baseline.speeds.get(model, {})
     return material.speeds.get(model, {}), material.accepted_speeds.get(model, stored)

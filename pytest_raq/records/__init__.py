@@ -51,6 +51,7 @@ from pytest_raq.records.rankings import (
     Score,
     StandingChange,
 )
+from pytest_raq.records.repeatability import Repeatability, Repeats
 from pytest_raq.records.results import (
     Baseline,
     BaselineQuestion,
@@ -111,6 +112,8 @@ __all__ = [
     "RankTests",
     "Ranking",
     "RenderedPrompt",
+    "Repeatability",
+    "Repeats",
     "RunFigures",
     "RunRecord",
     "RunState",

@@ -169,7 +169,8 @@ class EngineInfo:
     is ``verified`` where answers depend on nothing that is computed beside
     them, what the self-test found where they should not but may, and empty
     where nobody asked for it; ``instruction_set`` is what they depend on then,
-    ``tested_sequences`` how many sequences the self-test tried at most.
+    ``tested_sequences`` how many sequences the self-test tried at most. A server
+    was asked ``asked_again`` questions twice, and changed ``changed_again`` answers.
     """
 
     engine: str
@@ -184,3 +185,5 @@ class EngineInfo:
     reproducible: str = ""
     instruction_set: str = ""
     tested_sequences: int = 0
+    asked_again: int = 0
+    changed_again: int = 0

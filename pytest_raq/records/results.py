@@ -9,6 +9,7 @@ from pytest_raq.records.judges import JudgeReport  # noqa: TC001 - read at run t
 from pytest_raq.records.likelihood import Likelihood  # noqa: TC001 - read at run time
 from pytest_raq.records.questions import Question  # noqa: TC001 - read at run time
 from pytest_raq.records.rankings import Interval, RankTests, StandingChange  # noqa: TC001 - read at run time
+from pytest_raq.records.repeatability import Repeatability  # noqa: TC001 - read at run time
 from pytest_raq.records.verdicts import Verdict  # noqa: TC001 - read at run time
 
 SpeedSamples = dict[str, tuple[float, ...]]
@@ -32,6 +33,8 @@ class ModelProvenance:
     for, ``template_sha256`` that of the chat template in the model's file.
     ``reproducible`` is ``verified``, what the self-test found, or empty where
     it was not asked for; ``instruction_set`` is then what the bits depend on.
+    ``timed`` is ``usual`` if speed was measured with the usual kernels although
+    the answers are reproducible; empty if one engine did both.
     """
 
     engine: str
@@ -44,6 +47,12 @@ class ModelProvenance:
     options: Mapping[str, str | int | float | list[str]]
     reproducible: str = ""
     instruction_set: str = ""
+    timed: str = ""
+
+    @property
+    def kernels_timed(self) -> str:
+        """The kernels whose speed was measured: ``reproducible`` or ``usual``."""
+        return self.timed or ("reproducible" if self.reproducible else "usual")
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +166,8 @@ class SuiteResult:
 
     ``baseline_problem`` says why there is no comparison with a baseline (empty if
     there is), ``anchor`` is the accepted state that only a release moves, ``notes`` what a reader
-    should know apart from the verdicts.
+    should know apart from the verdicts; ``repeatability`` has the models of which anything is
+    known.
     """
 
     suite: str
@@ -174,3 +184,4 @@ class SuiteResult:
     notes: tuple[str, ...] = ()
     judges: JudgeReport | None = None
     anchor: Baseline | None = None
+    repeatability: Mapping[str, Repeatability] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from pytest_raq.judging.checked_panel import CheckedPanel
 from pytest_raq.judging.suite_rankings import SuiteRankings
 from pytest_raq.records.rankings import ACCEPTED, ANCHOR, CANDIDATE
 from pytest_raq.running.suite_run import SuiteRun
+from pytest_raq.running.variants import Variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -142,6 +143,7 @@ def build_run(
         ),
         originals=replaced,
         likelihoods=likelihoods,
+        variants=Variants(answers_of),
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.config import load_model, nearest, suite_names
 from pytest_raq.engines.llamacpp.environment import find_environment
+from pytest_raq.engines.llamacpp.instruction_sets import require_instruction_set
 from pytest_raq.errors import ConfigError
 from pytest_raq.files import write_atomically
 from pytest_raq.hub import HubUnreachableError, Job, Puller, parse_target
@@ -201,10 +202,20 @@ def refuse_missing(suite: SuiteDefinition, models: Mapping[str, ModelDefinition]
         )
 
 
+def refuse_other_instructions(models: Iterable[ModelDefinition]) -> None:
+    """Raise ConfigError if a model asks for an instruction set that its llama.cpp does not have."""
+    for model in models:
+        if model.instruction_set:
+            other = model.python_path
+            require_instruction_set(model, find_environment(other).python if other else None)
+
+
 def asked_by(suite: SuiteDefinition, model: ModelDefinition) -> ModelDefinition:
     """Return a model with the prompt and the settings that the suite sets for all its models."""
     model = model if suite.prompt is None else model.with_prompt(suite.prompt)
     model = model.model_copy(update=suite.generation.model_dump(exclude_none=True))
+    if suite.instruction_set and model.engine == "llama-cpp":
+        model = model.model_copy(update={"instruction_set": suite.instruction_set})
     return reproducible(model) if suite.reproducible else model
 
 

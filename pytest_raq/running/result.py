@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.records import Answer, Failure, QuestionResult, SuiteResult
 from pytest_raq.records.rankings import CANDIDATE
 from pytest_raq.running.likelihoods import accepted_bits, answer_bits, reference_bits
+from pytest_raq.running.repeatability import repeatability_of
 from pytest_raq.stats.likelihood import mean_bits
 from pytest_raq.stats.mid_ranks import candidate_ranking
 from pytest_raq.stats.model_summary import summarize
@@ -65,6 +66,7 @@ def make_result(
             *(f"differs from the baseline: {text}" for text in comparison.differences(provenance)),
         ),
         judges=parts.rankings.checked_panel.report(names, parts.joint_texts),
+        repeatability=repeatability_of(parts, provenance.models),
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_raq.config import SuiteDefinition
     from pytest_raq.judging.suite_rankings import SuiteRankings
     from pytest_raq.records import Question, QuestionSet
+    from pytest_raq.running.repeats import SuiteRepeats
     from pytest_raq.speed.suite_speed import SuiteSpeed
 
 
@@ -35,6 +36,7 @@ class RunParts:
     anchor: BaselineComparison
     rankings: SuiteRankings
     speeds: SuiteSpeed
+    repeats: SuiteRepeats
     likelihoods: SuiteLikelihoods
 
     @cached_property

@@ -22,6 +22,7 @@ from pytest_raq.running.model_selection import (
     ModelSelection,
     judge_names,
     refuse_missing,
+    refuse_other_instructions,
     refuse_unknown,
 )
 from pytest_raq.running.shard_files import write_shard_file
@@ -126,6 +127,7 @@ class Session:
         """
         if suite.name not in self._given:
             refuse_missing(suite, models)
+            refuse_other_instructions(models.values())
         run = build_run(
             suite,
             models,

@@ -22,6 +22,8 @@ from pytest_raq.machine import describe_machine, describe_versions
 from pytest_raq.records import Provenance
 from pytest_raq.records.likelihood import ANSWER, REFERENCE
 from pytest_raq.running.likelihoods import answer_bits, reference_bits, texts_to_score
+from pytest_raq.running.repeatability import ask_as_accepted
+from pytest_raq.running.repeats import SuiteRepeats
 from pytest_raq.running.result import make_result
 from pytest_raq.running.run_parts import RunParts
 from pytest_raq.running.shards import Shard, slice_of
@@ -50,6 +52,7 @@ if TYPE_CHECKING:
         SuiteResult,
         Verdict,
     )
+    from pytest_raq.running.variants import Variants
 
 
 class SuiteRun:
@@ -70,6 +73,7 @@ class SuiteRun:
         baselines_folder: Path,
         accepted: AcceptedStates,
         originals: Mapping[str, ModelAnswers] | None = None,
+        variants: Variants,
         likelihoods: Mapping[str, ModelLikelihoods] | None = None,
     ) -> None:
         self.suite = suite
@@ -83,12 +87,19 @@ class SuiteRun:
         self.comparison = BaselineComparison(path, accepted.baseline_problem)
         where = show_path(anchor_path(baselines_folder, suite.name))
         self.anchor = BaselineComparison(where, accepted.anchor_problem, remedy=SET_ANCHOR)
-        self._originals = originals or {}
+        self._originals, self._variants = originals or {}, variants
         self.likelihoods = SuiteLikelihoods(likelihoods or {})
         self._parts = RunParts(
-            suite, questions, self.answers, self.comparison, self.anchor, rankings, self.speeds,
+            suite,
+            questions,
+            self.answers,
+            self.comparison,
+            self.anchor,
+            rankings,
+            self.speeds,
+            SuiteRepeats(),
             self.likelihoods,
-        )  # fmt: skip
+        )
         self.likelihoods.connect(partial(texts_to_score, self._parts))
         self.questions_by_id = self._parts.by_id
         self._verdicts = SuiteVerdicts(self._parts, describe_machine())
@@ -176,7 +187,12 @@ class SuiteRun:
         original = self._originals.get(model)
         accepted = self.comparison.accepted_file(model)
         at_hand = original is not None and accepted and original.file_sha256 == accepted
-        return SpeedProbe(self.answers.of(model), self.questions, original if at_hand else None)
+        fastest = self._variants.fastest
+        return SpeedProbe(
+            fastest(self.answers.of(model)),
+            self.questions,
+            fastest(original) if at_hand and original else None,
+        )
 
     def keep_speed(self, model: str, samples: SpeedSamples, accepted: SpeedSamples) -> None:
         """Keep the measurements of the probe."""
@@ -192,6 +208,7 @@ class SuiteRun:
         self.answers.ask_all()
         self.likelihoods.obtain(self._parts.question_ids)
         self._rank(self._parts.question_ids)
+        ask_as_accepted(self._parts, self._variants, model)
         return self._verdicts.of(model)
 
     def truth(self) -> dict[str, TruthEvidence]:

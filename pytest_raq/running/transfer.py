@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pytest_raq.judging import Spending
-from pytest_raq.records import Ranking
+from pytest_raq.records import Ranking, Repeats
 from pytest_raq.records.plain import outcome_from, scores_from
 
 if TYPE_CHECKING:
@@ -28,6 +28,12 @@ def export_run(parts: RunParts) -> str:
         rankings.judge.spending,
         checked_panel=rankings.checked_panel.export(),
         scores=parts.likelihoods.export(),
+        again={
+            model: found
+            for model in parts.answers.models
+            if (found := parts.answers.of(model).repetition.found)
+        },
+        otherwise=parts.repeats.otherwise,
     )
 
 
@@ -40,6 +46,7 @@ def absorb_into(parts: RunParts, text: str) -> None:
     rankings, spent, checked_panel = read_judging(text)
     parts.rankings.absorb(rankings, spent)
     parts.rankings.checked_panel.absorb(checked_panel)
+    parts.repeats.absorb(*read_repeats(text))
 
 
 def export_text(
@@ -51,8 +58,13 @@ def export_text(
     *,
     checked_panel: str = "",
     scores: Iterable[ScoreOutcome] = (),
+    again: Mapping[str, Repeats] | None = None,
+    otherwise: Mapping[str, Repeats] | None = None,
 ) -> str:
-    """Return outcomes, speeds, rankings, costs and checks of judges, and likelihoods, as text."""
+    """Return outcomes, speeds, rankings, costs and checks of judges, and likelihoods, as text.
+
+    With how many answers changed when they were asked ``again``, or ``otherwise``.
+    """
     table = {
         "outcomes": [asdict(item) for item in outcomes],
         "speeds": dict(speeds),
@@ -61,6 +73,8 @@ def export_text(
         "spending": asdict(spending or Spending()),
         "bench": checked_panel,
         "scores": [asdict(item) for item in scores],
+        "again": {model: asdict(item) for model, item in (again or {}).items()},
+        "otherwise": {model: asdict(item) for model, item in (otherwise or {}).items()},
     }
     return json.dumps(table)
 
@@ -84,6 +98,16 @@ def read_judging(text: str) -> tuple[list[Ranking], Spending, str]:
 def read_scores(text: str) -> list[ScoreOutcome]:
     """Return the likelihoods that `export_text` wrote; none in a text of an older version."""
     return [scores_from(row) for row in json.loads(text).get("scores", ())]
+
+
+def read_repeats(text: str) -> tuple[dict[str, Repeats], dict[str, Repeats]]:
+    """Return how many answers changed; nothing if an older version wrote the text."""
+    table = json.loads(text)
+    again, otherwise = (
+        {model: Repeats(**row) for model, row in table.get(name, {}).items()}
+        for name in ("again", "otherwise")
+    )
+    return again, otherwise
 
 
 def _speeds(table: dict[str, dict[str, list[float]]]) -> dict[str, SpeedSamples]:

@@ -73,8 +73,21 @@ class SuiteVerdicts:
         timed = comparable is not None and bool(comparable.speeds.get(model))
         if timed and verdict.quality is not None and model not in speeds.samples:
             yield "speed was not measured in this run"
+        unlike = self._unlike_kernels().get(model)
+        if timed and unlike and model in speeds.samples and model not in speeds.accepted:
+            yield f"speed not compared: {unlike}"
         if times := speeds.times.get(model):
             yield f"speed was measured {times} times, with pauses: the fastest is reported"
+
+    def _unlike_kernels(self) -> dict[str, str]:
+        """Return the models that the baseline timed with other kernels, and with which."""
+        comparable = self._parts.comparison.comparable
+        before = comparable.provenance.models if comparable else {}
+        return {
+            model: f"{now.kernels_timed} kernels against {before[model].kernels_timed} ones"
+            for model, now in self._parts.answers.provenance.items()
+            if model in before and now.kernels_timed != before[model].kernels_timed
+        }
 
     def _material(self) -> Material:
         parts = self._parts
@@ -96,4 +109,5 @@ class SuiteVerdicts:
             anchor=parts.anchor.comparable,
             anchors=frozenset(filter(parts.has_own_anchor, parts.answers.models)),
             anchor_problems=parts.anchor_problems(),
+            unlike=frozenset(self._unlike_kernels()),
         )

@@ -38,6 +38,8 @@ _LATER = frozenset(
         "reproducible",
         "instruction_set",
         "tested_sequences",
+        "asked_again",
+        "changed_again",
     }
 )
 """Fields of `EngineInfo` that its first version did not have."""

@@ -251,6 +251,7 @@ def suite_to_json(result: SuiteResult) -> Json:
         "anchor": _baseline_to_json(result.anchor),
         "judge": judges_to_json(result.judges),
         "notes": list(result.notes),
+        "repeatability": plain(dict(result.repeatability)),
         "provenance": plain(result.provenance),
     }
 

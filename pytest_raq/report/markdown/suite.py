@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
 from pytest_raq.report.markdown.markup import cell, code, folded, html_code, table
+from pytest_raq.report.repeatability import repeatability_lines
 from pytest_raq.report.terminal.suite import (
     bits_text,
     mean_rank_text,
@@ -69,6 +70,7 @@ def _suite(result: SuiteResult, limit: int) -> Iterator[str]:
         f" judge {code(result.provenance.judge.name)}"
     )
     yield ""
+    yield from _repeatability(result)
     for verdict in result.verdicts.values():
         if not verdict.decision.is_good:
             yield from _reasons(verdict)
@@ -76,6 +78,13 @@ def _suite(result: SuiteResult, limit: int) -> Iterator[str]:
         yield from _worst(model, result, limit)
     yield from _significance(result)
     yield from _notes(result)
+
+
+def _repeatability(result: SuiteResult) -> Iterator[str]:
+    lines = list(repeatability_lines(result, result.models))
+    yield from (f"- {code(names, 400)}: {code(told, 600)}" for names, told in lines)
+    if lines:
+        yield ""
 
 
 def _headline(result: SuiteResult) -> str:

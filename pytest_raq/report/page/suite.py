@@ -31,6 +31,7 @@ from pytest_raq.report.page.views import (
     standing_lines,
     verdict_views,
 )
+from pytest_raq.report.repeatability import repeatability_lines
 from pytest_raq.text import safe_text
 
 if TYPE_CHECKING:
@@ -142,6 +143,12 @@ def _suite_view(suite: PageSuite, number: int) -> dict[str, object]:
         "has_baseline": result.baseline is not None,
         "verdicts": list(verdicts.values()),
         "notes": [note for note in result.notes if not note.startswith(DIFFERS)],
+        "repeatability": [
+            f"{names}: {told}"
+            for names, told in repeatability_lines(
+                result, (name for name in result.models if name not in verdicts)
+            )
+        ],
         "columns": COLUMNS,
         "rows": model_rows(result, verdicts),
         "quality": quality,

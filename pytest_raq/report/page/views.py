@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
 from pytest_raq.report.figures.suite import comparable_models
+from pytest_raq.report.repeatability import repeatability_text
 from pytest_raq.text import number, p_text
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class VerdictView:
     sign: str
     reasons: Sequence[str]
     detectable: str
+    repeatability: str
     jumps: Sequence[Jump]
 
 
@@ -176,6 +178,7 @@ def _verdict_view(result: SuiteResult, verdict: Verdict, index: int) -> VerdictV
         sign=sign,
         reasons=verdict.reasons,
         detectable=loss,
+        repeatability=repeatability_text(result, verdict.model),
         jumps=tuple(_jumps(result, verdict.model)),
     )
 

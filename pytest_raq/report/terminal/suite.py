@@ -9,6 +9,7 @@ from itertools import combinations, compress
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
+from pytest_raq.report.repeatability import repeatability_lines, repeatability_text
 from pytest_raq.report.terminal.judges import judge_lines
 from pytest_raq.text import LONGEST_NOTE, fitted, number, p_text, safe_text
 
@@ -52,6 +53,8 @@ def _model(model: ModelProvenance) -> str:
         model.quantization,
         f"SHA-256 {model.file_sha256[:12]}" if model.file_sha256 else "",
         f"{model.engine} {model.build}".strip(),
+        f"reproducible: {model.reproducible}" if model.reproducible else "",
+        f"computed with {model.instruction_set}" if model.instruction_set else "",
     )
     return ", ".join(part for part in parts if part)
 
@@ -103,6 +106,7 @@ def suite_lines(result: SuiteResult, *, size: int = WIDTH, verbosity: int = 0) -
         *map(Line, judge_lines(result.judges)),
         *_judge_problems(result),
         *_verdicts(result, EXAMPLES if verbosity < 1 else MORE_EXAMPLES),
+        *_repeatability(result),
         *(Line(f"note: {safe_text(note, LONGEST_NOTE)}") for note in result.notes),
         *(_provenance(result) if verbosity > 0 else ()),
     ]
@@ -156,8 +160,8 @@ def _model_row(model: ModelSummary, result: SuiteResult) -> tuple[str, ...]:
     verdict = result.verdicts.get(model.model)
     return (
         safe_text(model.model),
-        net_preference_text(verdict.quality if verdict else None),
-        net_preference_text(verdict.since_anchor if verdict else None),
+        _net_preference(verdict),
+        _since_anchor(verdict),
         mean_rank_text(model),
         rank_change_text(model, result),
         number(model.exact_match),
@@ -191,6 +195,19 @@ def bits_text(model: ModelSummary, verdict: Verdict | None) -> str:
     likelihood = verdict.likelihood if verdict else None
     change = f" ({number(likelihood.difference, 3, sign=True)})" if likelihood else ""
     return number(model.reference_bits_per_byte, 3) + change
+
+
+def _net_preference(verdict: Verdict | None) -> str:
+    """Return the net preference; where nothing was made anew, an interval says nothing."""
+    if verdict is not None and verdict.decision is Decision.UNCHANGED and verdict.quality:
+        return number(verdict.quality.net_preference)
+    return net_preference_text(verdict.quality if verdict else None)
+
+
+def _since_anchor(verdict: Verdict | None) -> str:
+    """Return the net preference since the anchor; its interval stands with the reasons."""
+    quality = verdict.since_anchor if verdict else None
+    return number(quality.net_preference) if quality else _NOTHING
 
 
 def mean_rank_text(model: ModelSummary) -> str:
@@ -265,8 +282,17 @@ def _verdicts(result: SuiteResult, examples: int) -> Iterator[Line]:
     for model, verdict in result.verdicts.items():
         yield from verdict_lines(verdict)
         yield from _detectable(verdict)
+        if told := repeatability_text(result, model):
+            yield Line(f"  {safe_text(told, 600)}")
         if verdict.decision in {Decision.REGRESSION, Decision.SUSPECT}:
             yield from example_lines(model, result.questions, examples)
+
+
+def _repeatability(result: SuiteResult) -> Iterator[Line]:
+    """Yield how repeatable models are that have no verdict."""
+    others = (model for model in result.models if model not in result.verdicts)
+    for names, told in repeatability_lines(result, others):
+        yield Line(f"{safe_text(names, 400)}: {safe_text(told, 600)}")
 
 
 def _detectable(verdict: Verdict) -> Iterator[Line]:
