@@ -74,9 +74,9 @@ def quality(net=0.0, low=-0.3):
     return QualityEvidence(10, 5, 1, 1, 8, net, Interval(low, 0.2), 0.5, 0.5, exact=True)
 
 
-def likelihood(difference=0.0, low=-0.01, high=0.01, p=0.5, questions=10):
+def likelihood(difference=0.0, low=-0.01, high=0.01, p=0.5, questions=10, passages=6):
     return LikelihoodEvidence(
-        questions, 5, 1.0 + difference, 1.0, difference, Interval(low, high), p, p, 1.0
+        questions, passages, 1.0 + difference, 1.0, difference, Interval(low, high), p, p, 1.0
     )
 
 
@@ -139,6 +139,7 @@ def test_the_first_words_say_what_likelihood_decided():
     "truth",
     [
         TruthEvidence(likelihood(questions=9)),  # too few questions were scored
+        TruthEvidence(likelihood(passages=5)),  # 1/32 is above pass_level
         TruthEvidence(SAME, lacks_anchor=True),
         TruthEvidence(SAME, OPEN),
         TruthEvidence(SAME, LESS),
@@ -149,8 +150,8 @@ def test_likelihood_lets_nothing_pass_that_it_did_not_see(truth):
     assert combine(verdict, truth, GATE, expected=10).decision is Decision.INCONCLUSIVE
 
 
-def test_likelihood_lets_no_model_pass_that_lost_the_margin_in_answers():
-    verdict = Verdict("m", Decision.INCONCLUSIVE, ("answers",), quality(net=-0.1))
+def test_likelihood_lets_no_model_pass_whose_answers_seem_to_have_lost_min_effect():
+    verdict = Verdict("m", Decision.INCONCLUSIVE, ("answers",), quality(net=-0.05))
     found = combine(verdict, TruthEvidence(SAME), GATE, expected=10)
     assert found.decision is Decision.INCONCLUSIVE
 

@@ -42,9 +42,10 @@ def winsorise(differences: Floats) -> Floats:
     """Return differences cut at ±c, so that no single question decides.
 
     c is the 95 % quantile of the sizes of all differences that are not 0: the
-    smallest size that at most one in 20 of them exceeds. It depends on sizes only, so flipping signs does not change it, and a test by
-    sign flips of what is cut keeps its level (Winsor's idea, as in Tukey, "The
-    Future of Data Analysis", 1962, § 14).
+    smallest size that at most one in 20 of them exceeds. It depends on sizes only,
+    so flipping signs does not change it, and a test by sign flips of what is cut
+    keeps its level (Winsor's idea, as in Tukey, "The Future of Data Analysis",
+    1962, § 14).
     """
     sizes = np.sort(np.abs(differences))
     count = int(np.count_nonzero(sizes))
