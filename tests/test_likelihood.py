@@ -74,7 +74,7 @@ def quality(net=0.0, low=-0.3):
     return QualityEvidence(10, 5, 1, 1, 8, net, Interval(low, 0.2), 0.5, 0.5, exact=True)
 
 
-def likelihood(difference=0.0, low=-0.01, high=0.01, p=0.5, questions=10, passages=6):
+def likelihood(difference=0.0, low=-0.01, high=0.01, p=0.5, *, questions=10, passages=6):
     return LikelihoodEvidence(
         questions, passages, 1.0 + difference, 1.0, difference, Interval(low, high), p, p, 1.0
     )

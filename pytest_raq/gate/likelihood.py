@@ -157,7 +157,7 @@ def _needed(
 def _told(evidence: LikelihoodEvidence) -> str:
     change = number(evidence.difference, 3, sign=True)
     p = p_text(evidence.adjusted_p)
-    p = f"p {p}" if p.startswith("<") else f"p = {p}"
+    p = f"p < {p[1:]}" if p.startswith("<") else f"p = {p}"
     low, high = evidence.interval.low, evidence.interval.high
     interval = "" if math.isnan(low) else f", interval {number(low, 3)} to {number(high, 3)}"
     drift = evidence.drift
