@@ -165,7 +165,7 @@ def test_it_can_be_shown_and_compared(project, capsys):
     project.accept()
     folder = str(project.root / "baselines")
     assert main(["baseline", "show", "small.anchor", "--folder", folder]) == 0
-    assert "first  first.gguf" in capsys.readouterr().out
+    assert "first.gguf" in capsys.readouterr().out
     assert main(["baseline", "diff", "small.anchor", "small", "--folder", folder]) == 0
     assert "q0" in capsys.readouterr().out
     page = project.root / "page.html"

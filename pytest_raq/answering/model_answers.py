@@ -165,7 +165,6 @@ class ModelAnswers:
             self._keep(Failure(question_id, self.model.name, NO_ANSWER))
         if self._stream.is_done:
             self._stream.end()
-            self.on_answered()
             old = self._absorbed | self._recalled
             self.repetition.measure(
                 {
@@ -174,6 +173,7 @@ class ModelAnswers:
                     if isinstance(outcome, Answer) and name not in old
                 }
             )
+            self.on_answered()
 
     def _advance_to(self, question_id: str) -> None:
         if question_id in self._outcomes:

@@ -116,7 +116,8 @@ class QuestionResult:
     accepted one, +1 if above. ``orders_agreed`` says whether a judge that read
     the answers in two orders gave the same order both times. The bits are per
     byte, by model: of the first reference now and when accepted, and of the new
-    answer; ``likelihoods`` are those of all texts that were scored.
+    answer; ``likelihoods`` are those of all texts that were scored. ``reasons`` and
+    ``baseline_reasons`` are what the judge says of the new and the accepted answers, by model.
     """
 
     question: Question
@@ -131,6 +132,8 @@ class QuestionResult:
     baseline_reference_bits: Mapping[str, float] = field(default_factory=dict)
     answer_bits: Mapping[str, float] = field(default_factory=dict)
     likelihoods: Mapping[str, Mapping[str, Likelihood]] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    baseline_reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

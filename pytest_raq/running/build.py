@@ -142,8 +142,8 @@ def build_run(
             *_baseline(baselines_folder, suite.name), *_anchor(baselines_folder, suite.name)
         ),
         originals=replaced,
-        likelihoods=likelihoods,
         variants=Variants(answers_of),
+        likelihoods=likelihoods,
     )
 
 

@@ -6,11 +6,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Answer, Failure, QuestionResult, SuiteResult
-from pytest_raq.records.rankings import CANDIDATE
+from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
 from pytest_raq.running.likelihoods import accepted_bits, answer_bits, reference_bits
 from pytest_raq.running.repeatability import repeatability_of
 from pytest_raq.stats.likelihood import mean_bits
-from pytest_raq.stats.mid_ranks import candidate_ranking
+from pytest_raq.stats.mid_ranks import candidate_ranking, reasons_of
 from pytest_raq.stats.model_summary import summarize
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _question_result(
         question,
         parts.answers.about(question.id),
         {model: parts.accepted_answer(model, question.id) for model in parts.answers.models},
-        candidate_ranking(ranking) if ranking else None,
+        ranking,
         preferences,
     )
 
@@ -134,20 +134,23 @@ def question_result(
 ) -> QuestionResult:
     """Return what is known about a question, by model.
 
-    ``ranking`` is the ranking of the new answers, None if it was not requested,
+    ``ranking`` is that of the new and accepted answers, None if it was not requested,
     ``preferences`` holds s_i by model and question id.
     """
+    new = candidate_ranking(ranking) if ranking else None
     return QuestionResult(
         question=question,
         answers={m: o.text for m, o in outcomes.items() if isinstance(o, Answer)},
         baseline_answers={m: text for m, text in accepted.items() if text is not None},
         failures={m: o.reason for m, o in outcomes.items() if isinstance(o, Failure)},
-        ranks=ranking.ranks if ranking else {},
-        orders_agreed=ranking.orders_agreed if ranking else None,
+        ranks=new.ranks if new else {},
+        orders_agreed=new.orders_agreed if new else None,
         preferences={
             model: items[question.id]
             for model, items in preferences.items()
             if question.id in items
         },
-        missing=ranking.missing if ranking else "not requested",
+        missing=new.missing if new else "not requested",
+        reasons=new.reasons if new else {},
+        baseline_reasons=reasons_of(ranking, ACCEPTED) if ranking else {},
     )

@@ -21,6 +21,7 @@ from pytest_raq.files import show_path
 from pytest_raq.machine import describe_machine, describe_versions
 from pytest_raq.records import Provenance
 from pytest_raq.records.likelihood import ANSWER, REFERENCE
+from pytest_raq.running.accepted_states import hold_against
 from pytest_raq.running.likelihoods import answer_bits, reference_bits, texts_to_score
 from pytest_raq.running.repeatability import ask_as_accepted
 from pytest_raq.running.repeats import SuiteRepeats
@@ -103,15 +104,13 @@ class SuiteRun:
         self.likelihoods.connect(partial(texts_to_score, self._parts))
         self.questions_by_id = self._parts.by_id
         self._verdicts = SuiteVerdicts(self._parts, describe_machine())
-        if accepted.anchor is not None:
-            self.anchor.hold_against(accepted.anchor, self.provenance)
-        if accepted.baseline is not None:
-            self.compare_with(accepted.baseline)
+        self.compare_with(accepted.baseline, accepted.anchor)
 
-    def compare_with(self, baseline: Baseline) -> None:
-        """Compare this run with the given baseline."""
-        self.comparison.hold_against(baseline, self.provenance)
-        self._parts.forget_anchor()
+    def compare_with(self, baseline: Baseline | None, anchor: Baseline | None = None) -> None:
+        """Compare this run with the given accepted states."""
+        now, judge = self.provenance, self.rankings.judge
+        hold_against(self.comparison, baseline, now, self._parts, judge)
+        hold_against(self.anchor, anchor, now, self._parts, judge)
         self.rankings.forget()
         self._verdicts.forget()
 
@@ -125,10 +124,7 @@ class SuiteRun:
         self.answers.take_over(provenance.models)
         self.likelihoods.take_over()
         self._verdicts.machine = dict(provenance.machine)
-        if self.anchor.baseline is not None:
-            self.anchor.hold_against(self.anchor.baseline, self.provenance)
-        if self.comparison.baseline is not None:
-            self.compare_with(self.comparison.baseline)
+        self.compare_with(self.comparison.baseline, self.anchor.baseline)
 
     @property
     def models(self) -> list[str]:

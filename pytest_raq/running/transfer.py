@@ -27,13 +27,13 @@ def export_run(parts: RunParts) -> str:
         rankings.found,
         rankings.judge.spending,
         checked_panel=rankings.checked_panel.export(),
-        scores=parts.likelihoods.export(),
         again={
             model: found
             for model in parts.answers.models
             if (found := parts.answers.of(model).repetition.found)
         },
         otherwise=parts.repeats.otherwise,
+        scores=parts.likelihoods.export(),
     )
 
 
@@ -57,9 +57,9 @@ def export_text(
     spending: Spending | None = None,
     *,
     checked_panel: str = "",
-    scores: Iterable[ScoreOutcome] = (),
     again: Mapping[str, Repeats] | None = None,
     otherwise: Mapping[str, Repeats] | None = None,
+    scores: Iterable[ScoreOutcome] = (),
 ) -> str:
     """Return outcomes, speeds, rankings, costs and checks of judges, and likelihoods, as text.
 
@@ -72,9 +72,9 @@ def export_text(
         "rankings": [asdict(item) for item in rankings],
         "spending": asdict(spending or Spending()),
         "bench": checked_panel,
-        "scores": [asdict(item) for item in scores],
         "again": {model: asdict(item) for model, item in (again or {}).items()},
         "otherwise": {model: asdict(item) for model, item in (otherwise or {}).items()},
+        "scores": [asdict(item) for item in scores],
     }
     return json.dumps(table)
 
@@ -95,11 +95,6 @@ def read_judging(text: str) -> tuple[list[Ranking], Spending, str]:
     return rankings, Spending(**table["spending"]), table["bench"]
 
 
-def read_scores(text: str) -> list[ScoreOutcome]:
-    """Return the likelihoods that `export_text` wrote; none in a text of an older version."""
-    return [scores_from(row) for row in json.loads(text).get("scores", ())]
-
-
 def read_repeats(text: str) -> tuple[dict[str, Repeats], dict[str, Repeats]]:
     """Return how many answers changed; nothing if an older version wrote the text."""
     table = json.loads(text)
@@ -108,6 +103,11 @@ def read_repeats(text: str) -> tuple[dict[str, Repeats], dict[str, Repeats]]:
         for name in ("again", "otherwise")
     )
     return again, otherwise
+
+
+def read_scores(text: str) -> list[ScoreOutcome]:
+    """Return the likelihoods that `export_text` wrote; none in a text of an older version."""
+    return [scores_from(row) for row in json.loads(text).get("scores", ())]
 
 
 def _speeds(table: dict[str, dict[str, list[float]]]) -> dict[str, SpeedSamples]:

@@ -312,6 +312,8 @@ def _question_to_json(item: QuestionResult) -> Json:
         "baseline_reference_bits": dict(item.baseline_reference_bits),
         "answer_bits": dict(item.answer_bits),
         "likelihoods": plain(item.likelihoods),
+        "reasons": dict(item.reasons),
+        "baseline_reasons": dict(item.baseline_reasons),
     }
 
 

@@ -30,6 +30,8 @@ FIELDS = (
     "missing",
     "disagree",
     "judges",
+    "why",
+    "whyBefore",
     "lost",
 )
 """The places of the fields of a question; page.js reads it by these names."""
@@ -101,6 +103,8 @@ def _row(
         item.missing,
         opinions.disagree(question.id),
         opinions.ranks(question.id),
+        [item.reasons.get(model) for model in models],
+        [item.baseline_reasons.get(model) for model in models],
         _lost(item, models),
     ]
 

@@ -188,15 +188,6 @@ def net_preference_text(quality: QualityEvidence | None) -> str:
     return number(quality.net_preference) + interval
 
 
-def bits_text(model: ModelSummary, verdict: Verdict | None) -> str:
-    """Return the bits per byte of the references, and the change since the baseline."""
-    if model.reference_bits_per_byte is None:
-        return _NOTHING
-    likelihood = verdict.likelihood if verdict else None
-    change = f" ({number(likelihood.difference, 3, sign=True)})" if likelihood else ""
-    return number(model.reference_bits_per_byte, 3) + change
-
-
 def _net_preference(verdict: Verdict | None) -> str:
     """Return the net preference; where nothing was made anew, an interval says nothing."""
     if verdict is not None and verdict.decision is Decision.UNCHANGED and verdict.quality:
@@ -208,6 +199,15 @@ def _since_anchor(verdict: Verdict | None) -> str:
     """Return the net preference since the anchor; its interval stands with the reasons."""
     quality = verdict.since_anchor if verdict else None
     return number(quality.net_preference) if quality else _NOTHING
+
+
+def bits_text(model: ModelSummary, verdict: Verdict | None) -> str:
+    """Return the bits per byte of the references, and the change since the baseline."""
+    if model.reference_bits_per_byte is None:
+        return _NOTHING
+    likelihood = verdict.likelihood if verdict else None
+    change = f" ({number(likelihood.difference, 3, sign=True)})" if likelihood else ""
+    return number(model.reference_bits_per_byte, 3) + change
 
 
 def mean_rank_text(model: ModelSummary) -> str:

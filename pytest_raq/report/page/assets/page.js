@@ -606,17 +606,22 @@
       const now = item.now[index];
       const before = item.before[index];
       const list = make("dl");
-      const say = (what, content) => list.append(make("dt", {}, what), make("dd", {}, content));
+      const say = (what, content, why) => {
+        const said = make("dd", {}, content);
+        if (why) said.append(" ", make("span", { class: "quiet small" }, this.plain(why)));
+        list.append(make("dt", {}, what), said);
+      };
+      const [why, whyBefore] = [item.why[index], item.whyBefore[index]];
       if (now === null) say("Today", make("span", { class: "empty" }, "no answer: ", this.plain(item.failures[index] || "not requested")));
-      else if (before === null) say("Today", this.plain(now));
-      else if (before === now) say("Today, as accepted", this.plain(now));
+      else if (before === null) say("Today", this.plain(now), why);
+      else if (before === now) say("Today, as accepted", this.plain(now), why);
       else {
         const parts = compare(before, now);
-        say("Today", textOf(sideOf(parts, "-", "+", "ins")));
-        say("Accepted", textOf(sideOf(parts, "+", "-", "del")));
+        say("Today", textOf(sideOf(parts, "-", "+", "ins")), why);
+        say("Accepted", textOf(sideOf(parts, "+", "-", "del")), whyBefore);
         return make("li", {}, title, list);
       }
-      if (now === null && before !== null) say("Accepted", this.plain(before));
+      if (now === null && before !== null) say("Accepted", this.plain(before), whyBefore);
       return make("li", {}, title, list);
     }
 
