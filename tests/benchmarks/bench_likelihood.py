@@ -93,12 +93,16 @@ def measure_reader() -> None:
     """Measure a bundled reader."""
     folder, asked = bundled()
     definition = load_model(folder, "reader-llama")
-    with open_engine(definition.model_copy(update={"max_tokens": 64, "stop": ()})) as engine:
-        prompts = [
-            Prompt(str(n), definition.render(item["passage"], item["question"]))
-            for n, item in enumerate(asked)
-        ]
-        measure_speed(engine, prompts, [item["answers"][0]["text"] for item in asked])
+    prompts = [
+        Prompt(str(n), definition.render(item["passage"], item["question"]))
+        for n, item in enumerate(asked)
+    ]
+    texts = [item["answers"][0]["text"] for item in asked]
+    for reproducible in (False, True):
+        changes = {"max_tokens": 64, "stop": (), "reproducible": reproducible}
+        with open_engine(definition.model_copy(update=changes)) as engine:
+            print("reproducible" if reproducible else "usual kernels")
+            measure_speed(engine, prompts, texts)
 
 
 def project(options: argparse.Namespace, folder: Path) -> SessionOptions:
@@ -139,14 +143,17 @@ def measure_table(options: argparse.Namespace) -> None:
         with closing(Session(given)) as session:
             definition = session.contestants.named(session.suite("real"), "real")
             asked = session.build(session.suite("real"), {"real": definition}).questions
-            with open_engine(definition.model_copy(update={"stop": ()})) as engine:
-                prompts = [
-                    Prompt(item.id, definition.render(item.passage, item.question),
-                           chat=definition.uses_chat)
-                    for item in asked[: options.timed]
-                ]  # fmt: skip
-                texts = [item.references[0] for item in asked[: options.timed]]
-                measure_speed(engine, prompts, texts)
+            prompts = [
+                Prompt(item.id, definition.render(item.passage, item.question),
+                       chat=definition.uses_chat)
+                for item in asked[: options.timed]
+            ]  # fmt: skip
+            texts = [item.references[0] for item in asked[: options.timed]]
+            for reproducible in (False, True) if prompts else ():
+                changes = {"stop": (), "reproducible": reproducible}
+                with open_engine(definition.model_copy(update=changes)) as engine:
+                    print("reproducible" if reproducible else "usual kernels")
+                    measure_speed(engine, prompts, texts)
             climber = Climber(session, Silent(), kept=options.keep)
             ladder = climber.climb("real", "real", options.to.split(","))
             show(ladder, climber.result)
