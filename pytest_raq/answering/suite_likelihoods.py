@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from pytest_raq.answering.likelihoods import ModelLikelihoods
     from pytest_raq.records import Likelihood, ScoreOutcome
 
+DECIMALS = 6
+"""Decimals of bits per byte: a baseline has no more, and what is the same must look so."""
+
 
 class SuiteLikelihoods:
     """The likelihoods of all models of a suite; empty where the suite wants none."""
@@ -49,9 +52,13 @@ class SuiteLikelihoods:
         return found.about(question_id) if found else {}
 
     def bits(self, model: str, texts: Mapping[str, str]) -> dict[str, float]:
-        """Return the bits per byte of one text for each question, where they are known."""
+        """Return the bits per byte of one text for each question, as a baseline keeps them."""
         found = {name: self.about(model, name).get(text) for name, text in texts.items()}
-        return {name: each.bits_per_byte for name, each in found.items() if each is not None}
+        return {
+            name: round(each.bits_per_byte, DECIMALS)
+            for name, each in found.items()
+            if each is not None
+        }
 
     def export(self) -> list[ScoreOutcome]:
         """Return what is known, for another process of the run."""

@@ -87,9 +87,13 @@ def _known(since: LikelihoodEvidence | None) -> tuple[LikelihoodEvidence, ...]:
 
 
 def _acquits(verdict: Verdict, truth: TruthEvidence, settings: GateSettings, expected: int) -> bool:
-    """Whether answers are inconclusive only because there are too few of them."""
+    """Whether answers are inconclusive only because there are too few of them.
+
+    Answers that seem to have lost ``min_effect`` are not: what breaks answers and not
+    likelihood, as a wrong stop string does, must not pass here.
+    """
     compared = [each for each in (verdict.quality, verdict.since_anchor) if each is not None]
-    lost = any(each.net_preference <= ROUNDING - settings.margin for each in compared)
+    lost = any(each.net_preference <= ROUNDING - settings.min_effect for each in compared)
     tests = (verdict.f1, verdict.f1_since_anchor)
     lost = lost or any(fell(each, settings) for each in tests if each is not None)
     if lost or not compared or truth.lacks_anchor or truth.since_baseline is None:
@@ -107,10 +111,14 @@ def is_beyond(evidence: LikelihoodEvidence, settings: GateSettings) -> bool:
 
 
 def is_inside(evidence: LikelihoodEvidence, settings: GateSettings, *, expected: int) -> bool:
-    """Whether a loss of ``likelihood_margin`` is ruled out, on nearly all questions."""
+    """Whether a loss of ``likelihood_margin`` is ruled out, on nearly all questions.
+
+    Too few passages for any p at ``pass_level`` rule out nothing.
+    """
     missing = expected - evidence.questions
     return (
-        evidence.interval.high < settings.likelihood_margin - ROUNDING
+        0.5**evidence.passages <= settings.pass_level
+        and evidence.interval.high < settings.likelihood_margin - ROUNDING
         and missing <= settings.max_missing * expected + ROUNDING
     )
 
@@ -149,7 +157,7 @@ def _needed(
 def _told(evidence: LikelihoodEvidence) -> str:
     change = number(evidence.difference, 3, sign=True)
     p = p_text(evidence.adjusted_p)
-    p = f"p {p}" if p.startswith("<") else f"p = {p}"
+    p = f"p < {p[1:]}" if p.startswith("<") else f"p = {p}"
     low, high = evidence.interval.low, evidence.interval.high
     interval = "" if math.isnan(low) else f", interval {number(low, 3)} to {number(high, 3)}"
     drift = evidence.drift

@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pytest_raq.answering.likelihoods import reference_of, references_of
+from pytest_raq.answering.suite_likelihoods import DECIMALS
 from pytest_raq.gate.likelihood import TruthEvidence
 from pytest_raq.records import Answer, Drift
 from pytest_raq.records.likelihood import ANSWER, REFERENCE
@@ -101,11 +102,12 @@ def _drift(parts: RunParts, model: str) -> Drift | None:
     }
     if not found:
         return None
-    changes = [found[name].bits_per_byte - before[name] for name in found if name in before]
+    now = {name: round(each.bits_per_byte, DECIMALS) for name, each in found.items()}
+    changes = [now[name] - before[name] for name in now if name in before]
     tokens = sum(len(each.greedy) for each in found.values())
     return Drift(
         questions=len(found),
-        bits_per_byte=fmean(each.bits_per_byte for each in found.values()),
+        bits_per_byte=fmean(now.values()),
         difference=fmean(changes) if changes else float("nan"),
         flips=sum(each.flips for each in found.values()) / tokens if tokens else float("nan"),
     )

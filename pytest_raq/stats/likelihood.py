@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-WINSORISED = 0.95
-"""Differences are cut at this quantile of the sizes of those that are not 0."""
+CUT = 20
+"""Of so many differences that are not 0, the size of the largest is cut to that of the next."""
 
 _STEPS = 60_000
 """Sums per passage are rounded to this many parts of their total size, so that p is exact."""
@@ -41,16 +41,17 @@ _NO_DRIFTS: Mapping[str, Drift | None] = MappingProxyType({})
 def winsorise(differences: Floats) -> Floats:
     """Return differences cut at ±c, so that no single question decides.
 
-    c is the 95 % quantile of the sizes of all differences that are not 0. It
-    depends on sizes only, so flipping signs does not change it, and a test by
-    sign flips of what is cut keeps its level (Winsor's idea, as in Tukey, "The
-    Future of Data Analysis", 1962, § 14).
+    c is the 95 % quantile of the sizes of all differences that are not 0: the
+    smallest size that at most one in 20 of them exceeds. It depends on sizes only,
+    so flipping signs does not change it, and a test by sign flips of what is cut
+    keeps its level (Winsor's idea, as in Tukey, "The Future of Data Analysis",
+    1962, § 14).
     """
-    sizes = np.abs(differences)
-    changed = sizes[sizes > 0]
-    if not changed.size:
+    sizes = np.sort(np.abs(differences))
+    count = int(np.count_nonzero(sizes))
+    if not count:
         return differences
-    limit = float(np.quantile(changed, WINSORISED, method="higher"))
+    limit = float(sizes[-1 - count // CUT])
     return np.clip(differences, -limit, limit)
 
 
