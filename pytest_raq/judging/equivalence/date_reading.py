@@ -95,7 +95,11 @@ class DateReader(MeasureReader):
         text = self.text(place)
         if self.kind(place) != "number" or not text.isdigit() or len(text) != 4:
             return None, 0
-        return int(text), place + 1 + (key(self.text(place + 1)) in _YEAR_WORDS)
+        return int(text), place + 1 + self.is_year_word(place + 1)
+
+    def is_year_word(self, place: int) -> bool:
+        """Whether a word is what some languages write after a year."""
+        return key(self.text(place)) in _YEAR_WORDS
 
 
 def date_in_figures(text: str, tongue: Language) -> Value:

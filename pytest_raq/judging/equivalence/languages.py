@@ -38,9 +38,9 @@ _SCRIPTS = (
     ("th", re.compile("[\u0e00-\u0e7f]")),
     ("he", re.compile("[\u05d0-\u05ea]")),
     ("el", re.compile("[\u0370-\u03ff]")),
-    ("fa", re.compile("[\u067e\u0686\u0698\u06af]|نیست|است")),
     ("ar", re.compile("[\u0600-\u06ff]")),
 )
+_PERSIAN = re.compile("[\u067e\u0686\u0698\u06a9\u06af\u06cc]")
 _CYRILLIC = re.compile("[\u0400-\u04ff]")
 _UKRAINIAN = re.compile("[іїєґІЇЄҐ]")
 _WORD = re.compile(r"(?<!\w)[^\W\d_]+(?:'[^\W\d_]+)?")
@@ -299,7 +299,8 @@ def language_of(text: str, otherwise: str = UNKNOWN) -> str:
     if not sample.isascii():
         for code, script in _SCRIPTS:
             if script.search(sample):
-                return code
+                persian = code == "ar" and (_PERSIAN.search(text) or otherwise == "fa")
+                return "fa" if persian else code
         if _CYRILLIC.search(sample):
             return _cyrillic(sample, otherwise)
     votes = _votes(sample)

@@ -35,6 +35,7 @@ _BEFORE_DOLLAR = {"us": "usd", "r": "brl", "a": "usd", "au": "usd", "c": "usd", 
                   "nz": "usd", "hk": "usd", "s": "usd", "u.s.": "usd", "mx": "mxn"}  # fmt: skip
 _LINKS = frozenset("of de d' di del".split())
 _PER = frozenset("per pro par por a à al l' all' en na za i в на за kwa setiap mỗi".split())
+_BEFORE_TIME = frozenset(("l'", "la", "the"))
 _PERCENT_WORDS = frozenset(("yüzde",))
 _YEAR_LANGUAGES = frozenset("ru uk bg ko ja zh".split())
 _SHORT_WORD_LANGUAGES = frozenset("fr it cs nl de".split())
@@ -214,7 +215,8 @@ class MeasureReader(NumberReader):
         lengths = [size for dimension, size in units if dimension == "length"]
         if not lengths or key(self.text(end)) not in _PER:
             return units, end
-        for name, after in self._names(end + 1):
+        place = end + 1 + (key(self.text(end + 1)) in _BEFORE_TIME)
+        for name, after in self._names(place):
             times = [size for dimension, size in find_units(name) if dimension == "time"]
             if times:
                 return (("speed", 3.6 * lengths[0] / times[0]),), after

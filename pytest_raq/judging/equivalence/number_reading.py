@@ -27,6 +27,7 @@ SHORT_SCALES = {"k": 1e3, "K": 1e3, "m": 1e6, "M": 1e6, "bn": 1e9, "B": 1e9, "b"
 
 _TOUCHING_SCALES = frozenset(("k", "K", "B", "T"))
 _LOOSE_SCALES = frozenset(("M", "bn", "tn"))
+_HUNDREDS = frozenset(("hundred", "hundreds"))
 _FIGURES = re.compile(r"\d+")
 _DOT_ORDINALS = frozenset("de da no fi cs pl tr hu".split())
 _ROMANCE = frozenset(("es", "it", "pt", "fr", ""))
@@ -250,8 +251,8 @@ class NumberReader:
                 scale: float | None = SHORT_SCALES[text]
             else:
                 scale = self._tongue.scales.find(text)
-            if scale is None:
-                break
+            if scale is None or (scale == 100 and text.lower() not in _HUNDREDS):
+                break  # "25 cents" are not 2,500
             product *= scale
             place += 1
             if self.text(place) == "." and self.kind(place + 1) and len(text) < 6:

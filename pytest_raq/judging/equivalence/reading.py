@@ -123,7 +123,8 @@ class _Reader:
         piece = self._pieces[index]
         kind, text = piece.kind, piece.text
         if kind == "date":
-            return self._emit(date_in_figures(text, self._tongue), index, index + 1)
+            end = index + 1 + self._values.is_year_word(index + 1)
+            return self._emit(date_in_figures(text, self._tongue), index, end)
         if kind == "time":
             return self._emit(time_in_figures(text, self._tongue), index, index + 1)
         if kind == "decade":

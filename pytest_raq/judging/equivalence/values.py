@@ -114,10 +114,16 @@ def _to_amount(expected: Amount, given: Value) -> Match:
             return Match.SAME
         return Match.LESS if same(expected.number, given.value) else Match.OTHER
     if isinstance(given, Time):  # 1h30
-        seconds = dict(expected.options).get("time")
-        return Match.SAME if seconds == given.minutes * 60 else Match.OTHER
-    if not isinstance(given, Amount):
-        return Match.OTHER
+        return _same_time(expected, given)
+    return _amounts(expected, given) if isinstance(given, Amount) else Match.OTHER
+
+
+def _same_time(amount: Amount, time: Time) -> Match:
+    seconds = dict(amount.options).get("time")
+    return Match.SAME if seconds == time.minutes * 60 else Match.OTHER
+
+
+def _amounts(expected: Amount, given: Amount) -> Match:
     sizes = dict(given.options)
     for dimension, size in expected.options:
         if dimension in sizes:
@@ -159,8 +165,7 @@ def _dates(expected: Date, given: Date) -> Match:
 
 def _to_time(expected: Time, given: Value) -> Match:
     if isinstance(given, Amount):
-        seconds = dict(given.options).get("time")
-        return Match.SAME if seconds == expected.minutes * 60 else Match.OTHER
+        return _same_time(given, expected)
     if isinstance(given, Number):  # 18.30
         hours, minutes = divmod(expected.minutes, 60)
         return Match.CLOSE if same(given.value, hours + minutes / 100) else Match.OTHER
