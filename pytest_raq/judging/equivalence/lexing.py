@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_raq.judging.equivalence.forms import fold
 from pytest_raq.judging.equivalence.number_words import numerals_as_digits
@@ -93,8 +92,7 @@ def _in_figures(found: re.Match[str]) -> str:
     return f"{month}月{day}日" if day else found[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Lexeme:
+class Lexeme(NamedTuple):
     """A piece of a text: its kind, as the groups above are called, and its place."""
 
     kind: str

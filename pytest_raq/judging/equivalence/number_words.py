@@ -18,7 +18,8 @@ MULTIPLIERS = frozenset(("mươi", "puluh"))
 """Words for ten that multiply what comes before."""
 
 _ARTICLES = frozenset(
-    "a an un une una uno ein eine een en et ett um uma o egy ena bir không ένα ένας μία μια نه".split()
+    "a an un une una uno ein eine een en et ett um uma o egy ena bir không"
+    " ένα ένας μία μια نه".split()
 )
 _ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\Z")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 CARDINAL, ORDINAL, EITHER = 0, 1, 2
 """Kinds of numbers: how many, which one, or a form that may be both (``XIV``, ``3.``)."""
@@ -26,8 +26,7 @@ class Match(IntEnum):
     SAME = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """A number; ``other`` is its value with the other meaning of point and comma."""
 
     value: float
@@ -35,8 +34,7 @@ class Number:
     other: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(NamedTuple):
     """A number of something; ``options`` are dimensions with sizes in their base unit.
 
     There are several where a name has several meanings, e.g. ``pounds``.
@@ -47,8 +45,7 @@ class Amount:
     other: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Date:
+class Date(NamedTuple):
     """A date or a part of one; ``swappable`` if day and month may be meant the other way."""
 
     year: int | None
@@ -57,8 +54,7 @@ class Date:
     swappable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Time:
+class Time(NamedTuple):
     """A time of day in minutes; ``half`` says that morning and evening are not told apart."""
 
     minutes: int
