@@ -136,7 +136,7 @@ def test_what_does_not_compare_is_told(capsys, old, new):
     assert "The machines differ" in out
     assert "- `judge.name`: `reference` → `other`" in out
     assert "- `machine.cores`: `" in out
-    assert "- `judge.options.rule`: `exact_match, f1` → absent" in out
+    assert "- `judge.options.rule`: `grades` → absent" in out
 
 
 def test_models_and_questions_that_come_and_go_are_told(capsys, old, tmp_path):

@@ -127,6 +127,34 @@ def test_inconclusive_fails_where_asked(capsys):
     assert rank(capsys, file, "--baseline", "alpha", "--inconclusive", "fail")[0] == 1
 
 
+def test_an_answer_that_only_the_accepted_model_has_counts_as_worse(capsys):
+    rows = rows_of({"alpha": 0, "beta": 0})
+    file = write([r for r in rows if (r["model"], r["id"]) != ("beta", "q7")])
+    _, result = answers(capsys, file, "--baseline", "alpha")
+    verdict = result["verdicts"]["beta"]
+    assert verdict["net_preference"] == pytest.approx(-1 / 60)
+    assert (verdict["quality"]["worse"], verdict["quality"]["failed"]) == (1, 1)
+    assert verdict["f1"]["difference"] == pytest.approx(-1 / 60)
+    assert result["questions"]["q7"]["preferences"] == {"beta": -1}
+    assert "better on 0 (1 without an answer today)" in verdict["reasons"][1]
+
+
+def test_a_loss_in_few_passages_is_suspect_and_says_so_first(capsys):
+    rows = rows_of({"alpha": 0, "beta": 20})  # the questions of four of twelve passages
+    code, out, _ = rank(capsys, write(rows), "--baseline", "alpha")
+    assert code == 1
+    assert "SUSPECT beta: a loss is likely: 20 answers worse and 0 better, all in 4 passages" in out
+    assert rank(capsys, write(rows), "--baseline", "alpha", "--suspect", "pass")[0] == 0
+
+
+def test_one_unchanged_question_passes_nothing(capsys):
+    file = write(rows_of({"alpha": 0, "beta": 0}, questions=1))
+    code, result = answers(capsys, file, "--baseline", "alpha")
+    assert (code, result["verdicts"]["beta"]["verdict"]) == (0, "inconclusive")
+    assert result["verdicts"]["beta"]["interval"]["low"] < -0.9
+    assert result["verdicts"]["beta"]["reasons"][0] == "a loss up to 0.97 is possible"
+
+
 def test_gate_settings_are_those_of_a_suite(capsys):
     file = write(rows_of({"alpha": 0, "beta": 8}))
     assert rank(capsys, file, "--baseline", "alpha", "--alpha", "0.3")[0] == 1

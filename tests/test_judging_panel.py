@@ -150,7 +150,8 @@ def test_the_identity_of_a_panel_names_each_judge_whatever_their_order():
         "asked.orders": "2",
         "asked.prompt_sha256": "aa",
         "panel": "mid-ranks averaged, own family left out",
-        "reference.rule": "exact_match, f1",
+        "reference.edition": "2",
+        "reference.rule": "grades",
     }
 
 

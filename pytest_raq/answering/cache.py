@@ -13,11 +13,11 @@ from pytest_raq.files import hash_file
 from pytest_raq.records import Repeats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from pytest_raq.config import ModelDefinition
-    from pytest_raq.records import Answer, EngineInfo, Prompt
+    from pytest_raq.records import Answer, EngineInfo, Likelihood, Prompt
     from pytest_raq.store import Store
 
 UNREADABLE = "unreadable"
@@ -106,6 +106,31 @@ class AnswerCache:
         """
         if self._store is not None and self._is_same_file and self._keeps_promise:
             self._store.answers.put(self._identity.key(prompt), answer)
+
+    def recall_likelihoods(
+        self, wanted: Mapping[str, tuple[Prompt, Iterable[str]]]
+    ) -> dict[str, dict[str, Likelihood]]:
+        """Return what is stored of texts after prompts, by question and text."""
+        if self._store is None or self._fresh or not self._is_as_defined():
+            return {}
+        keys = {
+            (question_id, text): self._identity.likelihood_key(prompt, text)
+            for question_id, (prompt, texts) in wanted.items()
+            for text in texts
+        }
+        known = self._store.likelihoods.get_many(list(dict.fromkeys(keys.values())))
+        found: dict[str, dict[str, Likelihood]] = {}
+        for (question_id, text), key in keys.items():
+            if key in known:
+                found.setdefault(question_id, {})[text] = known[key]
+        return found
+
+    def keep_likelihoods(self, prompt: Prompt, texts: Mapping[str, Likelihood]) -> None:
+        """Store how likely texts are after a prompt, where an answer to it would be stored."""
+        if self._store is not None and self._is_same_file and self._keeps_promise:
+            key = self._identity.likelihood_key
+            rows = {key(prompt, text): likelihood for text, likelihood in texts.items()}
+            self._store.likelihoods.put_many(self._model.name, rows)
 
     def remember(self, info: EngineInfo) -> bool:
         """Note what a loaded engine says of itself.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pytest_raq.errors import MeasurementError
 from pytest_raq.records import Answer, Baseline, BaselineQuestion, Decision
+from pytest_raq.records.likelihood import ANSWER, REFERENCE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
         ModelSummary,
         Outcome,
         Question,
+        QuestionResult,
         Ranking,
         SuiteResult,
         Verdict,
@@ -131,10 +133,16 @@ def make_baseline(result: SuiteResult, reason: str) -> Baseline:
         tests=result.tests,
         speeds=result.speeds,
         questions={
-            item.question.id: BaselineQuestion(item.answers, item.ranks)
+            item.question.id: BaselineQuestion(item.answers, item.ranks, _likelihood(item))
             for item in result.questions
         },
     )
+
+
+def _likelihood(item: QuestionResult) -> dict[str, Mapping[str, float]]:
+    """Return the figures that later runs are compared with, by measure and model."""
+    found = {REFERENCE: item.reference_bits, ANSWER: item.answer_bits}
+    return {measure: bits for measure, bits in found.items() if bits}
 
 
 def tell_accepted(path: str, new: Baseline, old: Baseline | None) -> list[str]:

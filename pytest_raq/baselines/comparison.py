@@ -25,6 +25,10 @@ class AcceptedStates:
 
 ACCEPT = "accept with --raq-update"
 SET_ANCHOR = "set the anchor again with --raq-anchor --raq-reason TEXT"
+REFERENCE = "reference"
+"""The name of the judge that is a fixed rule."""
+
+_RULE = ("rule", "edition")
 
 
 class BaselineComparison:
@@ -39,10 +43,17 @@ class BaselineComparison:
         self.path, self.problem, self._remedy = path, problem, remedy
         self.baseline: Baseline | None = None
         self.was_accepted = False
+        self._ranked_by: JudgeIdentity | None = None
 
-    def hold_against(self, baseline: Baseline, now: Provenance) -> None:
-        """Compare with the given baseline."""
+    def hold_against(
+        self, baseline: Baseline, now: Provenance, ranked_by: JudgeIdentity | None = None
+    ) -> None:
+        """Compare with the given baseline.
+
+        ``ranked_by`` is the judge in its file, if its answers were ranked again since.
+        """
         why = refuse(baseline, now)
+        self._ranked_by = ranked_by
         self.baseline = baseline
         suffix = f"; {self._remedy}" if self._remedy != ACCEPT else ""
         self.problem = f"{self.path} does not fit: {why}{suffix}" if why else ""
@@ -80,7 +91,13 @@ class BaselineComparison:
     def differences(self, now: Provenance) -> list[str]:
         """Return the differences from the baseline, one line per field."""
         comparable = self.comparable
-        return [] if comparable is None else list(differences(comparable.provenance, now))
+        if comparable is None:
+            return []
+        found = list(differences(comparable.provenance, now))
+        if self._ranked_by is not None and is_another_edition(self._ranked_by, now.judge):
+            rules = " → ".join(_rule(judge) for judge in (self._ranked_by, now.judge))
+            found.insert(0, f"rule of judge {REFERENCE}: {rules}; its answers were ranked again")
+        return found
 
     def is_settled(self, verdict: Verdict) -> bool:
         """Whether the verdict is NO_BASELINE and this run was then accepted as the baseline."""
@@ -113,12 +130,36 @@ def _refuse_judge(before: JudgeIdentity, now: JudgeIdentity) -> str:
         then, today = getattr(before, field), getattr(now, field)
         if then != today:
             return f"it was judged differently: provenance.judge.{field} is {then!r}, now {today!r}"
-    if dict(before.options) != dict(now.options):
+    if not is_another_edition(before, now) and dict(before.options) != dict(now.options):
         return (
             f"it was judged differently: provenance.judge.options is {dict(before.options)},"
             f" now {dict(now.options)}"
         )
     return ""
+
+
+def is_another_edition(before: JudgeIdentity, now: JudgeIdentity) -> bool:
+    """Whether two judges differ in the rule of the reference judge alone.
+
+    The rule asks no model, so answers that it ranked can be ranked again.
+    """
+    if (before.name, before.prompt_sha256) != (now.name, now.prompt_sha256):
+        return False
+    then, today = (
+        {key: value for key, value in judge.options.items() if not _is_rule(key, judge.name)}
+        for judge in (before, now)
+    )
+    return then == today and dict(before.options) != dict(now.options)
+
+
+def _rule(judge: JudgeIdentity) -> str:
+    rule = [value for key, value in judge.options.items() if _is_rule(key, judge.name)]
+    return " ".join(sorted(rule, reverse=True))
+
+
+def _is_rule(option: str, judge: str) -> bool:
+    names = _RULE if judge == REFERENCE else tuple(f"{REFERENCE}.{name}" for name in _RULE)
+    return option in names
 
 
 def refuse_model(baseline: Baseline, now: ModelProvenance, model: str) -> str:

@@ -67,6 +67,12 @@ def _save(path: Path, baseline: Baseline) -> Path:
         for name in _LATER:  # absent where it says nothing, as older versions expect
             if not model[name]:
                 del model[name]
+    for summary in table["models"].values():
+        if summary["reference_bits_per_byte"] is None:
+            del summary["reference_bits_per_byte"]
+    for question in table["questions"].values():
+        if not question["likelihood"]:
+            del question["likelihood"]
     text = json.dumps(
         _to_json({"format": FORMAT, **table}), indent=1, sort_keys=True, ensure_ascii=False
     )

@@ -58,9 +58,12 @@ def whole_number_or_zero(text: str) -> int:
     return whole_number(text, least=0)
 
 
-def add_trial_options(parser: argparse.ArgumentParser) -> None:
-    """Add what a session needs to know."""
-    parser.add_argument("--suite", required=True, metavar="NAME", help="ask this suite's questions")
+def add_trial_options(parser: argparse.ArgumentParser, *, has_suite: bool = True) -> None:
+    """Add what a session needs to know; ``has_suite`` says that the suite is an option."""
+    if has_suite:
+        parser.add_argument(
+            "--suite", required=True, metavar="NAME", help="ask this suite's questions"
+        )
     parser.add_argument("--dataset", default="", metavar="SPEC", help="ask other questions")
     parser.add_argument("--sample", type=whole_number, metavar="N", help="ask N questions")
     parser.add_argument("--seed", type=int, metavar="S", help="the seed that draws the questions")

@@ -136,8 +136,16 @@ class GateSettings(Settings):
     """Maximum share of questions without an answer or a ranking that is allowed."""
     min_judge_accuracy: Share = 0.80
     """Share of known pairs that a judge must rank correctly to be trusted; 0 means no check."""
+    judge_check_questions: Annotated[int, Field(ge=4, le=200)] = 4
+    """Questions from which known pairs are made, 6 of each: more of them measure a judge better."""
     min_judges: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Minimum share of a panel's judges that must have ranked a question."""
+    likelihood: Literal["off", "show", "gate"] = "gate"
+    """Whether the likelihood of the references is measured, and whether verdicts use it."""
+    likelihood_margin: Annotated[float, Field(gt=0)] = 0.05
+    """Bits per byte of the reference that may be lost: a pass needs the interval below it."""
+    likelihood_min_effect: Annotated[float, Field(ge=0)] = 0.03
+    """Bits per byte below which a significant loss of likelihood raises no doubt."""
     inconclusive: Literal["pass", "fail"] = "pass"
     """Whether an inconclusive run passes with a warning, or fails."""
     suspect: Literal["pass", "fail"] = "fail"

@@ -185,7 +185,7 @@ def _weigh(quality: QualityEvidence, f1: F1Evidence | None, settings: GateSettin
         return Decision.SUSPECT, [*suspicion, evidence, *shown]
     tested = not math.isnan(quality.adjusted_p + quality.net_preference)
     if tested and quality.interval.low > ROUNDING - settings.margin:
-        if f1 is not None and _fell(f1, settings):
+        if f1 is not None and fell(f1, settings):
             return Decision.INCONCLUSIVE, [words.f1_fell(f1, settings), evidence, *shown]
         return Decision.PASS, [words.ruled_out(settings), evidence, *shown]
     return Decision.INCONCLUSIVE, [
@@ -215,7 +215,7 @@ def _suspicion(
     return found
 
 
-def _fell(f1: F1Evidence, settings: GateSettings) -> bool:
+def fell(f1: F1Evidence, settings: GateSettings) -> bool:
     """Whether F1 fell significantly and by more than ``max_f1_drop``, though that is not shown."""
     return f1.adjusted_p <= settings.alpha and -f1.difference > settings.max_f1_drop + ROUNDING
 

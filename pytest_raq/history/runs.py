@@ -186,6 +186,7 @@ def _figures(
     told: Spread | None,
 ) -> RunFigures:
     quality = verdict.quality if verdict else None
+    likelihood = verdict.likelihood if verdict else None
     probe = medians(samples)
     rank_low, rank_high = _bounds(summary.interval)
     net_low, net_high = _bounds(quality.interval if quality else None)
@@ -209,6 +210,9 @@ def _figures(
         probe_decode_tokens_per_second=probe.get("decode_tokens_per_second"),
         probe_prefill_tokens_per_second=probe.get("prefill_tokens_per_second"),
         probe_time_to_first_token=probe.get("time_to_first_token"),
+        reference_bits_per_byte=summary.reference_bits_per_byte,
+        likelihood_difference=likelihood.difference if likelihood else None,
+        likelihood_p_value=likelihood.adjusted_p if likelihood else None,
     )
 
 

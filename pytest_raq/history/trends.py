@@ -79,7 +79,9 @@ def _changed(run: RunRecord, known: dict[tuple[str, ...], str]) -> Iterator[RunM
         whose = "" if len(models) == len(run.provenance.models) > 1 else f" of {', '.join(models)}"
         yield RunMark(kind, f"{kind.value}{whose}: {change}")
     judge = run.provenance.judge
-    yield from _change(known, MarkKind.JUDGE, f"{judge.name} {judge.prompt_sha256[:_DIGITS]}")
+    edition = judge.options.get("edition", "")
+    rule = f"edition {edition} " if edition else ""
+    yield from _change(known, MarkKind.JUDGE, f"{judge.name} {rule}{judge.prompt_sha256[:_DIGITS]}")
     yield from _change(known, MarkKind.QUESTIONS, run.provenance.fingerprint[:_DIGITS])
 
 

@@ -92,6 +92,7 @@ class Panel:
     def __init__(self, seats: Sequence[PanelMember], *, min_share: float = 0.5) -> None:
         self.seats = tuple(seats)
         self._min_share = min_share
+        self._least = 1 if len(self.seats) == 1 else 2
 
     @property
     def identity(self) -> JudgeIdentity:
@@ -150,14 +151,14 @@ class Panel:
     ) -> Iterator[tuple[Order | NoOrder | None, tuple[int, ...]]]:
         """Yield a judge's verdict on the texts that it may see, and their places.
 
-        The verdict is None if there are fewer than two texts.
+        The verdict is None if there are fewer than two texts, unless the judge is alone.
         """
         mine, theirs = tee((case, self._places(case, seat)) for case in cases)
-        asked = (_part(case, places) for case, places in theirs if len(places) > 1)
+        asked = (_part(case, places) for case, places in theirs if len(places) >= self._least)
         mine_asked, to_ask = tee(asked)
         answers = verdicts(seat.judge, to_ask)
         for _, places in mine:
-            if len(places) < 2:
+            if len(places) < self._least:
                 yield None, places
                 continue
             part, verdict = next(mine_asked), next(answers)

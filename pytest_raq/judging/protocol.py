@@ -36,13 +36,15 @@ class Order:
     ``readings`` the orders that it gave each time it was asked, from which its
     quality is measured; both are kept with the verdict and are not part of it.
     ``agreed`` says whether a judge that read the texts in an order and in its
-    reverse gave the same order both times; None if it read them once.
+    reverse gave the same order both times; None if it read them once. ``reasons``
+    say of each text why it is where it is, if the judge knows.
     """
 
     tiers: tuple[tuple[int, ...], ...]
     exchanges: tuple[JudgeExchange, ...] = field(default=(), compare=False)
     agreed: bool | None = field(default=None, compare=False)
     readings: tuple[OrderReading, ...] = field(default=(), compare=False)
+    reasons: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,19 +30,21 @@ def rank_contestants(
     Texts that are equal apart from surrounding white space are merged before the
     judge sees them, and sorted, so that neither the names nor the order of
     contestants can matter. The judge is not asked if all texts are equal or all
-    are references. A verdict that is not a complete weak order makes the ranking
-    missing, and so does a JudgeError: it ends the verdicts, not the run.
+    are references, unless it is free: then it says why. A verdict that is not a
+    complete weak order makes the ranking missing, and so does a JudgeError: it ends
+    the verdicts, not the run.
     ``families`` are the model families of contestants, for panels.
     """
     mine, asked = tee((make_case(question, texts, families), texts) for question, texts in items)
-    replies = _endless_verdicts(
-        judge, (case for case, _ in asked if not is_settled(case.question, case.texts))
-    )
+
+    def is_asked(case: Case) -> bool:
+        return bool(case.texts) and (judge.is_free or not is_settled(case.question, case.texts))
+
+    replies = _endless_verdicts(judge, (case for case, _ in asked if is_asked(case)))
     for case, texts in mine:
-        if is_settled(case.question, case.texts):
-            verdict: Order | NoOrder = Order((tuple(range(len(case.texts))),))
-        else:
-            verdict = next(replies)
+        verdict: Order | NoOrder = next(replies) if is_asked(case) else NoOrder("not asked")
+        if isinstance(verdict, NoOrder) and is_settled(case.question, case.texts):
+            verdict = Order((tuple(range(len(case.texts))),))
         yield _ranking(case, texts, verdict)
 
 
@@ -82,7 +84,13 @@ def _ranking(case: Case, texts: Mapping[str, str], verdict: Order | NoOrder) -> 
         case.texts[index]: tier for tier, indices in enumerate(verdict.tiers) for index in indices
     }
     tiers = {contestant: tier_of[text.strip()] for contestant, text in texts.items()}
-    return Ranking(case.question.id, mid_ranks(tiers), orders_agreed=verdict.agreed)
+    why = dict(zip(case.texts, verdict.reasons, strict=True)) if verdict.reasons else {}
+    return Ranking(
+        case.question.id,
+        mid_ranks(tiers),
+        orders_agreed=verdict.agreed,
+        reasons={name: why[text.strip()] for name, text in texts.items()} if why else {},
+    )
 
 
 def find_fault(case: Case, order: Order) -> str:

@@ -1,13 +1,13 @@
-"""The reference judge: offline, deterministic, by SQuAD exact match and F1."""
+"""The reference judge: offline, deterministic, by named grades."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import ConfigError
+from pytest_raq.judging.equivalence.grading import Grader
 from pytest_raq.judging.protocol import Case, NoOrder, Order, Spending
 from pytest_raq.records import JudgeIdentity
-from pytest_raq.stats.model_summary import score_answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -16,11 +16,17 @@ if TYPE_CHECKING:
 
 NAME = "reference"
 
+EDITION = 2
+"""The number of the rule: raised when a change can rank the same answers in another order.
+
+The first edition ranked by SQuAD exact match, then F1."""
+
 
 class ReferenceJudge:
-    """Ranks exact matches first, then by F1 against the best reference; equal figures tie.
+    """Ranks by what an answer is to the best reference: see `equivalence.grading.Grade`.
 
-    A simple substitute for an LLM judge: it compares words, not meaning.
+    Answers of one grade tie, except that those that share words with a
+    reference rank by how many. It reads numbers, amounts, dates and words, not meaning.
     """
 
     is_free = True
@@ -28,8 +34,8 @@ class ReferenceJudge:
 
     @property
     def identity(self) -> JudgeIdentity:
-        """The name and the rule."""
-        return JudgeIdentity(name=NAME, options={"rule": "exact_match, f1"})
+        """The name and the rule with its number."""
+        return JudgeIdentity(name=NAME, options={"rule": "grades", "edition": str(EDITION)})
 
     @property
     def spending(self) -> Spending:
@@ -63,16 +69,12 @@ def require_references(judge: str, source: str, questions: Sequence[Question]) -
 def _order(case: Case) -> Order | NoOrder:
     if not case.question.references:
         return NoOrder(f"the question has no references, and judge {NAME!r} needs them")
-    tiers: dict[tuple[float, float], list[int]] = {}
-    for index, text in enumerate(case.texts):
-        tiers.setdefault(_closeness(text, case.question), []).append(index)
-    return Order(tuple(tuple(tiers[figures]) for figures in sorted(tiers, reverse=True)))
-
-
-def _closeness(text: str, question: Question) -> tuple[float, float]:
-    figures = score_answer(text, question)
-    assert figures is not None
-    # An exact match is the closest answer, even "the" to "the", whose official F1 is 0.
-    best = max(figures.f1, figures.exact_match)
-    # 2/5 and 4/10 are equal, even if their floating-point numbers are not.
-    return figures.exact_match, round(best, 9)
+    grader = Grader(case.question)
+    graded = [grader.grade(text) for text in case.texts]
+    tiers: dict[object, list[int]] = {}
+    for index in sorted(range(len(graded)), key=lambda index: graded[index].rank, reverse=True):
+        tiers.setdefault(graded[index].rank, []).append(index)
+    return Order(
+        tuple(tuple(sorted(tier)) for tier in tiers.values()),
+        reasons=tuple(str(item) for item in graded),
+    )

@@ -30,6 +30,14 @@ from pytest_raq.records.judges import (
     Proportion,
     Trend,
 )
+from pytest_raq.records.likelihood import (
+    Drift,
+    Likelihood,
+    LikelihoodEvidence,
+    ScoreOutcome,
+    ScorePrompt,
+    Scores,
+)
 from pytest_raq.records.questions import UNANSWERABLE, Question, QuestionSet
 from pytest_raq.records.rankings import (
     Interval,
@@ -70,6 +78,7 @@ __all__ = [
     "Baseline",
     "BaselineQuestion",
     "Decision",
+    "Drift",
     "EngineInfo",
     "F1Evidence",
     "Failure",
@@ -83,6 +92,8 @@ __all__ = [
     "JudgeReport",
     "JudgeVerdict",
     "LengthPreference",
+    "Likelihood",
+    "LikelihoodEvidence",
     "Message",
     "ModelProvenance",
     "ModelSummary",
@@ -107,6 +118,9 @@ __all__ = [
     "RunRecord",
     "RunState",
     "Score",
+    "ScoreOutcome",
+    "ScorePrompt",
+    "Scores",
     "SpeedEvidence",
     "SpeedSamples",
     "StandingChange",

@@ -40,7 +40,8 @@ class Ladder:
     """One model in files of decreasing size.
 
     ``smallest`` is the kind of the smallest file whose verdict is a pass,
-    empty if there is none.
+    empty if there is none; ``smallest_by_likelihood`` of those within
+    ``likelihood_margin``.
     """
 
     suite: str
@@ -53,6 +54,8 @@ class Ladder:
     smallest: str
     provenance: Provenance
     notes: tuple[str, ...] = ()
+    smallest_by_likelihood: str = ""
+    likelihood_margin: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

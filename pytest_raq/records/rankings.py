@@ -19,12 +19,14 @@ class Ranking:
     ``missing`` says why there are no ranks; a missing ranking never becomes a rank.
     ``orders_agreed`` says whether a judge that read the answers in an order
     and in its reverse gave the same order both times; None if it read them once.
+    ``reasons`` say why contestants rank as they do, if the judge gives reasons.
     """
 
     question_id: str
     ranks: Mapping[str, float] = field(default_factory=dict)
     missing: str = ""
     orders_agreed: bool | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

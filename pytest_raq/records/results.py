@@ -6,6 +6,7 @@ from collections.abc import Mapping  # noqa: TC003 - read at run time when a bas
 from dataclasses import dataclass, field
 
 from pytest_raq.records.judges import JudgeReport  # noqa: TC001 - read at run time
+from pytest_raq.records.likelihood import Likelihood  # noqa: TC001 - read at run time
 from pytest_raq.records.questions import Question  # noqa: TC001 - read at run time
 from pytest_raq.records.rankings import Interval, RankTests, StandingChange  # noqa: TC001 - read at run time
 from pytest_raq.records.repeatability import Repeatability  # noqa: TC001 - read at run time
@@ -87,7 +88,8 @@ class ModelSummary:
 
     ``exact_match``, ``f1``, ``words`` and ``words_per_second`` are means over
     answers, the other speeds (tokens per second; seconds for the time to first
-    token) medians. None if nothing was measured.
+    token) medians. ``reference_bits_per_byte`` is the mean over questions of
+    −log₂ p of the first reference per byte. None if nothing was measured.
     """
 
     model: str
@@ -103,6 +105,7 @@ class ModelSummary:
     decode_tokens_per_second: float | None
     prefill_tokens_per_second: float | None
     time_to_first_token: float | None
+    reference_bits_per_byte: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,10 @@ class QuestionResult:
 
     ``preferences`` holds s_i by model: −1 if the new answer ranks below the
     accepted one, +1 if above. ``orders_agreed`` says whether a judge that read
-    the answers in two orders gave the same order both times.
+    the answers in two orders gave the same order both times. The bits are per
+    byte, by model: of the first reference now and when accepted, and of the new
+    answer; ``likelihoods`` are those of all texts that were scored. ``reasons`` and
+    ``baseline_reasons`` are what the judge says of the new and the accepted answers, by model.
     """
 
     question: Question
@@ -122,14 +128,25 @@ class QuestionResult:
     preferences: Mapping[str, int]
     missing: str = ""
     orders_agreed: bool | None = None
+    reference_bits: Mapping[str, float] = field(default_factory=dict)
+    baseline_reference_bits: Mapping[str, float] = field(default_factory=dict)
+    answer_bits: Mapping[str, float] = field(default_factory=dict)
+    likelihoods: Mapping[str, Mapping[str, Likelihood]] = field(default_factory=dict)
+    reasons: Mapping[str, str] = field(default_factory=dict)
+    baseline_reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineQuestion:
-    """The accepted answers to one question and their mid-ranks."""
+    """The accepted answers to one question and their mid-ranks.
+
+    ``likelihood`` holds bits per byte by measure (``reference``, ``answer``) and
+    model; it is empty where nothing was scored.
+    """
 
     answers: Mapping[str, str]
     ranks: Mapping[str, float]
+    likelihood: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

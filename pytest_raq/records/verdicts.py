@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pytest_raq.records.likelihood import LikelihoodEvidence  # noqa: TC001 - read at run time
 from pytest_raq.records.rankings import Interval  # noqa: TC001 - read at run time
 
 
@@ -112,3 +113,5 @@ class Verdict:
     f1: F1Evidence | None = None
     since_anchor: QualityEvidence | None = None
     f1_since_anchor: F1Evidence | None = None
+    likelihood: LikelihoodEvidence | None = None
+    likelihood_since_anchor: LikelihoodEvidence | None = None

@@ -37,6 +37,10 @@ _GAUGES = (
     _Gauge("raq_mean_rank", "mean_rank", "Mean of the mid-ranks, 1 is best."),
     _Gauge("raq_exact_match", "exact_match", "SQuAD exact match, a share from 0 to 1."),
     _Gauge("raq_f1", "f1", "SQuAD F1, a share from 0 to 1."),
+    _Gauge(
+        "raq_reference_bits_per_byte", "reference_bits_per_byte",
+        "Mean of -log2 p of the first reference per byte.",
+    ),
     _Gauge("raq_words", "words", "Words per answer."),
     _Gauge("raq_words_per_second", "words_per_second", "Words per second of a whole call."),
     _Gauge(
@@ -105,6 +109,10 @@ def _quality(results: Sequence[SuiteResult]) -> Iterator[str]:
         ("raq_anchor_net_preference", "since_anchor", "net_preference",
          "Net preference over the answers of the anchor."),
         ("raq_f1_difference", "f1", "difference", "F1 minus that of the accepted answers."),
+        ("raq_likelihood_difference", "likelihood", "difference",
+         "Bits per byte of the references minus the accepted ones."),
+        ("raq_likelihood_p_value", "likelihood", "adjusted_p",
+         "One-sided p-value of a loss of likelihood, corrected by Holm."),
         ("raq_f1_p_value", "f1", "adjusted_p",
          "One-sided p-value of a loss of F1, corrected by Holm."),
     )  # fmt: skip

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_raq.answering import ModelAnswers
+from pytest_raq.answering.likelihoods import ModelLikelihoods
 from pytest_raq.baselines.comparison import AcceptedStates
 from pytest_raq.baselines.file import baseline_path, load_anchor, load_baseline
 from pytest_raq.datasets import load_questions
@@ -109,6 +110,16 @@ def build_run(
         for each in answers.values():
             sharing.register(each)
     replaced = {name: answers_of(model) for name, model in (originals or {}).items()}
+    likelihoods = (
+        {}
+        if suite.gate.likelihood == "off"
+        else {
+            name: ModelLikelihoods(
+                each, pool=resources.pool, progress=resources.progress, sharing=sharing
+            )
+            for name, each in answers.items()
+        }
+    )
     checked_panel = CheckedPanel(
         judge,
         questions.questions,
@@ -132,6 +143,7 @@ def build_run(
         ),
         originals=replaced,
         variants=Variants(answers_of),
+        likelihoods=likelihoods,
     )
 
 

@@ -85,12 +85,17 @@ class ModelSelection:
 
         Raises ConfigError if it has no file of its own, or no file yet.
         """
-        name, _, target = text.partition("=")
-        model = asked_by(suite, self.swapped(self._load(name), target or None, option=""))
+        model, name = self.named(suite, text), text.partition("=")[0]
         if model.engine != "llama-cpp":
             raise ConfigError(f'{model.path}: engine = "{model.engine}" has no file to quantize')
         if model.source and not model.file_path.exists():
             raise ConfigError(f"{name} has no file yet: run raq models pull {name}")
+        return model
+
+    def named(self, suite: SuiteDefinition, text: str) -> ModelDefinition:
+        """Return a model for a suite's questions, maybe behind a server: ``NAME[=TARGET]``."""
+        name, _, target = text.partition("=")
+        model = asked_by(suite, self.swapped(self._load(name), target or None, option=""))
         return self._as_typed(model)
 
     def originals(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Answer, Failure, QuestionResult, SuiteResult
-from pytest_raq.records.rankings import CANDIDATE
+from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
+from pytest_raq.running.likelihoods import accepted_bits, answer_bits, reference_bits
 from pytest_raq.running.repeatability import repeatability_of
-from pytest_raq.stats.mid_ranks import candidate_ranking
+from pytest_raq.stats.likelihood import mean_bits
+from pytest_raq.stats.mid_ranks import candidate_ranking, reasons_of
 from pytest_raq.stats.model_summary import summarize
 
 if TYPE_CHECKING:
@@ -43,8 +46,9 @@ def make_result(
             for model in models
             if decides and not comparison.is_settled(verdict := verdicts.of(model))
         },
-        questions=tuple(
-            _question_result(parts, question, evidence.preferences) for question in questions
+        questions=_with_likelihoods(
+            parts,
+            [_question_result(parts, question, evidence.preferences) for question in questions],
         ),
         provenance=provenance,
         passages=len({question.cluster for question in questions}),
@@ -56,6 +60,7 @@ def make_result(
         notes=(
             *parts.questions.notes,
             *parts.answers.notes,
+            *parts.likelihoods.notes(is_asked="likelihood" in parts.suite.gate.model_fields_set),
             *parts.rankings.notes(),
             *notes,
             *(f"differs from the baseline: {text}" for text in comparison.differences(provenance)),
@@ -67,13 +72,44 @@ def make_result(
 
 def _summary(model: str, parts: RunParts, verdicts: SuiteVerdicts) -> ModelSummary:
     tests = verdicts.evidence().tests
-    return summarize(
+    summary = summarize(
         model,
         parts.answers.of(model).in_hand(),
         parts.by_id,
         mean_rank=tests.mean_ranks.get(model) if tests else None,
         interval=tests.intervals.get(model) if tests else None,
     )
+    bits = mean_bits(reference_bits(parts, model).values())
+    return replace(summary, reference_bits_per_byte=bits)
+
+
+def _with_likelihoods(
+    parts: RunParts, results: Sequence[QuestionResult]
+) -> tuple[QuestionResult, ...]:
+    """Return results of questions with how likely their texts are."""
+    models = parts.answers.models
+    now = {model: reference_bits(parts, model) for model in models}
+    before = {model: accepted_bits(parts, model) for model in models}
+    answers = {model: answer_bits(parts, model) for model in models}
+    return tuple(
+        replace(
+            item,
+            reference_bits=_of(item.question.id, now),
+            baseline_reference_bits=_of(item.question.id, before),
+            answer_bits=_of(item.question.id, answers),
+            likelihoods={
+                model: known
+                for model in models
+                if (known := parts.likelihoods.about(model, item.question.id))
+            },
+        )
+        for item in results
+    )
+
+
+def _of(question_id: str, bits: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Return the figures of one question by model."""
+    return {model: items[question_id] for model, items in bits.items() if question_id in items}
 
 
 def _question_result(
@@ -84,7 +120,7 @@ def _question_result(
         question,
         parts.answers.about(question.id),
         {model: parts.accepted_answer(model, question.id) for model in parts.answers.models},
-        candidate_ranking(ranking) if ranking else None,
+        ranking,
         preferences,
     )
 
@@ -98,20 +134,23 @@ def question_result(
 ) -> QuestionResult:
     """Return what is known about a question, by model.
 
-    ``ranking`` is the ranking of the new answers, None if it was not requested,
+    ``ranking`` is that of the new and accepted answers, None if it was not requested,
     ``preferences`` holds s_i by model and question id.
     """
+    new = candidate_ranking(ranking) if ranking else None
     return QuestionResult(
         question=question,
         answers={m: o.text for m, o in outcomes.items() if isinstance(o, Answer)},
         baseline_answers={m: text for m, text in accepted.items() if text is not None},
         failures={m: o.reason for m, o in outcomes.items() if isinstance(o, Failure)},
-        ranks=ranking.ranks if ranking else {},
-        orders_agreed=ranking.orders_agreed if ranking else None,
+        ranks=new.ranks if new else {},
+        orders_agreed=new.orders_agreed if new else None,
         preferences={
             model: items[question.id]
             for model, items in preferences.items()
             if question.id in items
         },
-        missing=ranking.missing if ranking else "not requested",
+        missing=new.missing if new else "not requested",
+        reasons=new.reasons if new else {},
+        baseline_reasons=reasons_of(ranking, ACCEPTED) if ranking else {},
     )

@@ -12,6 +12,7 @@ from pytest_raq.records.rankings import ACCEPTED, ANCHOR, CANDIDATE
 
 if TYPE_CHECKING:
     from pytest_raq.answering.suite_answers import SuiteAnswers
+    from pytest_raq.answering.suite_likelihoods import SuiteLikelihoods
     from pytest_raq.baselines.comparison import BaselineComparison
     from pytest_raq.config import SuiteDefinition
     from pytest_raq.judging.suite_rankings import SuiteRankings
@@ -36,6 +37,7 @@ class RunParts:
     rankings: SuiteRankings
     speeds: SuiteSpeed
     repeats: SuiteRepeats
+    likelihoods: SuiteLikelihoods
 
     @cached_property
     def by_id(self) -> dict[str, Question]:

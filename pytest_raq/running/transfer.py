@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.judging import Spending
 from pytest_raq.records import Ranking, Repeats
-from pytest_raq.records.plain import outcome_from
+from pytest_raq.records.plain import outcome_from, scores_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_raq.records import Outcome, SpeedSamples
+    from pytest_raq.records import Outcome, ScoreOutcome, SpeedSamples
     from pytest_raq.running.run_parts import RunParts
 
 
@@ -33,6 +33,7 @@ def export_run(parts: RunParts) -> str:
             if (found := parts.answers.of(model).repetition.found)
         },
         otherwise=parts.repeats.otherwise,
+        scores=parts.likelihoods.export(),
     )
 
 
@@ -40,6 +41,7 @@ def absorb_into(parts: RunParts, text: str) -> None:
     """Take over what another process exported."""
     outcomes, speeds, accepted = read_export(text)
     parts.answers.absorb(outcomes)
+    parts.likelihoods.absorb(read_scores(text))
     parts.speeds.absorb(speeds, accepted)
     rankings, spent, checked_panel = read_judging(text)
     parts.rankings.absorb(rankings, spent)
@@ -57,8 +59,9 @@ def export_text(
     checked_panel: str = "",
     again: Mapping[str, Repeats] | None = None,
     otherwise: Mapping[str, Repeats] | None = None,
+    scores: Iterable[ScoreOutcome] = (),
 ) -> str:
-    """Return outcomes, speed samples, and the rankings, costs and checks of judges, as text.
+    """Return outcomes, speeds, rankings, costs and checks of judges, and likelihoods, as text.
 
     With how many answers changed when they were asked ``again``, or ``otherwise``.
     """
@@ -71,6 +74,7 @@ def export_text(
         "bench": checked_panel,
         "again": {model: asdict(item) for model, item in (again or {}).items()},
         "otherwise": {model: asdict(item) for model, item in (otherwise or {}).items()},
+        "scores": [asdict(item) for item in scores],
     }
     return json.dumps(table)
 
@@ -99,6 +103,11 @@ def read_repeats(text: str) -> tuple[dict[str, Repeats], dict[str, Repeats]]:
         for name in ("again", "otherwise")
     )
     return again, otherwise
+
+
+def read_scores(text: str) -> list[ScoreOutcome]:
+    """Return the likelihoods that `export_text` wrote; none in a text of an older version."""
+    return [scores_from(row) for row in json.loads(text).get("scores", ())]
 
 
 def _speeds(table: dict[str, dict[str, list[float]]]) -> dict[str, SpeedSamples]:

@@ -6,7 +6,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_raq.gate.evidence import Evidence, Material, gather_evidence, slowdown_of, verdict_of
+from pytest_raq.gate.likelihood import TruthEvidence, combine
 from pytest_raq.records import Decision, Failure
+from pytest_raq.running.likelihoods import suite_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -27,10 +29,12 @@ class SuiteVerdicts:
         self._gate = parts.suite.gate
         self.machine = machine
         self._evidence: Evidence | None = None
+        self._likelihood: dict[str, TruthEvidence] | None = None
 
     def forget(self) -> None:
         """Gather evidence again, because there are new results."""
         self._evidence = None
+        self._likelihood = None
 
     def evidence(self) -> Evidence:
         """Return the evidence from the results so far."""
@@ -42,9 +46,22 @@ class SuiteVerdicts:
         """Return the lowest ratio of a model's speeds if the gate finds it slower, else None."""
         return slowdown_of(model, self._material(), self._gate)
 
+    def likelihood(self) -> dict[str, TruthEvidence]:
+        """Return the likelihood tests of each model, from the results so far."""
+        if self._likelihood is None:
+            self._likelihood = suite_evidence(self._parts)
+        return self._likelihood
+
     def of(self, model: str) -> Verdict:
         """Return the gate's verdict on a model, from the results so far."""
-        verdict = verdict_of(model, self.evidence(), self._gate)
+        verdict = combine(
+            verdict_of(model, self.evidence(), self._gate),
+            self.likelihood()[model],
+            self._gate,
+            expected=len(self._parts.questions.questions),
+            preferences=self.evidence().preferences.get(model, {}),
+            clusters={item.id: item.cluster for item in self._parts.questions.questions},
+        )
         return replace(verdict, reasons=(*verdict.reasons, *self._more_reasons(model, verdict)))
 
     def _more_reasons(self, model: str, verdict: Verdict) -> Iterator[str]:

@@ -44,7 +44,12 @@ def restrict(ranking: Ranking, contestants: Collection[str]) -> Ranking:
     chosen = {name: rank for name, rank in ranking.ranks.items() if name in wanted}
     if not chosen:
         return Ranking(ranking.question_id, missing="there are no answers to rank")
-    return Ranking(ranking.question_id, mid_ranks(chosen), orders_agreed=ranking.orders_agreed)
+    return Ranking(
+        ranking.question_id,
+        mid_ranks(chosen),
+        orders_agreed=ranking.orders_agreed,
+        reasons={name: why for name, why in ranking.reasons.items() if name in chosen},
+    )
 
 
 def candidate_ranking(ranking: Ranking) -> Ranking:
@@ -56,4 +61,14 @@ def candidate_ranking(ranking: Ranking) -> Ranking:
         {name.removeprefix(CANDIDATE): rank for name, rank in ranks.items()},
         ranking.missing,
         ranking.orders_agreed,
+        reasons_of(ranking, CANDIDATE),
     )
+
+
+def reasons_of(ranking: Ranking, which: str) -> dict[str, str]:
+    """Return what the judge says of the new or of the accepted answers, by model."""
+    return {
+        name.removeprefix(which): why
+        for name, why in ranking.reasons.items()
+        if name.startswith(which)
+    }

@@ -14,6 +14,7 @@ from pytest_raq.records import (
     FinishReason,
     JudgeExchange,
     JudgeVerdict,
+    Likelihood,
     OrderReading,
     RunRecord,
     Timing,
@@ -87,6 +88,16 @@ def answer_from(table: Mapping[str, Any], question_id: str, model: str) -> Answe
         finish_reason=FinishReason(table["finish_reason"]),
         timing=Timing(**table["timing"]),
     )
+
+
+def likelihood_to_payload(likelihood: Likelihood) -> str:
+    """Return how likely a text is."""
+    return to_payload(asdict(likelihood))
+
+
+def likelihood_from(table: Mapping[str, Any]) -> Likelihood:
+    """Return how likely a text is."""
+    return Likelihood(**table)
 
 
 def engine_to_payload(info: EngineInfo) -> str:

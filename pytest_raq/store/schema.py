@@ -1,9 +1,10 @@
 """The tables of the store, their format number, and how an older file becomes a newer one.
 
-Format 4. ``PRAGMA application_id`` says that a file is a store, ``PRAGMA
+Format 5. ``PRAGMA application_id`` says that a file is a store, ``PRAGMA
 user_version`` of which format. Times are seconds since 1970 (UTC).
 
     answers    key → what a model said: text, finish_reason, timing
+    likelihoods key → how likely a text is after a prompt; since format 5
     engines    key → what ran a model: build, quantization, template
     verdicts   key → what a judge said: tiers or reason, prompt, reply, usage
     files      path → SHA-256, as long as inode, size and times are the same
@@ -14,7 +15,7 @@ user_version`` of which format. Times are seconds since 1970 (UTC).
     entries    what format 1 kept, where the file is that old
 
 Keys are SHA-256 (64 hexadecimal digits) of all that can change the value; see
-`pytest_raq.store.keys`. Values of answers, engines and verdicts are JSON in
+`pytest_raq.store.keys`. Values of answers, likelihoods, engines and verdicts are JSON in
 ASCII, so that any text survives, with a CRC-32 of key and value: SQLite has no
 checksums of its own, and a page of noise must not become somebody's answer.
 
@@ -36,7 +37,7 @@ from pytest_raq.records import RunFigures
 if TYPE_CHECKING:
     import sqlite3
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 FORMER: Final = 1
 APPLICATION_ID: Final = 0x52415131
 """``RAQ1`` in ASCII."""
@@ -56,6 +57,7 @@ def _figure(name: str) -> str:
 
 TABLES: Final = {
     "answers": ("key TEXT NOT NULL", "model TEXT NOT NULL", *_VALUE),
+    "likelihoods": ("key TEXT NOT NULL", "model TEXT NOT NULL", *_VALUE),
     "engines": ("key TEXT NOT NULL", *_VALUE),
     "verdicts": ("key TEXT NOT NULL", "judge TEXT NOT NULL", *_VALUE),
     "files": ("path TEXT NOT NULL", "signature TEXT NOT NULL", "sha256 TEXT NOT NULL"),
@@ -91,11 +93,18 @@ _KEYS = {
     "run_models": "run, suite, model",
     "results": "run, suite",
 }
-_SINCE = {"results": 3}
+_SINCE = {"results": 3, "likelihoods": 5}
 """The format that brought a table, where that is not 2."""
 
-_ADDED = {"anchor_net_preference", "anchor_net_preference_low", "anchor_net_preference_high"}
-"""Columns of ``run_models`` that format 4 brought, behind those that were there."""
+_ADDED = {
+    "anchor_net_preference",
+    "anchor_net_preference_low",
+    "anchor_net_preference_high",
+    "reference_bits_per_byte",
+    "likelihood_difference",
+    "likelihood_p_value",
+}
+"""Columns of ``run_models`` that formats 4 and 5 brought, behind those that were there."""
 
 
 class DamagedError(Exception):

@@ -223,6 +223,7 @@ def _result(
         },
         missing=ranking.missing,
         orders_agreed=ranking.orders_agreed,
+        reasons=ranking.reasons,
     )
 
 

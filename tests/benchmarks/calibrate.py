@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from calibrate_gate import sections as gate_sections
+from calibrate_likelihood import sections as likelihood_sections
 from picture import draw
 from scipy import stats
 from worlds import PER_PASSAGE, World
@@ -251,7 +252,11 @@ def report(runs: int, mapper: Mapper) -> str:
     )
     told = [
         f"**{title}.**\n\n{table(header, rows)}"
-        for title, header, rows in (*sections, *gate_sections(runs, mapper))
+        for title, header, rows in (
+            *sections,
+            *gate_sections(runs, mapper),
+            *likelihood_sections(runs, mapper),
+        )
     ]
     return "\n\n".join((_introduction(runs), *told))
 

@@ -13,6 +13,7 @@ class Completion:
     was called with. Token counts are those of the server, 0 where it tells
     none; ``pieces`` counts the parts in which the reply came. Seconds are
     since the request was sent: up to the first piece, the last one, the end.
+    ``body`` is the whole reply, where it was asked for.
     """
 
     text: str = ""
@@ -25,6 +26,7 @@ class Completion:
     first_seconds: float = 0.0
     last_seconds: float = 0.0
     total_seconds: float = 0.0
+    body: object = None
 
 
 @dataclass(slots=True)

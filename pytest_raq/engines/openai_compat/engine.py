@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.engines.openai_compat.connection import Connection, Parameters, Request
 from pytest_raq.engines.openai_compat.failures import Problem
+from pytest_raq.engines.openai_compat.scoring import ServerScorer
 from pytest_raq.engines.openai_compat.server import find_server
 from pytest_raq.engines.protocol import Closing
 from pytest_raq.errors import EngineStartError
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pytest_raq.config import ModelDefinition
     from pytest_raq.engines.openai_compat.completions import Completion
     from pytest_raq.engines.openai_compat.connection import Result
-    from pytest_raq.records import Outcome, Prompt
+    from pytest_raq.records import Outcome, Prompt, ScoreOutcome, ScorePrompt
 
 DEFAULT_PARALLEL = 4
 """Requests in flight: what a small server of one's own still takes without a queue."""
@@ -54,6 +55,9 @@ class OpenAIEngine(Closing):
             self._connection.close()
             raise EngineStartError(problem.reason)
         self.info = EngineInfo(engine="openai", build="")
+        self._scorer = ServerScorer(
+            self._connection, self._parameters, model=definition.name, parallel=self._parallel
+        )
 
     def answers(self, prompts: Sequence[Prompt]) -> Iterator[Outcome]:
         """Yield outcomes as they come; what is in flight is given up when nobody reads on."""
@@ -81,6 +85,15 @@ class OpenAIEngine(Closing):
         finally:
             if flying and not self._is_closed:
                 self._connection.cancel()
+
+    def scores(self, prompts: Sequence[ScorePrompt]) -> Iterator[ScoreOutcome]:
+        """Yield how likely texts are, where the server tells probabilities of a prompt."""
+        for asked in prompts:
+            if self._ended:
+                reason = f"not asked, because {self._ended}"
+                yield Failure(asked.question_id, self._definition.name, one_line(reason, 2_000))
+            else:
+                yield from self._scorer.scores([asked])
 
     def _send(self, ticket: int, prompt: Prompt) -> tuple[Prompt, dict[str, object]]:
         body = self._parameters.write(self._body(prompt))

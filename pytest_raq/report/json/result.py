@@ -111,7 +111,17 @@ def _verdict_from_json(item: object) -> object:
         "f1": _undefined(item.get("f1")),
         "since_anchor": _undefined(_table(item.get("anchor")).get("quality")),
         "f1_since_anchor": _undefined(_table(item.get("anchor")).get("f1")),
+        "likelihood": _likelihood_from_json(item.get("likelihood")),
+        "likelihood_since_anchor": _likelihood_from_json(item.get("likelihood_since_anchor")),
     }
+
+
+def _likelihood_from_json(item: object) -> object:
+    if not isinstance(item, dict):
+        return None
+    drift = item.get("drift")
+    table = {key: value for key, value in item.items() if key != "drift"}
+    return {**_table(_undefined(table)), "drift": _undefined(drift) if drift else None}
 
 
 def _baseline_from_json(suite: str, table: Table) -> Table:
@@ -262,6 +272,8 @@ def _verdict_to_json(verdict: Verdict) -> Json:
         "reasons": list(verdict.reasons),
         "quality": plain(quality),
         "speed": plain(verdict.speed),
+        "likelihood": plain(verdict.likelihood),
+        "likelihood_since_anchor": plain(verdict.likelihood_since_anchor),
         "f1": plain(verdict.f1),
         "anchor": _anchor_to_json(verdict),
     }
@@ -296,6 +308,12 @@ def _question_to_json(item: QuestionResult) -> Json:
         "preferences": dict(item.preferences),
         "missing": item.missing,
         "orders_agreed": item.orders_agreed,
+        "reference_bits": dict(item.reference_bits),
+        "baseline_reference_bits": dict(item.baseline_reference_bits),
+        "answer_bits": dict(item.answer_bits),
+        "likelihoods": plain(item.likelihoods),
+        "reasons": dict(item.reasons),
+        "baseline_reasons": dict(item.baseline_reasons),
     }
 
 

@@ -13,7 +13,12 @@ from typing import TYPE_CHECKING
 from pytest_raq.records import Decision
 from pytest_raq.report.markdown.markup import cell, code, folded, html_code, table
 from pytest_raq.report.repeatability import repeatability_lines
-from pytest_raq.report.terminal.suite import mean_rank_text, net_preference_text, rank_change_text
+from pytest_raq.report.terminal.suite import (
+    bits_text,
+    mean_rank_text,
+    net_preference_text,
+    rank_change_text,
+)
 from pytest_raq.text import LONGEST_NOTE, number, p_text
 
 if TYPE_CHECKING:
@@ -90,7 +95,7 @@ def _headline(result: SuiteResult) -> str:
 
 def _models(result: SuiteResult) -> list[str]:
     header = ("model", "verdict", "net preference", "p", "since the anchor", "mean rank", "change",
-              "EM", "F1", "words/s", "tok/s")  # fmt: skip
+              "EM", "F1", "bits/byte", "words/s", "tok/s")  # fmt: skip
     rows = []
     for name, model in result.models.items():
         verdict = result.verdicts.get(name)
@@ -106,12 +111,15 @@ def _models(result: SuiteResult) -> list[str]:
                 rank_change_text(model, result),
                 number(model.exact_match),
                 number(model.f1),
+                bits_text(model, verdict),
                 number(model.words_per_second, 1),
                 number(model.decode_tokens_per_second, 0),
             )
         )
     has_anchor = any(verdict.since_anchor for verdict in result.verdicts.values())
-    kept = [has_anchor or name != "since the anchor" for name in header]
+    has_bits = any(item.reference_bits_per_byte is not None for item in result.models.values())
+    unknown = {"since the anchor": has_anchor, "bits/byte": has_bits}
+    kept = [unknown.get(name, True) for name in header]
     return table(list(compress(header, kept)), [list(compress(row, kept)) for row in rows])
 
 

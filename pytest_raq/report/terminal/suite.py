@@ -135,9 +135,9 @@ def _heading(result: SuiteResult) -> Iterator[Line]:
     )
 
 
-_HEADER = ("model", "net pref.", "since anchor", "mean rank", "change", "EM", "F1", "words",
-           "words/s", "tok/s", "verdict")  # fmt: skip
-_DISPENSABLE = ("words", "change", "words/s")
+_HEADER = ("model", "net pref.", "since anchor", "mean rank", "change", "EM", "F1", "bits/byte",
+           "words", "words/s", "tok/s", "verdict")  # fmt: skip
+_DISPENSABLE = ("words", "change", "words/s", "bits/byte")
 """Columns that a narrow terminal does without, in this order; the page has them all."""
 _NOTHING = "–"
 
@@ -160,12 +160,13 @@ def _model_row(model: ModelSummary, result: SuiteResult) -> tuple[str, ...]:
     verdict = result.verdicts.get(model.model)
     return (
         safe_text(model.model),
-        net_preference_text(verdict.quality if verdict else None),
+        _net_preference(verdict),
         _since_anchor(verdict),
         mean_rank_text(model),
         rank_change_text(model, result),
         number(model.exact_match),
         number(model.f1),
+        bits_text(model, verdict),
         number(model.words, 1),
         number(model.words_per_second, 1),
         number(model.decode_tokens_per_second, 0),
@@ -187,10 +188,26 @@ def net_preference_text(quality: QualityEvidence | None) -> str:
     return number(quality.net_preference) + interval
 
 
+def _net_preference(verdict: Verdict | None) -> str:
+    """Return the net preference; where nothing was made anew, an interval says nothing."""
+    if verdict is not None and verdict.decision is Decision.UNCHANGED and verdict.quality:
+        return number(verdict.quality.net_preference)
+    return net_preference_text(verdict.quality if verdict else None)
+
+
 def _since_anchor(verdict: Verdict | None) -> str:
     """Return the net preference since the anchor; its interval stands with the reasons."""
     quality = verdict.since_anchor if verdict else None
     return number(quality.net_preference) if quality else _NOTHING
+
+
+def bits_text(model: ModelSummary, verdict: Verdict | None) -> str:
+    """Return the bits per byte of the references, and the change since the baseline."""
+    if model.reference_bits_per_byte is None:
+        return _NOTHING
+    likelihood = verdict.likelihood if verdict else None
+    change = f" ({number(likelihood.difference, 3, sign=True)})" if likelihood else ""
+    return number(model.reference_bits_per_byte, 3) + change
 
 
 def mean_rank_text(model: ModelSummary) -> str:

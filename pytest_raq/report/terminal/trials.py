@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
-from pytest_raq.report.terminal.suite import STYLES, Line, Style, suite_lines
+from pytest_raq.report.terminal.suite import STYLES, Line, Style, bits_text, suite_lines
 from pytest_raq.text import LONGEST_NOTE, columns, number, p_text, safe_text, size_text
 
 if TYPE_CHECKING:
@@ -40,10 +40,13 @@ def _heading(ladder: Ladder) -> Iterator[Line]:
 def _table(ladder: Ladder) -> Iterator[Line]:
     header = (
         "file", "size", "of top", "decode tok/s", "prefill tok/s", "EM", "F1", "words",
-        "net preference", "interval", "p (Holm)", "verdict",
+        "net preference", "interval", "p (Holm)", "bits/byte", "p (Holm)", "verdict",
     )  # fmt: skip
     rungs = (ladder.top, *ladder.rungs)
-    head, *lines = columns([header, *(_row(rung, ladder.top) for rung in rungs)])
+    rows = [header, *(_row(rung, ladder.top) for rung in rungs)]
+    if all(rung.summary is None or rung.summary.reference_bits_per_byte is None for rung in rungs):
+        rows = [(*row[:-3], row[-1]) for row in rows]
+    head, *lines = columns(rows)
     yield Line(head)
     for line, rung in zip(lines, rungs, strict=True):
         yield Line(line, STYLES[rung.verdict.decision] if rung.verdict else Style.PLAIN)
@@ -52,6 +55,7 @@ def _table(ladder: Ladder) -> Iterator[Line]:
 def _row(rung: Rung, top: Rung) -> tuple[str, ...]:
     summary = rung.summary
     quality = rung.verdict.quality if rung.verdict else None
+    likelihood = rung.verdict.likelihood if rung.verdict else None
     return (
         rung.kind,
         size_text(rung.bytes) if rung.bytes else "–",
@@ -65,6 +69,8 @@ def _row(rung: Rung, top: Rung) -> tuple[str, ...]:
         number(quality.net_preference, sign=True) if quality else "–",
         f"{number(quality.interval.low)} to {number(quality.interval.high)}" if quality else "–",
         p_text(quality.adjusted_p) if quality else "–",
+        bits_text(summary, rung.verdict) if summary else "–",
+        p_text(likelihood.adjusted_p) if likelihood else "–",
         _word(rung, top),
     )
 
@@ -87,6 +93,7 @@ def _word(rung: Rung, top: Rung) -> str:
 
 def _conclusion(ladder: Ladder) -> Iterator[Line]:
     yield Line("")
+    yield from _by_likelihood(ladder)
     margin = f"within the margin ({ladder.margin:g})"
     if not ladder.smallest:
         yield Line(f"no smaller file is shown to be not worse {margin}", Style.YELLOW)
@@ -98,6 +105,15 @@ def _conclusion(ladder: Ladder) -> Iterator[Line]:
         f" {share} of {ladder.top.kind}: {safe_text(rung.file, 300)}",
         Style.GREEN,
     )
+
+
+def _by_likelihood(ladder: Ladder) -> Iterator[Line]:
+    if any(rung.verdict and rung.verdict.likelihood for rung in ladder.rungs):
+        margin = f"{ladder.likelihood_margin:g} bits per byte"
+        yield Line(
+            "the smallest file by the likelihood of the references"
+            f" ({margin}): {ladder.smallest_by_likelihood or 'none'}"
+        )
 
 
 def _details(ladder: Ladder) -> Iterator[Line]:

@@ -1,0 +1,1 @@
+"""Whether an answer means the same as a reference: named grades by fixed rules."""
