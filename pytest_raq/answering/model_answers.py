@@ -65,7 +65,7 @@ class ModelAnswers:
         self.file_bytes = file_size(model)
         self._sharing = sharing
         self.questions = {question.id: question for question in questions}
-        self._plan = list(self.questions)
+        self.planned = list(self.questions)
         self._pool = pool
         self.cache = AnswerCache(model, store, fresh=fresh)
         self._stream = AnswerStream(
@@ -92,18 +92,13 @@ class ModelAnswers:
     def plan(self, question_ids: Iterable[str]) -> None:
         """Set which questions will be asked, so that no others are generated."""
         wanted = set(question_ids)
-        self._plan = [question_id for question_id in self.questions if question_id in wanted]
-
-    @property
-    def planned(self) -> list[str]:
-        """The questions that will be asked."""
-        return list(self._plan)
+        self.planned = [question_id for question_id in self.questions if question_id in wanted]
 
     def get(self, question_id: str) -> Outcome:
         """Return the answer to a question, generating it if nobody has."""
         if question_id not in self._outcomes:
             # The plan once, in few reads; later whatever another process may have added.
-            planned = () if self._has_recalled else self._plan
+            planned = () if self._has_recalled else self.planned
             self._has_recalled = True
             self._recall({question_id, *planned})
         if question_id not in self._outcomes and self._sharing is not None:
@@ -114,7 +109,7 @@ class ModelAnswers:
 
     def get_all(self) -> dict[str, Outcome]:
         """Return the answers to all questions, in the order of the questions."""
-        self._plan = list(self.questions)
+        self.planned = list(self.questions)
         return {question_id: self.get(question_id) for question_id in self.questions}
 
     def in_hand(self) -> Mapping[str, Outcome]:
@@ -124,12 +119,12 @@ class ModelAnswers:
     @property
     def is_complete(self) -> bool:
         """Whether all planned questions have an outcome in hand."""
-        return all(question_id in self._outcomes for question_id in self._plan)
+        return all(question_id in self._outcomes for question_id in self.planned)
 
     def answer_plan(self) -> None:
         """Find out everything that is planned, then let go of the engine."""
-        self._recall(self._plan)
-        for question_id in self._plan:
+        self._recall(self.planned)
+        for question_id in self.planned:
             if question_id not in self._outcomes:
                 self._generate(question_id)
         self._pool.release(self.model)
@@ -158,7 +153,7 @@ class ModelAnswers:
             self._advance_to(question_id)
         if question_id not in self._outcomes:
             # The stream was planned before this question was wanted, or there is none yet.
-            self._recall(self._plan)
+            self._recall(self.planned)
             self._stream.open(lambda: self._unanswered(question_id))
             self._advance_to(question_id)
         if question_id not in self._outcomes:
@@ -183,7 +178,7 @@ class ModelAnswers:
 
     def _unanswered(self, question_id: str) -> list[str]:
         """Return what is left of the plan, and a question that may not be planned."""
-        wanted = [name for name in self._plan if name not in self._outcomes]
+        wanted = [name for name in self.planned if name not in self._outcomes]
         if question_id not in self._outcomes and question_id not in wanted:
             wanted.insert(0, question_id)
         return wanted
@@ -217,7 +212,7 @@ class ModelAnswers:
             for question_id in self._recalled:
                 self._outcomes.pop(question_id, None)
             self._recalled.clear()
-            self._recall(self._plan)
+            self._recall(self.planned)
 
     @property
     def file_sha256(self) -> str:

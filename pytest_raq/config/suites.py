@@ -136,6 +136,8 @@ class GateSettings(Settings):
     """Maximum share of questions without an answer or a ranking that is allowed."""
     min_judge_accuracy: Share = 0.80
     """Share of known pairs that a judge must rank correctly to be trusted; 0 means no check."""
+    judge_check_questions: Annotated[int, Field(ge=4, le=200)] = 4
+    """Questions from which known pairs are made, 6 of each: more of them measure a judge better."""
     min_judges: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Minimum share of a panel's judges that must have ranked a question."""
     likelihood: Literal["off", "show", "gate"] = "gate"

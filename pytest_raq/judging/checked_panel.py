@@ -65,7 +65,11 @@ class CheckedPanel:
         if not (costly and self._settings.min_judge_accuracy):
             self._checks = {}
             return
-        sentinels = make_sentinels(list(self._questions.values()), seed=self._seed)
+        sentinels = make_sentinels(
+            list(self._questions.values()),
+            seed=self._seed,
+            limit=self._settings.judge_check_questions,
+        )
         self._checks = {
             seat.name: check_told(seat.judge, sentinels, progress or NoProgress())
             for seat in costly

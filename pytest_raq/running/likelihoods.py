@@ -42,6 +42,16 @@ def answer_bits(parts: RunParts, model: str) -> dict[str, float]:
     return parts.likelihoods.bits(model, texts)
 
 
+def baseline_figures(parts: RunParts) -> dict[str, dict[str, dict[str, float]]]:
+    """Return what a baseline keeps, bits per byte by measure, model and question."""
+    parts.likelihoods.obtain(parts.question_ids)
+    models = parts.answers.models
+    return {
+        REFERENCE: {model: reference_bits(parts, model) for model in models},
+        ANSWER: {model: answer_bits(parts, model) for model in models},
+    }
+
+
 def accepted_bits(parts: RunParts, model: str, measure: str = REFERENCE) -> dict[str, float]:
     """Return a figure of the baseline for each question; nothing where none can be compared."""
     baseline = parts.comparison.comparable

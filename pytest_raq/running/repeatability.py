@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from pytest_raq.answering.repetition import compare_answers
@@ -36,7 +35,7 @@ def ask_as_accepted(parts: RunParts, variants: Variants, model: str) -> None:
     if other is None:
         return
     texts = {name: o.text for name, o in answers.in_hand().items() if isinstance(o, Answer)}
-    sample = list(islice(texts, _SAMPLE))
+    sample = [name for name in parts.question_ids if name in texts][:_SAMPLE]
     other.plan(sample)
     for name in sample:
         other.get(name)

@@ -20,9 +20,8 @@ from pytest_raq.errors import MeasurementError
 from pytest_raq.files import show_path
 from pytest_raq.machine import describe_machine, describe_versions
 from pytest_raq.records import Provenance
-from pytest_raq.records.likelihood import ANSWER, REFERENCE
 from pytest_raq.running.accepted_states import hold_against
-from pytest_raq.running.likelihoods import answer_bits, reference_bits, texts_to_score
+from pytest_raq.running.likelihoods import texts_to_score
 from pytest_raq.running.repeatability import ask_as_accepted
 from pytest_raq.running.repeats import SuiteRepeats
 from pytest_raq.running.result import make_result
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
     from pytest_raq.answering.likelihoods import ModelLikelihoods
     from pytest_raq.baselines.comparison import AcceptedStates
     from pytest_raq.config import SuiteDefinition
-    from pytest_raq.gate.likelihood import TruthEvidence
     from pytest_raq.judging.suite_rankings import SuiteRankings
     from pytest_raq.records import (
         Baseline,
@@ -59,7 +57,8 @@ if TYPE_CHECKING:
 class SuiteRun:
     """A running suite: it connects its parts, each of which owns its own state.
 
-    ``answers``, ``comparison``, ``rankings`` and ``speeds`` are the parts.
+    ``parts`` has its parts; some are here too: ``answers``, ``comparison``, ``rankings``,
+    ``speeds``, ``verdicts``.
     Nothing is generated or judged before it is requested; a second request
     returns the same result.
     """
@@ -90,7 +89,7 @@ class SuiteRun:
         self.anchor = BaselineComparison(where, accepted.anchor_problem, remedy=SET_ANCHOR)
         self._originals, self._variants = originals or {}, variants
         self.likelihoods = SuiteLikelihoods(likelihoods or {})
-        self._parts = RunParts(
+        self.parts = RunParts(
             suite,
             questions,
             self.answers,
@@ -101,18 +100,18 @@ class SuiteRun:
             SuiteRepeats(),
             self.likelihoods,
         )
-        self.likelihoods.connect(partial(texts_to_score, self._parts))
-        self.questions_by_id = self._parts.by_id
-        self._verdicts = SuiteVerdicts(self._parts, describe_machine())
+        self.likelihoods.connect(partial(texts_to_score, self.parts))
+        self.questions_by_id = self.parts.by_id
+        self.verdicts = SuiteVerdicts(self.parts, describe_machine())
         self.compare_with(accepted.baseline, accepted.anchor)
 
     def compare_with(self, baseline: Baseline | None, anchor: Baseline | None = None) -> None:
         """Compare this run with the given accepted states."""
         now, judge = self.provenance, self.rankings.judge
-        hold_against(self.comparison, baseline, now, self._parts, judge)
-        hold_against(self.anchor, anchor, now, self._parts, judge)
+        hold_against(self.comparison, baseline, now, self.parts, judge)
+        hold_against(self.anchor, anchor, now, self.parts, judge)
         self.rankings.forget()
-        self._verdicts.forget()
+        self.verdicts.forget()
 
     def restrict_to(self, shard: Shard) -> None:
         """Ask only the questions of a shard; verdicts are made later, from all shards."""
@@ -123,7 +122,7 @@ class SuiteRun:
         """Generate no answers here: answers and timings from elsewhere are absorbed."""
         self.answers.take_over(provenance.models)
         self.likelihoods.take_over()
-        self._verdicts.machine = dict(provenance.machine)
+        self.verdicts.machine = dict(provenance.machine)
         self.compare_with(self.comparison.baseline, self.anchor.baseline)
 
     @property
@@ -134,7 +133,7 @@ class SuiteRun:
     @property
     def provenance(self) -> Provenance:
         """The provenance of the figures of this run."""
-        questions = self._parts.questions
+        questions = self.parts.questions
         return Provenance(
             source=questions.source,
             revision=questions.revision,
@@ -143,7 +142,7 @@ class SuiteRun:
             judge=self.rankings.judge.identity,
             models=self.answers.provenance,
             versions=describe_versions(),
-            machine=self._verdicts.machine,
+            machine=self.verdicts.machine,
         )
 
     @property
@@ -167,7 +166,7 @@ class SuiteRun:
 
     def _rank(self, question_ids: Iterable[str]) -> None:
         """Rank questions that have their answers, new and accepted ones together."""
-        parts = self._parts
+        parts = self.parts
 
         def entry(question_id: str) -> tuple[Question, Mapping[str, str]]:
             return self.questions_by_id[question_id], parts.joint_texts(question_id)
@@ -176,7 +175,7 @@ class SuiteRun:
             return self.answers.complete(parts.question_ids)
 
         if self.rankings.rank(question_ids, ready, entry):
-            self._verdicts.forget()
+            self.verdicts.forget()
 
     def speed_probe(self, model: str) -> SpeedProbe:
         """Return the timers of a model and of the accepted file that it replaces."""
@@ -193,49 +192,30 @@ class SuiteRun:
     def keep_speed(self, model: str, samples: SpeedSamples, accepted: SpeedSamples) -> None:
         """Keep the measurements of the probe."""
         self.speeds.keep(model, samples, accepted)
-        self._verdicts.forget()
+        self.verdicts.forget()
 
     def slowdown(self, model: str) -> float | None:
         """Return the lowest ratio of a model's speeds if the gate finds it slower, else None."""
-        return self._verdicts.slowdown(model)
+        return self.verdicts.slowdown(model)
 
     def verdict(self, model: str) -> Verdict:
         """Return the gate's verdict on a model; needs all answers and rankings."""
         self.answers.ask_all()
-        self.likelihoods.obtain(self._parts.question_ids)
-        self._rank(self._parts.question_ids)
-        ask_as_accepted(self._parts, self._variants, model)
-        return self._verdicts.of(model)
-
-    def truth(self) -> dict[str, TruthEvidence]:
-        """Return what the likelihoods so far say of each model."""
-        return self._verdicts.likelihood()
-
-    def likelihood_figures(self) -> dict[str, dict[str, dict[str, float]]]:
-        """Return what a baseline keeps, bits per byte by measure, model and question."""
-        self.likelihoods.obtain(self._parts.question_ids)
-        models = self.models
-        return {
-            REFERENCE: {model: reference_bits(self._parts, model) for model in models},
-            ANSWER: {model: answer_bits(self._parts, model) for model in models},
-        }
-
-    def accepted_answer(self, model: str, question_id: str) -> str | None:
-        """Return the accepted answer of a model to a question, if it can be compared."""
-        return self._parts.accepted_answer(model, question_id)
+        self.likelihoods.obtain(self.parts.question_ids)
+        self._rank(self.parts.question_ids)
+        ask_as_accepted(self.parts, self._variants, model)
+        return self.verdicts.of(model)
 
     def result(self) -> SuiteResult:
         """Return what is known, without starting any further work."""
         if self.rankings.is_wanted:
-            self._rank(self.answers.complete(self._parts.question_ids))
+            self._rank(self.answers.complete(self.parts.question_ids))
         notes = []
         if self.shard:
             asked = f"{len(self.asked)} of {len(self.questions)} questions"
             notes.append(f"shard {self.shard}: {asked}; raq merge decides")
         decides = not self.shard
-        return make_result(
-            self._parts, self._verdicts, self.provenance, decides=decides, notes=notes
-        )
+        return make_result(self.parts, self.verdicts, self.provenance, decides=decides, notes=notes)
 
     def accept(self, reason: str = "", *, as_anchor: bool = False) -> list[str]:
         """Write this run as the baseline and return what was accepted.
@@ -248,7 +228,7 @@ class SuiteRun:
         refuse_unmeasured(path, self.answers.in_hand(), self.questions, self._joint_ranking)
         for problem in self.rankings.checked_panel.problems:
             raise MeasurementError(f"{path} is not updated: {problem}")
-        self.likelihoods.obtain(self._parts.question_ids)
+        self.likelihoods.obtain(self.parts.question_ids)
         result = self.result()
         refuse_unexplained(path, result.verdicts.values(), reason)
         accepted, folder = make_baseline(result, reason), self._baselines_folder
@@ -262,12 +242,12 @@ class SuiteRun:
 
     def export(self) -> str:
         """Return the results of this process, for another process of the same run."""
-        return export_run(self._parts)
+        return export_run(self.parts)
 
     def absorb(self, text: str) -> None:
         """Take over what another process exported."""
-        absorb_into(self._parts, text)
-        self._verdicts.forget()
+        absorb_into(self.parts, text)
+        self.verdicts.forget()
 
     def close(self) -> None:
         """Free what the judge holds; may be called twice."""

@@ -59,8 +59,9 @@ def _suite_lines(choices: Choices) -> Iterator[str]:
         yield "seed = 0"
     yield ""
     yield "[gate]"
-    yield "alpha = 0.05         # significance level of the test, over all models"
+    yield "alpha = 0.05         # how often a build may be red by chance, over all models"
     yield "margin = 0.10        # net preference that may be lost; a pass rules out a larger loss"
+    yield "pass_level = 0.025   # how often a model that loses the margin may pass by chance"
     yield "min_effect = 0.05    # a smaller loss is never called a regression"
     yield "max_f1_drop = 0.02"
     if any(_is_tiny(model) for model in choices.models):
@@ -71,6 +72,7 @@ def _suite_lines(choices: Choices) -> Iterator[str]:
     else:
         yield "max_slowdown = 0.10  # compared only on the same kind of machine"
     yield 'inconclusive = "pass"  # "fail": an inconclusive run fails'
+    yield 'suspect = "fail"       # "pass": a likely loss that is not proven gives a warning'
 
 
 def _is_tiny(model: Contestant) -> bool:

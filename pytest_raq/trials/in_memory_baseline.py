@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Answer, Baseline, BaselineQuestion, Failure
+from pytest_raq.running.likelihoods import baseline_figures
 from pytest_raq.stats.model_summary import summarize
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def _likelihoods(
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Return bits per byte by question, measure and contestant; nothing where none is wanted."""
     found: dict[str, dict[str, dict[str, float]]] = {}
-    for measure, by_model in run.likelihood_figures().items():
+    for measure, by_model in baseline_figures(run.parts).items():
         for name, partner in partners.items():
             for question_id, bits in by_model.get(partner, {}).items():
                 found.setdefault(question_id, {}).setdefault(measure, {})[name] = bits

@@ -138,7 +138,7 @@ def _scored(
 
 def _references(run: SuiteRun, each: ScoredFile, question_id: str) -> list[str]:
     """Return what is tested of a question, and the accepted answer, for the drift."""
-    accepted = run.accepted_answer(each.name, question_id)
+    accepted = run.parts.accepted_answer(each.name, question_id)
     texts = [reference_of(run.questions_by_id[question_id]), accepted or ""]
     return [text for text in dict.fromkeys(texts) if text]
 
@@ -150,7 +150,7 @@ def _compare(
     if not has_references:
         return scored
     top, *others = scored
-    own = run.truth()[top.name].since_baseline
+    own = run.verdicts.likelihood()[top.name].since_baseline
     clusters = {question.id: question.cluster for question in run.questions}
     before = _bits(run, top)
     found = likelihood_evidence(
@@ -178,7 +178,7 @@ def _bits(run: SuiteRun, each: ScoredFile) -> dict[str, float]:
 def _against(run: SuiteRun, model: str, kinds: Sequence[str]) -> str:
     if kinds:
         return model
-    return run.comparison.path if run.truth()[model].since_baseline else ""
+    return run.comparison.path if run.verdicts.likelihood()[model].since_baseline else ""
 
 
 def _smallest(files: Sequence[ScoredFile]) -> str:

@@ -2,7 +2,7 @@
 
     make bench BENCH=reproducible
     .venv/bin/python tests/benchmarks/bench_reproducible.py --model FILE --questions SQUAD.json \\
-        --swap OTHER_QUANTIZATION --engine native=VENV --write docs/reproducible.md
+        --swap OTHER_QUANTIZATION --suite 200=SQUAD.json --engine VENV --write docs/reproducible.md
 
 ``changes``: answers that differ when only ``parallel`` does. ``loss``: what a suite finds of other
 quantizations of the first model. ``switches``: what the self-test finds where one switch is left
@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.answering.prompts import blocks_of, question_prompt
 from pytest_raq.config import DatasetSettings, GateSettings, ModelDefinition
-from pytest_raq.datasets import load_questions, sample_questions
+from pytest_raq.datasets import load_questions
 from pytest_raq.engines import open_engine
 from pytest_raq.engines.llamacpp.environment import find_environment
 from pytest_raq.engines.llamacpp.instruction_sets import arithmetic_of
@@ -36,7 +36,8 @@ from pytest_raq.gate import GateInput, decide
 from pytest_raq.judging import ReferenceJudge, rank_contestants
 from pytest_raq.machine import describe_machine
 from pytest_raq.records import Answer
-from pytest_raq.stats.quality import preferences, quality_evidence
+from pytest_raq.stats.quality import QualityPlan, preferences, quality_evidence
+from pytest_raq.text import p_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,8 +113,7 @@ class Plan:
     swaps: tuple[ModelDefinition, ...]
     engines: dict[str, Path | None]
     questions: tuple[Question, ...]
-    sizes: tuple[int, ...]
-    pool: tuple[Question, ...]
+    suites: tuple[tuple[Question, ...], ...]
     rounds: int
 
 
@@ -170,19 +170,18 @@ def tell_loss(plan: Plan) -> Iterator[str]:
     yield ""
     heads = ("answers changed", "net preference", "p", "verdict")
     yield from header(["questions", "file", "answers", *heads])
-    found = {}
-    for kind in WAYS:
-        accepted = ask(base, plan.pool, reproducible=kind, parallel=ACCEPTED, stop=LINE).texts
-        for model in (base, *plan.swaps):
-            texts = ask(model, plan.pool, reproducible=kind, parallel=TODAY, stop=LINE).texts
-            for size in plan.sizes:
-                chosen = sample_questions(plan.pool, size, seed=0)
-                found[size, model.name, kind] = list(compare(accepted, texts, chosen))
-    for size in plan.sizes:
+    for questions in plan.suites:
+        found = {}
+        for kind in WAYS:
+            way = {"reproducible": kind, "stop": LINE}
+            accepted = ask(base, questions, parallel=ACCEPTED, **way).texts
+            for model in (base, *plan.swaps):
+                texts = ask(model, questions, parallel=TODAY, **way).texts
+                found[model.name, kind] = list(compare(accepted, texts, questions))
         for model in (base, *plan.swaps):
             name = "the same" if model is base else model.name
-            for kind, way in WAYS.items():
-                yield row([str(size), name, way, *found[size, model.name, kind]])
+            for kind, told in WAYS.items():
+                yield row([str(len(questions)), name, told, *found[model.name, kind]])
 
 
 def compare(
@@ -197,14 +196,15 @@ def compare(
     signs = preferences(rankings, {"m": "now"}, {"m": "then"})
     clusters = {question.id: question.cluster for question in questions}
     settings, count = GateSettings(), len(questions)
-    quality = quality_evidence(
-        signs, clusters, alpha=settings.alpha, min_effect=settings.min_effect
-    )["m"]
-    verdict = decide(GateInput("m", count, count, count, quality=quality), settings)
-    yield str(sum(texts[item.id] != accepted[item.id] for item in questions))
+    plan = QualityPlan(min_effect=settings.min_effect, margin=settings.margin)
+    quality = quality_evidence(signs, clusters, plan)["m"]
+    others = sum(texts[item.id] != accepted[item.id] for item in questions)
+    given = GateInput("m", count, count, count, quality=quality, is_unchanged=not others)
+    verdict = decide(given, settings)
+    yield str(others)
     low, high = quality.interval.low, quality.interval.high
     yield f"{quality.net_preference:.2f} ({low:.2f} to {high:.2f})".replace("-", "−")
-    yield f"{quality.adjusted_p:.3f}"
+    yield p_text(quality.adjusted_p)
     yield verdict.decision.value
 
 
@@ -310,6 +310,7 @@ def read_plan(options: argparse.Namespace) -> Plan:
         settings = DatasetSettings(source=str(source.absolute()), sample=sample)
         return load_questions(settings, Path()).questions
 
+    suites = [text.split("=", 1) for text in options.suite] or [("60", options.questions)]
     engines: dict[str, Path | None] = {arithmetic_of(): None}
     for text in options.engine:
         path = Path(text)
@@ -319,8 +320,7 @@ def read_plan(options: argparse.Namespace) -> Plan:
         swaps=tuple(map(define, options.swap)),
         engines=engines,
         questions=read(options.questions, options.sample),
-        sizes=tuple(options.sizes),
-        pool=read(options.loss_questions or options.questions, max(options.sizes)),
+        suites=tuple(read(Path(file), int(size)) for size, file in suites),
         rounds=options.rounds,
     )
 
@@ -332,9 +332,8 @@ def main(arguments: list[str]) -> None:
     parser.add_argument("--swap", type=Path, action="append", default=[])
     parser.add_argument("--engine", action="append", default=[], metavar="VENV")
     parser.add_argument("--questions", type=Path, default=ROOT / "suites/mini.json")
-    parser.add_argument("--loss-questions", type=Path)
+    parser.add_argument("--suite", action="append", default=[], metavar="SIZE=FILE")
     parser.add_argument("--sample", type=int, default=60)
-    parser.add_argument("--sizes", type=int, nargs="+", default=[60])
     parser.add_argument("--max-tokens", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=TABLES, action="append")

@@ -31,9 +31,9 @@ _CUE = re.compile(rf"(?:{'|'.join(_CUES.split())})\s*[:\N{{EN DASH}}-]?\s*[\"'*(
 
 
 _VERDICT = re.compile(
-    r" (?:is (?:the )?(?:correct|right|true|best)|because|since|ist (?:die )?(?:richtig|korrekt)|weil"
-    r"|est (?:la )?(?:correct|bonne|juste)|car|es (?:la )?correct|porque|è (?:la )?corrett|perché"
-    r"|é (?:a )?corret)"
+    r" (?:is (?:the )?(?:correct|right|true|best)|because|since|ist (?:die )?(?:richtig|korrekt)"
+    r"|weil|est (?:la )?(?:correct|bonne|juste)|car|es (?:la )?correct|porque|è (?:la )?corrett"
+    r"|perché|é (?:a )?corret)"
 )
 
 

@@ -43,35 +43,35 @@ class DateReader(MeasureReader):
         if year is not None:
             return Date(year, month), end
         day = self._day(after)
-        if day is None or self.text(place + 1) == "," or self.kind(after) == "word":
+        if day is None or self._texts[place + 1] == "," or self._kinds[after] == "word":
             return None
         year, end = self._year(self._skip(day[1], ".,"))
         return Date(year, month, day[0]), end or day[1]
 
     def _year_first(self, place: int) -> tuple[Value, int] | None:
         year, end = self._year(place)
-        after = end + (self.text(end) == ".")
+        after = end + (self._texts[end] == ".")
         month = self._month(after) if year is not None else None
         if month is None:
             return None
         day = self._day(after + 1)
-        if day is None or self.kind(after + 1) == "word":
+        if day is None or self._kinds[after + 1] == "word":
             return Date(year, month), after + 1
         return Date(year, month, day[0]), day[1]
 
     def _skip(self, place: int, marks: str) -> int:
         """Return the place after marks and words like "of"."""
         while True:
-            kind, text = self.kind(place), self.text(place)
+            kind, text = self._kinds[place], self._texts[place]
             is_word = kind in ("word", "elided") and key(text) in _LINKS
             if not (is_word or (kind == "mark" and text in marks)):
                 return place
             place += 1
 
     def _month(self, place: int) -> int | None:
-        if self.kind(place) != "word":
+        if self._kinds[place] != "word":
             return None
-        text = self.text(place)
+        text = self._texts[place]
         found = self._tongue.months.find(text)
         if found is None and self._tongue.code == "he":
             found = self._tongue.months.find(text.removeprefix("ב"))
@@ -79,7 +79,7 @@ class DateReader(MeasureReader):
 
     def _day(self, place: int) -> tuple[int, int] | None:
         """Return the number of a day, and where it ends."""
-        kind, text = self.kind(place), self.text(place)
+        kind, text = self._kinds[place], self._texts[place]
         if kind == "ordinal" or (kind == "number" and text.isdigit()):
             digits = _DIGITS.search(text)
             if digits and 1 <= int(digits[0]) <= LAST_DAY:
@@ -92,10 +92,14 @@ class DateReader(MeasureReader):
 
     def _year(self, place: int) -> tuple[int | None, int]:
         """Return a year, and where it ends; None if there is none."""
-        text = self.text(place)
-        if self.kind(place) != "number" or not text.isdigit() or len(text) != 4:
+        text = self._texts[place]
+        if self._kinds[place] != "number" or not text.isdigit() or len(text) != 4:
             return None, 0
-        return int(text), place + 1 + (key(self.text(place + 1)) in _YEAR_WORDS)
+        return int(text), place + 1 + self.is_year_word(place + 1)
+
+    def is_year_word(self, place: int) -> bool:
+        """Whether a word is what some languages write after a year."""
+        return key(self._texts[place]) in _YEAR_WORDS
 
 
 def date_in_figures(text: str, tongue: Language) -> Value:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from pytest_raq.judging.equivalence.forms import key
 from pytest_raq.judging.equivalence.mentions import stand
 from pytest_raq.judging.equivalence.reading import AND, OR, Reading, Token
 from pytest_raq.judging.equivalence.values import Amount, Date, Match, Number
@@ -11,6 +14,11 @@ from pytest_raq.judging.equivalence.values import Amount, Date, Match, Number
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+JOINTS = 6
+"""Maximum signs that one of two texts may have more, to join words or around them."""
+
+_JOINED = re.compile(r"(?<=[^\W\d_])[-\s]+(?=\w)|(?<=\d)[-\s]+(?=[^\W\d_])")
+_EDGES = " .,;:!?\"'"
 _SEPARATORS = frozenset(",、/|")
 
 
@@ -20,9 +28,21 @@ def equality(expected: Reading, answer: Reading) -> str:
         return ""
     if same_tokens(expected.tokens, answer.tokens):
         return _kind(expected.tokens)
-    if expected.solid == answer.solid or _as_one(expected.tokens) == _as_one(answer.tokens) != "":
+    if _are_joined(expected, answer) or _as_one(expected.tokens) == _as_one(answer.tokens) != "":
         return "same words"
     return "same list" if _same_list(expected, answer) else ""
+
+
+def _are_joined(expected: Reading, answer: Reading) -> bool:
+    """Whether two texts differ in what joins words alone: A-12, A 12."""
+    if abs(len(expected.text) - len(answer.text)) > JOINTS:
+        return False
+    return _solid(expected.text) == _solid(answer.text)
+
+
+@lru_cache(maxsize=8192)
+def _solid(text: str) -> str:
+    return key(_JOINED.sub("", text)).strip(_EDGES)
 
 
 def same_tokens(one: Sequence[Token], other: Sequence[Token]) -> bool:

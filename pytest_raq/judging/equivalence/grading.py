@@ -172,7 +172,7 @@ class Grader:
         if (stated := self._stated(expected, answer)) is not None:
             return stated
         denies = _denies(answer)
-        shared, words = share(tokens, answer.tokens)
+        shared, words = share(expected, answer)
         reason = other_value(tokens, answer.tokens)
         if _denies(expected) and len(tokens) <= SHORT_DENIAL and not denies:
             reason = "leaves out the negation"

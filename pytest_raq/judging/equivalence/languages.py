@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from fractions import Fraction
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -27,6 +27,9 @@ BETWEEN = "+"
 CLEAR = 4
 """Minimum letters of a word that is understood in a text of an unknown language."""
 
+MEMORY = 20_000
+"""Words whose values are remembered."""
+
 MANY = 4
 """Maximum languages that a text may be in."""
 
@@ -38,9 +41,9 @@ _SCRIPTS = (
     ("th", re.compile("[\u0e00-\u0e7f]")),
     ("he", re.compile("[\u05d0-\u05ea]")),
     ("el", re.compile("[\u0370-\u03ff]")),
-    ("fa", re.compile("[\u067e\u0686\u0698\u06af]|نیست|است")),
     ("ar", re.compile("[\u0600-\u06ff]")),
 )
+_PERSIAN = re.compile("[\u067e\u0686\u0698\u06a9\u06af\u06cc]")
 _CYRILLIC = re.compile("[\u0400-\u04ff]")
 _UKRAINIAN = re.compile("[іїєґІЇЄҐ]")
 _WORD = re.compile(r"(?<!\w)[^\W\d_]+(?:'[^\W\d_]+)?")
@@ -54,9 +57,17 @@ class Stems:
 
     words: Mapping[str, float]
     stems: Mapping[str, float]
+    known: dict[str, float | None] = field(default_factory=dict, compare=False)
 
     def find(self, word: str) -> float | None:
         """Return the value of a word; None if it has none. Accents may be left out."""
+        if word not in self.known:
+            if len(self.known) > MEMORY:
+                self.known.clear()
+            self.known[word] = self._find(word)
+        return self.known[word]
+
+    def _find(self, word: str) -> float | None:
         for form in (key(word), plain(word)):
             if form in self.words:
                 return self.words[form]
@@ -102,6 +113,17 @@ class Language:
     decades: Stems
 
 
+@cache
+def phrases_of(code: str) -> dict[str, tuple[tuple[tuple[str, ...], bool], ...]]:
+    """Return the phrases of a language by their first word, each with whether it denies."""
+    tongue = language(code)
+    found: dict[str, tuple[tuple[tuple[str, ...], bool], ...]] = {}
+    for phrases, denies in ((tongue.neutral, False), (tongue.against, True)):
+        for phrase in phrases:
+            found[phrase[0]] = (*found.get(phrase[0], ()), (phrase, denies))
+    return found
+
+
 def read_tables(name: str) -> dict[str, Any]:
     """Return one of the TOML files of this package."""
     text = (files("pytest_raq.judging.equivalence") / name).read_text("utf-8")
@@ -128,16 +150,16 @@ def _merged(codes: Sequence[str]) -> Language:
     """Return the tables of several languages as one, where a text may be in each of them."""
     first, *others = [language(code) for code in codes]
     found: dict[str, Any] = {"code": first.code, "comma": first.comma}
-    for field in fields(Language)[2:]:
-        values = [getattr(one, field.name) for one in (first, *others)]
+    for each in fields(Language)[2:]:
+        values = [getattr(one, each.name) for one in (first, *others)]
         if isinstance(values[0], Stems):
             words = {word: value for one in reversed(values) for word, value in one.words.items()}
             stems = {word: value for one in reversed(values) for word, value in one.stems.items()}
-            found[field.name] = Stems(words, stems)
+            found[each.name] = Stems(words, stems)
         elif isinstance(values[0], tuple):
-            found[field.name] = tuple(phrase for one in values for phrase in one)
+            found[each.name] = tuple(phrase for one in values for phrase in one)
         else:
-            found[field.name] = frozenset().union(*values)
+            found[each.name] = frozenset().union(*values)
     return Language(**found)
 
 
@@ -295,11 +317,14 @@ def _ordinals(table: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
 @lru_cache(maxsize=4096)
 def language_of(text: str, otherwise: str = UNKNOWN) -> str:
     """Return the code of the language of a text, or ``otherwise`` if it shows none."""
+    if otherwise and text.isascii() and text.count(" ") < 2:
+        return otherwise  # too short to tell
     sample = fold(text[:_SAMPLE])
     if not sample.isascii():
         for code, script in _SCRIPTS:
             if script.search(sample):
-                return code
+                persian = code == "ar" and (_PERSIAN.search(text) or otherwise == "fa")
+                return "fa" if persian else code
         if _CYRILLIC.search(sample):
             return _cyrillic(sample, otherwise)
     votes = _votes(sample)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_raq.judging.equivalence.forms import fold
 from pytest_raq.judging.equivalence.number_words import numerals_as_digits
@@ -53,6 +52,7 @@ _LEXEMES = re.compile(
   | (?P<decade> \d{{3}}0'?(?:s|er)\b | '?\b\d0(?:s|er)\b )
   | (?P<ordinal>
         \d+(?:st|nd|rd|th|ers?|re|ère|ere|ème|eme|e|de|ste|nde)\b
+      | \d+(?:ος|ου|ο|η|ης)\b
       | \d+\.?[oa]\b | \d+:[ae]\b | 第\d+ | \d+번째
       | \d+-?(?:й|я|е|го|му|м|ом|ая|ое|ый|ий|ой|х|ше|тя|га|те)\b
       | \d+'?(?:inci|ıncı|uncu|üncü|nci|ncı)\b )
@@ -71,6 +71,7 @@ _PREFIXED = re.compile(
 _ALTERNATIVES = re.compile("或者|还是|還是|抑或|或(?![许許然])|または|もしくは|あるいは|หรือ")
 
 
+_HEBREW_SHORT = re.compile('(?<=[א-ת])"(?=[א-ת])')
 _FRACTION = re.compile(r"\\[dt]?frac\{(\d+)\}\{(\d+)\}")
 _MARKUP = re.compile(r"\\(?:boxed|text(?:bf)?|mathrm|mathbf)\{([^{}]*)\}")
 _TIMES_TEN = re.compile(r"(?<=\d) ?[x*·] ?10\^")
@@ -91,8 +92,7 @@ def _in_figures(found: re.Match[str]) -> str:
     return f"{month}月{day}日" if day else found[0]
 
 
-@dataclass(frozen=True, slots=True)
-class Lexeme:
+class Lexeme(NamedTuple):
     """A piece of a text: its kind, as the groups above are called, and its place."""
 
     kind: str
@@ -106,6 +106,8 @@ def prepare(text: str) -> str:
     text = fold(text)
     if "\\" in text:
         text = _MARKUP.sub(r"\1", _FRACTION.sub(r" \1/\2", text))
+    if '"' in text:
+        text = _HEBREW_SHORT.sub("", text)
     if "^" in text:
         text = _TIMES_TEN.sub(" x 10^", _POWER_OF_UNIT.sub("", text))
     if text.isascii():

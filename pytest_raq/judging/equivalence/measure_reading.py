@@ -35,6 +35,7 @@ _BEFORE_DOLLAR = {"us": "usd", "r": "brl", "a": "usd", "au": "usd", "c": "usd", 
                   "nz": "usd", "hk": "usd", "s": "usd", "u.s.": "usd", "mx": "mxn"}  # fmt: skip
 _LINKS = frozenset("of de d' di del".split())
 _PER = frozenset("per pro par por a à al l' all' en na za i в на за kwa setiap mỗi".split())
+_BEFORE_TIME = frozenset(("l'", "la", "the"))
 _PERCENT_WORDS = frozenset(("yüzde",))
 _YEAR_LANGUAGES = frozenset("ru uk bg ko ja zh".split())
 _SHORT_WORD_LANGUAGES = frozenset("fr it cs nl de".split())
@@ -91,7 +92,7 @@ class MeasureReader(NumberReader):
             return None
         value, end = found
         for size in (2, 3):
-            words = tuple(key(self.text(place)) for place in range(end, end + size))
+            words = tuple(key(self._texts[place]) for place in range(end, end + size))
             if words in _BELOW_ZERO:
                 return _opposite(value), end + size
         return found
@@ -106,7 +107,7 @@ class MeasureReader(NumberReader):
         if found is None:
             return None
         number, end = found
-        if currency == "$" and self.text(end) == "$":
+        if currency == "$" and self._texts[end] == "$":
             return number, end + 1  # a formula: $42$
         if number.kind != CARDINAL:
             return found if place == index else None
@@ -118,30 +119,30 @@ class MeasureReader(NumberReader):
 
     def _currency(self, place: int) -> tuple[str, int]:
         """Return the name of a currency before a number, and where the number starts."""
-        text, kind = self.text(place), self.kind(place)
-        if kind == "mark" and text in SYMBOLS and self.kind(place + 1):
+        text, kind = self._texts[place], self._kinds[place]
+        if kind == "mark" and text in SYMBOLS and self._kinds[place + 1]:
             return text, place + 1
         if kind not in ("word", "short"):
             return "", place
         word = key(text)
-        if self.text(place + 1) == "$" and word in _BEFORE_DOLLAR and self.touches(place):
+        if self._texts[place + 1] == "$" and word in _BEFORE_DOLLAR and self.touches(place):
             return _BEFORE_DOLLAR[word], place + 2
-        after = place + (2 if self.text(place + 1) == "." else 1)
-        if word in _CODES and self.kind(after) == "number":
+        after = place + (2 if self._texts[place + 1] == "." else 1)
+        if word in _CODES and self._kinds[after] == "number":
             return word, after
         return "", place
 
     def _percent(self, place: int) -> tuple[bool, int]:
         """Return whether a percent sign or word stands before a number."""
-        if self.text(place) == "%" and self.kind(place + 1) == "number" and self.touches(place):
-            return (True, place + 1) if self.kind(place - 1) != "number" else (False, place)
-        is_word = self.kind(place) == "word" and key(self.text(place)) in _PERCENT_WORDS
+        if self._texts[place] == "%" and self._kinds[place + 1] == "number" and self.touches(place):
+            return (True, place + 1) if self._kinds[place - 1] != "number" else (False, place)
+        is_word = self._kinds[place] == "word" and key(self._texts[place]) in _PERCENT_WORDS
         return is_word, place + is_word
 
     def _priced(self, number: Number, end: int, currency: str) -> tuple[Value, int]:
         """Return an amount of money whose currency stands before it."""
-        scale = SHORT_SCALES.get(self.text(end), 1.0)
-        end += self.text(end) in SHORT_SCALES
+        scale = SHORT_SCALES.get(self._texts[end], 1.0)
+        end += self._texts[end] in SHORT_SCALES
         units = find_units(currency)
         number = Number(number.value * scale, CARDINAL, number.other)
         found = self._unit(end)
@@ -151,17 +152,17 @@ class MeasureReader(NumberReader):
 
     def _measured(self, number: Number, end: int) -> tuple[Value, int]:
         """Return a number with its unit, if it has one."""
-        if self.text(end) == "'" and self.touches(end - 1) and self.text(end + 2) == '"':
+        if self._texts[end] == "'" and self.touches(end - 1) and self._texts[end + 2] == '"':
             return self._feet_and_inches(number, end)
-        era = key(self.text(end))
+        era = key(self._texts[end])
         if era in _BEFORE_CHRIST or era in _AFTER_CHRIST:
             return (number if era in _AFTER_CHRIST else Number(-number.value)), end + 1
-        link = number.value < 1 and key(self.text(end)) in self._tongue.articles
+        link = number.value < 1 and key(self._texts[end]) in self._tongue.articles
         found = self._unit(end + link)  # "half a mile"
         if found is None:
             return number, end
         units, after = found
-        degrees = self.text(after - 1) == "°" and self._tongue.code in _ORDINAL_DEGREES
+        degrees = self._texts[after - 1] == "°" and self._tongue.code in _ORDINAL_DEGREES
         if degrees and 0 < number.value <= 100:
             return Number(number.value, EITHER), after
         calendar = units[0] == ("months", 12.0) and self._tongue.code in _YEAR_LANGUAGES
@@ -171,7 +172,7 @@ class MeasureReader(NumberReader):
 
     def _feet_and_inches(self, number: Number, end: int) -> tuple[Value, int]:
         """Read 6'2"."""
-        inches = parse_number(self.text(end + 1), comma=False)
+        inches = parse_number(self._texts[end + 1], comma=False)
         total = number.value * _FOOT + (inches[0] if inches else 0) * _INCH
         return Amount(total / _FOOT, (("length", total),)), end + 3
 
@@ -180,7 +181,7 @@ class MeasureReader(NumberReader):
         dimension, first = units[0]
         last = first
         while True:
-            number = self.number(end + (self.text(end) in self._tongue.ands))
+            number = self.number(end + (self._texts[end] in self._tongue.ands))
             if number is None or number[0].kind != CARDINAL:
                 return amount, end
             found = self._unit(number[1])
@@ -193,10 +194,12 @@ class MeasureReader(NumberReader):
 
     def _unit(self, place: int) -> tuple[tuple[Unit, ...], int] | None:
         """Return the units that follow a number, and where they end."""
-        if self.text(place) == "-" and self.touches(place):
+        if self._texts[place] == "-" and self.touches(place):
             place += 1  # "a 10-km run"
         found = self._find(place)
-        if found is None and (key(self.text(place)) in _LINKS or self.text(place) in _CLASSIFIERS):
+        if found is None and (
+            key(self._texts[place]) in _LINKS or self._texts[place] in _CLASSIFIERS
+        ):
             found = self._find(place + 1)
         return None if found is None else self._speed(*found)
 
@@ -212,9 +215,10 @@ class MeasureReader(NumberReader):
     def _speed(self, units: tuple[Unit, ...], end: int) -> tuple[tuple[Unit, ...], int]:
         """Read a length per time: kilometres per hour."""
         lengths = [size for dimension, size in units if dimension == "length"]
-        if not lengths or key(self.text(end)) not in _PER:
+        if not lengths or key(self._texts[end]) not in _PER:
             return units, end
-        for name, after in self._names(end + 1):
+        place = end + 1 + (key(self._texts[end + 1]) in _BEFORE_TIME)
+        for name, after in self._names(place):
             times = [size for dimension, size in find_units(name) if dimension == "time"]
             if times:
                 return (("speed", 3.6 * lengths[0] / times[0]),), after
@@ -224,17 +228,17 @@ class MeasureReader(NumberReader):
         """Yield the names that the next pieces make, from one piece to several."""
         name, before = "", ""
         for index in range(place, place + PIECES):
-            text, kind = self.text(index), self.kind(index)
+            text, kind = self._texts[index], self._kinds[index]
             if kind == "mark":
                 if text not in _UNIT_MARKS or (name and text in SYMBOLS):
                     return
-                if text in _JOINING_MARKS and (not name or not self.kind(index + 1)):
+                if text in _JOINING_MARKS and (not name or not self._kinds[index + 1]):
                     return
                 name += "" if text in _JOINING_MARKS else text
             elif kind in ("word", "short", "elided", "sign"):
                 spaced = before in ("word", "short", "elided") and kind != "sign"
                 name += ("-" if spaced else "") + text
-            elif kind == "number" and self.text(index - 1) == "^" and name:
+            elif kind == "number" and self._texts[index - 1] == "^" and name:
                 name += text
             else:
                 return
@@ -250,7 +254,7 @@ class MeasureReader(NumberReader):
         form = plain(name)
         if form not in RISKY or (self._tongue.code in _SHORT_WORD_LANGUAGES and form != "in"):
             return False
-        return self.kind(end) in ("word", "elided", "number")
+        return self._kinds[end] in ("word", "elided", "number")
 
 
 def _opposite(value: Value) -> Value:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_raq.judging.equivalence.forms import plain
 from pytest_raq.judging.equivalence.particles import names
@@ -42,8 +41,7 @@ _DENIED_AFTER = {
 _KOREAN_DENIALS = ("아니", "아닙", "아닌", "않", "없")
 
 
-@dataclass(frozen=True, slots=True)
-class Mention:
+class Mention(NamedTuple):
     """A place in an answer, from a token up to another, and how well it matches."""
 
     start: int

@@ -21,12 +21,16 @@ DIGITS = 15
 LONGEST = 12
 """Words of the longest number in words."""
 
+BEYOND = 32
+"""Places after the last piece that can be looked at; nothing is there."""
+
 SHORT_SCALES = {"k": 1e3, "K": 1e3, "m": 1e6, "M": 1e6, "bn": 1e9, "B": 1e9, "b": 1e9,
                 "tn": 1e12, "T": 1e12, "mn": 1e6, "mm": 1e6}  # fmt: skip
 """Scales after an amount of money."""
 
 _TOUCHING_SCALES = frozenset(("k", "K", "B", "T"))
 _LOOSE_SCALES = frozenset(("M", "bn", "tn"))
+_HUNDREDS = frozenset(("hundred", "hundreds"))
 _FIGURES = re.compile(r"\d+")
 _DOT_ORDINALS = frozenset("de da no fi cs pl tr hu".split())
 _ROMANCE = frozenset(("es", "it", "pt", "fr", ""))
@@ -81,14 +85,9 @@ class NumberReader:
 
     def __init__(self, pieces: Sequence[Lexeme], tongue: Language) -> None:
         self._pieces, self._tongue = pieces, tongue
-
-    def text(self, place: int) -> str:
-        """Return the text of a piece; empty beyond the ends."""
-        return self._pieces[place].text if 0 <= place < len(self._pieces) else ""
-
-    def kind(self, place: int) -> str:
-        """Return the kind of a piece; empty beyond the ends."""
-        return self._pieces[place].kind if 0 <= place < len(self._pieces) else ""
+        beyond = [""] * BEYOND  # also before the first: place -1 is the last of them
+        self._texts = [piece.text for piece in pieces] + beyond
+        self._kinds = [piece.kind for piece in pieces] + beyond
 
     def touches(self, place: int) -> bool:
         """Whether nothing stands between a piece and the next."""
@@ -97,19 +96,19 @@ class NumberReader:
 
     def sign(self, place: int) -> tuple[int, int]:
         """Return the sign of what starts at a place, 1 or -1, and where its number starts."""
-        kind, after = self.kind(place), self.kind(place + 1)
-        if kind == "mark" and self.text(place) in ("-", "+") and self.touches(place):
-            follows = self.touches(place - 1) and self.kind(place - 1) not in ("mark", "sign")
+        kind, after = self._kinds[place], self._kinds[place + 1]
+        if kind == "mark" and self._texts[place] in ("-", "+") and self.touches(place):
+            follows = self.touches(place - 1) and self._kinds[place - 1] not in ("mark", "sign")
             if not follows and after in ("number", "mark", "word"):
-                return (-1 if self.text(place) == "-" else 1), place + 1
-        if kind == "word" and key(self.text(place)) in self._tongue.minus:
+                return (-1 if self._texts[place] == "-" else 1), place + 1
+        if kind == "word" and key(self._texts[place]) in self._tongue.minus:
             counts = after in ("number", "mark") or self.spelled(place + 1) is not None
             return (-1, place + 1) if counts else (1, place)
         return 1, place
 
     def number(self, place: int) -> tuple[Number, int] | None:
         """Return the number without a sign that starts at a place, and where it ends."""
-        kind = self.kind(place)
+        kind = self._kinds[place]
         if kind == "ordinal":
             return self._ordinal(place)
         if kind == "word":
@@ -118,15 +117,15 @@ class NumberReader:
 
     def spelled(self, place: int) -> tuple[SpelledNumber, int] | None:
         """Return the number in words that starts at a place, and where it ends."""
-        if self.kind(place) != "word":
+        if self._kinds[place] != "word":
             return None
         words: list[str] = []
         places: list[int] = []
-        while len(words) < LONGEST and self.kind(place) and (words or self.text(place) != "-"):
-            if self.kind(place) == "word":
-                words.append(self.text(place))
+        while len(words) < LONGEST and self._kinds[place] and (words or self._texts[place] != "-"):
+            if self._kinds[place] == "word":
+                words.append(self._texts[place])
                 places.append(place)
-            elif self.text(place) != "-":
+            elif self._texts[place] != "-":
                 break
             place += 1
         found = spelled(words, self._tongue)
@@ -137,7 +136,7 @@ class NumberReader:
         if found is None:
             return self._named_fraction(place, 1)
         number, end = found
-        if self.text(end) == "번째":  # "the …th" in Korean
+        if self._texts[end] == "번째":  # "the …th" in Korean
             return Number(number.value, ORDINAL), end + 1
         if number.kind == ORDINAL:
             return Number(number.value, ORDINAL), end
@@ -147,15 +146,15 @@ class NumberReader:
 
     def _and_part(self, place: int) -> tuple[float, int] | None:
         """Return the part after a whole number, "and a half", and where it ends."""
-        if key(self.text(place)) not in self._tongue.ands:
+        if key(self._texts[place]) not in self._tongue.ands:
             return None
-        place += 1 + (key(self.text(place + 1)) in self._tongue.articles)
-        part = self._tongue.fractions.words.get(key(self.text(place)))
+        place += 1 + (key(self._texts[place + 1]) in self._tongue.articles)
+        part = self._tongue.fractions.words.get(key(self._texts[place]))
         return None if part is None else (part, place + 1)
 
     def _figures(self, place: int) -> tuple[Number, int] | None:
         """Read figures with what may follow them: a fraction, a power, a scale."""
-        parsed = parse_number(self.text(place), comma=self._tongue.comma)
+        parsed = parse_number(self._texts[place], comma=self._tongue.comma)
         if parsed is None:
             return None
         if self._is_dot_ordinal(place):
@@ -179,10 +178,10 @@ class NumberReader:
         self, place: int, count: float, *, counted: bool = False
     ) -> tuple[Number, int] | None:
         """Read "half", "three quarters", "two thirds"; ``counted`` after a number."""
-        place += self.text(place) == "-"
-        if self.kind(place) != "word":
+        place += self._texts[place] == "-"
+        if self._kinds[place] != "word":
             return None
-        word = key(self.text(place))
+        word = key(self._texts[place])
         part = self._tongue.fractions.words.get(word)
         if part is None and counted:
             part = self._third(word, count)
@@ -197,15 +196,15 @@ class NumberReader:
 
     def _fraction(self, place: int) -> tuple[float, int] | None:
         """Return what a number is divided by, ``/4``, and where it ends."""
-        below = self.text(place + 1)
+        below = self._texts[place + 1]
         tight = self.touches(place - 1) and self.touches(place)
-        if self.text(place) != "/" or not tight or not below.isdigit() or not int(below):
+        if self._texts[place] != "/" or not tight or not below.isdigit() or not int(below):
             return None
         return float(below), place + 2
 
     def _mixed(self, place: int) -> tuple[float, int] | None:
         """Return the fraction after a whole number, 2 1/2, and where it ends."""
-        above = self.text(place)
+        above = self._texts[place]
         fraction = self._fraction(place + 1) if above.isdigit() else None
         if fraction is None or int(above) >= fraction[0]:
             return None
@@ -213,19 +212,19 @@ class NumberReader:
 
     def _power(self, value: float, end: int) -> tuple[Number, int] | None:
         """Read ``10^6`` and ``3 x 10^8``."""
-        if self.text(end) in _TIMES and self.text(end + 1) == "10":
+        if self._texts[end] in _TIMES and self._texts[end + 1] == "10":
             found = self._power(10, end + 2)
             return None if found is None else (Number(value * found[0].value), found[1])
-        if self.text(end) != "^":
+        if self._texts[end] != "^":
             return None
         sign, place = self.sign(end + 1)
-        text = self.text(place)
+        text = self._texts[place]
         if not text.isdigit() or len(text) > 2 or not 0 < value <= 10:
             return None
         return Number(float(value ** (sign * int(text)))), place + 1
 
     def _ordinal(self, place: int) -> tuple[Number, int] | None:
-        text = self.text(place)
+        text = self._texts[place]
         figures = _FIGURES.search(text)
         assert figures is not None
         if text[-1] in "oa" and self._tongue.code not in _ROMANCE:
@@ -236,24 +235,24 @@ class NumberReader:
 
     def _is_dot_ordinal(self, place: int) -> bool:
         """Whether a full stop makes a number an ordinal: "19. Jahrhundert"."""
-        text = self.text(place)
-        if self._tongue.code not in _DOT_ORDINALS or self.text(place + 1) != ".":
+        text = self._texts[place]
+        if self._tongue.code not in _DOT_ORDINALS or self._texts[place + 1] != ".":
             return False
-        return text.isdigit() and len(text) <= 3 and self.kind(place + 2) in ("", "word")
+        return text.isdigit() and len(text) <= 3 and self._kinds[place + 2] in ("", "word")
 
     def _scale(self, place: int) -> tuple[float, int]:
         """Return the product of the scales after a number: million, Mio., thousand."""
         product = 1.0
-        while self.kind(place) == "word":
-            text = self.text(place)
+        while self._kinds[place] == "word":
+            text = self._texts[place]
             if text in _LOOSE_SCALES or (text in _TOUCHING_SCALES and self.touches(place - 1)):
                 scale: float | None = SHORT_SCALES[text]
             else:
                 scale = self._tongue.scales.find(text)
-            if scale is None:
-                break
+            if scale is None or (scale == 100 and text.lower() not in _HUNDREDS):
+                break  # "25 cents" are not 2,500
             product *= scale
             place += 1
-            if self.text(place) == "." and self.kind(place + 1) and len(text) < 6:
+            if self._texts[place] == "." and self._kinds[place + 1] and len(text) < 6:
                 place += 1  # an abbreviation
         return product, place

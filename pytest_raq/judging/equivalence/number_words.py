@@ -18,7 +18,8 @@ MULTIPLIERS = frozenset(("mươi", "puluh"))
 """Words for ten that multiply what comes before."""
 
 _ARTICLES = frozenset(
-    "a an un une una uno ein eine een en et ett um uma o egy ena bir không".split()
+    "a an un une una uno ein eine een en et ett um uma o egy ena bir không"
+    " ένα ένας μία μια نه".split()
 )
 _ROMAN = re.compile(r"M{0,3}(?:CM|CD|D?C{0,3})(?:XC|XL|L?X{0,3})(?:IX|IV|V?I{0,3})\Z")
 _ROMAN_VALUES = {"I": 1, "V": 5, "X": 10, "L": 50, "C": 100, "D": 500, "M": 1000}
@@ -61,7 +62,7 @@ _HAN = "零〇一二三四五六七八九十百千万亿億兆萬两兩拾"
 _HAN_NUMBER = re.compile(
     rf"(?P<percent>百分之)(?P<of>[{_HAN}\d.]+)"
     rf"|(?P<mixed>\d[\d,]*(?:\.\d+)?[十百千万萬亿億兆](?:[\d,.]|[{_HAN}])*)"
-    rf"|(?P<han>[{_HAN}]{{2,}}|(?<=第)[{_HAN}]+|[{_HAN}](?=[{_COUNTERS}])|\A[{_HAN}]+\Z)"
+    rf"|(?P<han>[{_HAN}]{{2,}}|(?<=第)[{_HAN}]+|[{_HAN}](?=[{_COUNTERS}]|[かカヶヵケ]月|つ)|\A[{_HAN}]+\Z)"
 )
 _HANGUL = "영일이삼사오육륙칠팔구십백천만억조"
 _HANGUL_NUMBER = re.compile(
@@ -302,6 +303,8 @@ def compound(word: str, tongue: Language) -> float | None:
             continue
         left = compound(before, tongue) if before else 1
         right = compound(after.removeprefix("und") if tongue.code == "de" else after, tongue)
+        if right is None and tongue.code == "it":
+            right = compound(f"o{after}", tongue)  # cent(o)ottanta
         if left is not None and right is not None and right < scale:
             return left * scale + right
         return None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from pytest_raq.judging.equivalence.date_reading import (
     DateReader,
@@ -13,10 +15,11 @@ from pytest_raq.judging.equivalence.date_reading import (
     time_in_figures,
 )
 from pytest_raq.judging.equivalence.forms import key, plain
-from pytest_raq.judging.equivalence.languages import Language, language
+from pytest_raq.judging.equivalence.languages import Language, language, phrases_of
 from pytest_raq.judging.equivalence.lexing import Lexeme, cut, prepare
 from pytest_raq.judging.equivalence.measure_reading import NAMED_TIMES, may_have_value
 from pytest_raq.judging.equivalence.number_words import roman, spelled
+from pytest_raq.judging.equivalence.units import SYMBOLS
 from pytest_raq.judging.equivalence.values import (
     EITHER,
     ORDINAL,
@@ -27,6 +30,9 @@ from pytest_raq.judging.equivalence.values import (
     Value,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
 RANGE = "\N{EN DASH}"
 """The key of what stands between the ends of a range."""
 
@@ -34,8 +40,7 @@ DENIES, OR, AND, TURN, ARTICLE = "denies", "or", "and", "turn", "article"
 """Roles of words. A turn starts a new thought: "but"."""
 
 _ROMAN_ORDINAL = re.compile("([IVX]|[IVXLC]{2,})(?:er|re|ère|e|ème)")
-_JOINED = re.compile(r"(?<=[^\W\d_])[-\s]+(?=\w)|(?<=\d)[-\s]+(?=[^\W\d_])")
-_MAY_HOLD_VALUES = frozenset(("number", "ordinal", "mark", "word"))
+_VALUE_MARKS = frozenset("-+%") | SYMBOLS
 _LISTS = frozenset(",;、/|\n")
 _ENDS_SENTENCE = frozenset(".!?\n。！？")
 _RANGE_STARTS = frozenset(
@@ -60,8 +65,7 @@ class Token:
 class Reading:
     """A text as it was read: ``tokens`` without articles, unless nothing else is there.
 
-    ``plain`` are its words without accents, ``solid`` is all of it without what may
-    join words (A-12 and A 12 are the same), and ``is_list`` says whether anything
+    ``plain`` are its words without accents, and ``is_list`` says whether anything
     separates items.
     """
 
@@ -69,7 +73,7 @@ class Reading:
     tokens: tuple[Token, ...]
     tongue: Language
     plain: str
-    solid: str
+    units: Counter[object]
     is_list: bool
 
 
@@ -83,7 +87,7 @@ def read(text: str, code: str) -> Reading:
         tokens=tokens,
         tongue=language(code),
         plain=" ".join(plain(token.key) for token in tokens),
-        solid=key(_JOINED.sub("", prepared)).strip(" .,;:!?\"'"),
+        units=Counter(_units(tokens)),
         is_list=any(token.role in (OR, AND) or _LISTS & set(token.gap) for token in tokens),
     )
 
@@ -123,17 +127,23 @@ class _Reader:
         piece = self._pieces[index]
         kind, text = piece.kind, piece.text
         if kind == "date":
-            return self._emit(date_in_figures(text, self._tongue), index, index + 1)
+            end = index + 1 + self._values.is_year_word(index + 1)
+            return self._emit(date_in_figures(text, self._tongue), index, end)
         if kind == "time":
             return self._emit(time_in_figures(text, self._tongue), index, index + 1)
         if kind == "decade":
             return self._emit(decade(text), index, index + 1)
-        if kind in _MAY_HOLD_VALUES and (kind != "word" or may_have_value(text, self._code)):
+        if self._may_hold_value(kind, text):
             found = self._values.date(index) if kind != "mark" else None
             found = found or self._values.read(index)
             if found is not None:
                 return self._emit(found[0], index, found[1])
         return self._plain(index, piece)
+
+    def _may_hold_value(self, kind: str, text: str) -> bool:
+        if kind == "word":
+            return may_have_value(text, self._code)
+        return kind in ("number", "ordinal") or (kind == "mark" and text in _VALUE_MARKS)
 
     def _plain(self, index: int, piece: Lexeme) -> int:
         """Take a piece that is no part of a longer value."""
@@ -243,17 +253,31 @@ class _Reader:
 
     def _mark_phrases(self) -> None:
         """Give no role to negations that deny nothing, and one to phrases that deny."""
-        keys: list[str] | None = None
-        tongue = self._tongue
-        for phrases, role in ((tongue.neutral, ""), (tongue.against, DENIES)):
-            for phrase in phrases:
-                keys = keys or [token.key for token in self._tokens]
-                if phrase[0] not in keys:
-                    continue
-                for start in range(len(keys) - len(phrase) + 1):
-                    if tuple(keys[start : start + len(phrase)]) == phrase:
-                        for token in self._tokens[start : start + len(phrase)]:
-                            token.role = role
+        keys = [token.key for token in self._tokens]
+        known = phrases_of(self._code)
+        for start, word in enumerate(keys):
+            for phrase, denies in known.get(word, ()):
+                if tuple(keys[start : start + len(phrase)]) == phrase:
+                    for token in self._tokens[start : start + len(phrase)]:
+                        token.role = DENIES if denies else ""
+
+
+def _units(tokens: Sequence[Token]) -> Iterator[object]:
+    """Yield what F1 counts: words, the signs of scripts without spaces, parts of values."""
+    for token in tokens:
+        value = token.value
+        if value is None:
+            word = plain(token.key)
+            yield from word if "가" <= word[:1] <= "힣" else (word,)
+        elif isinstance(value, Date):
+            parts = {"number": value.year, "month": value.month, "day": value.day}
+            yield from ((name, float(part)) for name, part in parts.items() if part is not None)
+        elif isinstance(value, Number):
+            yield "number", value.value
+        elif isinstance(value, Amount):
+            yield value.options[0]
+        else:
+            yield "time", value.minutes
 
 
 def _with_ranges(tokens: list[Token]) -> list[Token]:

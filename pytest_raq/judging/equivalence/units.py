@@ -39,7 +39,7 @@ def _names() -> tuple[dict[str, tuple[Unit, ...]], dict[str, tuple[Unit, ...]]]:
 
 
 def _split(names: str) -> list[str]:
-    return [name.strip("'") for name in names.split()]
+    return names.split()
 
 
 @lru_cache(maxsize=1 << 14)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 CARDINAL, ORDINAL, EITHER = 0, 1, 2
 """Kinds of numbers: how many, which one, or a form that may be both (``XIV``, ``3.``)."""
@@ -26,8 +26,7 @@ class Match(IntEnum):
     SAME = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(NamedTuple):
     """A number; ``other`` is its value with the other meaning of point and comma."""
 
     value: float
@@ -35,8 +34,7 @@ class Number:
     other: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Amount:
+class Amount(NamedTuple):
     """A number of something; ``options`` are dimensions with sizes in their base unit.
 
     There are several where a name has several meanings, e.g. ``pounds``.
@@ -47,8 +45,7 @@ class Amount:
     other: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Date:
+class Date(NamedTuple):
     """A date or a part of one; ``swappable`` if day and month may be meant the other way."""
 
     year: int | None
@@ -57,8 +54,7 @@ class Date:
     swappable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Time:
+class Time(NamedTuple):
     """A time of day in minutes; ``half`` says that morning and evening are not told apart."""
 
     minutes: int
@@ -114,10 +110,16 @@ def _to_amount(expected: Amount, given: Value) -> Match:
             return Match.SAME
         return Match.LESS if same(expected.number, given.value) else Match.OTHER
     if isinstance(given, Time):  # 1h30
-        seconds = dict(expected.options).get("time")
-        return Match.SAME if seconds == given.minutes * 60 else Match.OTHER
-    if not isinstance(given, Amount):
-        return Match.OTHER
+        return _same_time(expected, given)
+    return _amounts(expected, given) if isinstance(given, Amount) else Match.OTHER
+
+
+def _same_time(amount: Amount, time: Time) -> Match:
+    seconds = dict(amount.options).get("time")
+    return Match.SAME if seconds == time.minutes * 60 else Match.OTHER
+
+
+def _amounts(expected: Amount, given: Amount) -> Match:
     sizes = dict(given.options)
     for dimension, size in expected.options:
         if dimension in sizes:
@@ -159,8 +161,7 @@ def _dates(expected: Date, given: Date) -> Match:
 
 def _to_time(expected: Time, given: Value) -> Match:
     if isinstance(given, Amount):
-        seconds = dict(given.options).get("time")
-        return Match.SAME if seconds == expected.minutes * 60 else Match.OTHER
+        return _same_time(given, expected)
     if isinstance(given, Number):  # 18.30
         hours, minutes = divmod(expected.minutes, 60)
         return Match.CLOSE if same(given.value, hours + minutes / 100) else Match.OTHER
