@@ -29,6 +29,8 @@ _ONE_PACKET = 0.0002
 
 _FINISHED = {"stop": FinishReason.STOP, "eos": FinishReason.STOP, "length": FinishReason.LENGTH}
 
+_CALLS = frozenset(("tool_calls", "function_call"))
+
 
 class OpenAIEngine(Closing):
     """One model of a server, asked ``parallel`` questions at a time.
@@ -111,6 +113,12 @@ class OpenAIEngine(Closing):
                 self._ended = self._ended or result.reason
             return self._failure(prompt, self._tell(result, prompt))
         reason = _FINISHED.get(result.finish_reason)
+        if result.finish_reason in _CALLS:
+            return self._failure(
+                prompt,
+                f"answered with a tool call (finish_reason {result.finish_reason!r}), not with a"
+                " text: start the server without tools",
+            )
         if reason is None:
             said = one_line(repr(result.finish_reason), 80)
             return self._failure(prompt, f"the server withheld the answer (finish_reason {said})")
