@@ -297,6 +297,14 @@ def _quantize(options: argparse.Namespace) -> int:
 
 
 def _refuse(source: Path, target: Path, *, force: bool) -> None:
+    """Raise ConfigError if the new file must not be written.
+
+    Its folder is made first: ``sub/../r.gguf`` is no file before ``sub`` exists.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as exc:
+        raise ConfigError(f"{target}: cannot be written: {exc.strerror or exc}") from exc
     if target.is_dir():
         raise ConfigError(f"--out {target}: is a folder; name the file")
     if target.exists() and target.samefile(source):
