@@ -305,3 +305,15 @@ def test_a_closed_engine_fails_and_closes_twice():
         engine.close()
         (failure,) = engine.answers([chat_prompt()])
     assert failure.reason == "not asked, because the engine is closed"
+
+
+def test_half_a_surrogate_pair_is_replaced_and_a_pair_in_two_pieces_joined():
+    chunks = [
+        {"choices": [{"delta": {"content": part}}]} for part in ("\ud83d", "\ude00 and \ud83d")
+    ]
+    chunks.append({"choices": [{"delta": {}, "finish_reason": "stop"}]})
+    body = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+    reply = Response(body.encode(), headers={"Content-Type": "text/event-stream"})
+    with serving(lambda _: reply) as server:
+        (answer,) = ask(server, chat_prompt())
+    assert answer.text == "😀 and \ufffd"

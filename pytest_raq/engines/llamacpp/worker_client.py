@@ -25,7 +25,7 @@ from pytest_raq.records import (
     Scores,
     Timing,
 )
-from pytest_raq.text import one_line
+from pytest_raq.text import one_line, well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -281,7 +281,7 @@ class WorkerClient:
             return Answer(
                 prompt.question_id,
                 model,
-                str(reply["text"]),
+                well_formed(str(reply["text"])),
                 FinishReason(reply["finish_reason"]),
                 _read_timing(reply["timing"]),
             )

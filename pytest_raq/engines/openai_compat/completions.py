@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pytest_raq.text import well_formed
+
 
 @dataclass(frozen=True, slots=True)
 class Completion:
@@ -108,8 +110,8 @@ class Collector:
     def finish(self, seconds: float) -> Completion:
         """Return what came together until the end."""
         return Completion(
-            text="".join(self.texts),
-            arguments="".join(self.arguments),
+            text=well_formed("".join(self.texts)),
+            arguments=well_formed("".join(self.arguments)),
             finish_reason=self.finish_reason,
             **self.usage,
             pieces=self.pieces,
