@@ -146,3 +146,14 @@ def test_an_unknown_type_lists_what_there_is(source):
 )
 def test_the_name_without_the_type(tmp_path, name, kind, plain):
     assert plain_name(tmp_path / name, kind) == plain
+
+
+def test_a_source_is_not_replaced_through_a_folder_that_is_not_there_yet(source, capsys):
+    before = source.read_bytes()
+    out = source.parent / "new" / ".." / source.name
+    assert fails(capsys, source, "--to", "Q8_0", "--out", out, "--force") == (
+        f"--out {out}: is the file to be quantized; name another"
+    )
+    with Quantizer(source) as quantizer, pytest.raises(ConfigError, match="is the file to be"):
+        quantizer.quantize("Q8_0", source.parent / "other" / ".." / source.name)
+    assert source.read_bytes() == before

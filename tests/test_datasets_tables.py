@@ -165,10 +165,10 @@ def test_a_cell_may_be_long_and_the_limit_of_the_csv_module_stays(tmp_path):
             ),
         ),
         (
-            "question,answer\nWho?,\"['me', 'I']\"\n",
+            'question,answer\nWho?,"[me, I]"\n',
             (
                 'q.csv: line 2: answer: expected a JSON list of texts, as in ["a", "b"],'
-                " found the text \"['me', 'I']\""
+                " found the text '[me, I]'"
             ),
         ),
         (

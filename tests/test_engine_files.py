@@ -120,7 +120,9 @@ def test_a_file_of_another_architecture(tiny_gguf, tmp_path):
 def test_chat_without_a_template(tiny_gguf):
     path = tiny_gguf()
     assert refuse(define(path, prompt="chat")) == (
-        f"{path}: the model has no chat template: set prompt = in {path.with_name('tiny.toml')}"
+        f"{path}: the model has no chat template: set a prompt without it in"
+        f" {path.with_name('tiny.toml')}, for example"
+        ' prompt = "{passage}\\n\\n{question}\\n"'
     )
 
 
@@ -136,7 +138,7 @@ def test_chat_without_a_template(tiny_gguf):
 def test_chat_with_a_broken_template(tiny_gguf, template, told):
     message = refuse(define(tiny_gguf(chat_template=template), prompt="chat"))
     assert told in message
-    assert message.endswith("tiny.toml")
+    assert message.endswith('tiny.toml, for example prompt = "{passage}\\n\\n{question}\\n"')
 
 
 def test_a_context_that_no_machine_has(tiny_gguf):

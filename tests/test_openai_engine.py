@@ -147,6 +147,13 @@ def test_leaving_early_sends_nothing_more():
             stream(["half an"]).body, headers={"Content-Type": "text/event-stream"}, cut_at=60
         ),
         stream(["half an"], reason=None, done=False),
+        Response({"error": {"message": "The server is busy, try again"}}),
+        Response({"object": "error", "message": "x", "code": 503}),
+        Response({"error": "Loading model"}),
+        Response(
+            b'data: {"error": {"message": "slow down", "code": "rate_limit_exceeded"}}\n\n',
+            headers={"Content-Type": "text/event-stream"},
+        ),
     ],
 )
 def test_trouble_on_the_way_is_tried_again(trouble):
@@ -184,6 +191,17 @@ def test_trouble_on_the_way_is_tried_again(trouble):
         (
             stream(["I can"], reason="content_filter"),
             "the server withheld the answer (finish_reason 'content_filter')",
+        ),
+        (
+            stream([""], reason="tool_calls"),
+            "answered with a tool call (finish_reason 'tool_calls'), not with a text: start the",
+        ),
+        (Response({"error": {"message": "out of memory"}}), "{url} failed: out of memory"),
+        (Response({"error": {"message": "bad", "code": 400}}), "{url} refuses the request (400: b"),
+        (Response({"error": "model is overloaded"}), "{url} is still too busy (model is overl"),
+        (
+            Response({"error": {"message": "You have no credit", "code": 429}}),
+            "{url} has no credit left (429: You have no credit)",
         ),
         (Response(b"", after=1.0), "{url} sent nothing for 0.3 s: raise timeout in"),
     ],
@@ -287,3 +305,15 @@ def test_a_closed_engine_fails_and_closes_twice():
         engine.close()
         (failure,) = engine.answers([chat_prompt()])
     assert failure.reason == "not asked, because the engine is closed"
+
+
+def test_half_a_surrogate_pair_is_replaced_and_a_pair_in_two_pieces_joined():
+    chunks = [
+        {"choices": [{"delta": {"content": part}}]} for part in ("\ud83d", "\ude00 and \ud83d")
+    ]
+    chunks.append({"choices": [{"delta": {}, "finish_reason": "stop"}]})
+    body = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+    reply = Response(body.encode(), headers={"Content-Type": "text/event-stream"})
+    with serving(lambda _: reply) as server:
+        (answer,) = ask(server, chat_prompt())
+    assert answer.text == "😀 and \ufffd"

@@ -248,6 +248,14 @@ def test_hostile_answers_do_not_reach_the_terminal(project):
     assert "\u202e" not in result.stdout.str()
 
 
+def test_an_accepted_answer_with_half_a_surrogate_pair_is_compared_later(project):
+    project.replies({"first": {"q0": "right 0 \ud800"}})
+    project.accept()
+    small = project.results()
+    assert small["verdicts"]["first"]["verdict"] == "unchanged"
+    assert small["questions"]["q0"]["answers"]["first"] == "right 0 \ufffd"
+
+
 def test_a_project_without_suites_is_left_alone(pytester):
     pytester.makepyfile("def test_nothing(): pass")
     result = pytester.runpytest_inprocess()

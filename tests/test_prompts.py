@@ -248,7 +248,9 @@ def test_a_template_that_knows_no_system_message_is_told_at_the_start(tmp_path):
     template = "{% if messages[0].role == 'system' %}{{ raise_exception('No system role') }}"
     path = write_tiny_gguf(tmp_path / "tiny.gguf", chat_template=template + "{% endif %}x")
     definition = define(path).model_copy(update={"messages": ASKED})
-    with pytest.raises(Exception, match="cannot be rendered: No system role: set prompt = in"):
+    with pytest.raises(
+        Exception, match="cannot be rendered: No system role: set a prompt without it in"
+    ):
         open_engine(definition)
 
 

@@ -17,10 +17,11 @@ from pytest_raq.baselines.validation import (
     line_of,
     path_at,
 )
-from pytest_raq.errors import BaselineError
+from pytest_raq.errors import BaselineError, StoreError
 from pytest_raq.files import show_path, write_atomically
 from pytest_raq.git import show_revision
 from pytest_raq.records import Baseline
+from pytest_raq.text import well_formed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,6 +63,25 @@ def save_anchor(folder: Path, baseline: Baseline) -> Path:
 
 
 def _save(path: Path, baseline: Baseline) -> Path:
+    text = _to_text(baseline)
+    try:
+        is_same = _to_text(parse_baseline(show_path(path), text)) == text
+    except BaselineError as exc:
+        told = str(exc).removesuffix(f"; {_REMEDY}")
+        raise StoreError(
+            f"{told}: not written, because no later run could read it: correct that and accept"
+            " again"
+        ) from exc
+    if not is_same:
+        raise StoreError(
+            f"{path}: not written, because a later run would read other values: report this, with"
+            " the JSON of the run (--raq-json FILE)"
+        )
+    write_atomically(path, text)
+    return path
+
+
+def _to_text(baseline: Baseline) -> str:
     table = _ADAPTER.dump_python(baseline, mode="python")
     for model in table["provenance"]["models"].values():
         for name in _LATER:  # absent where it says nothing, as older versions expect
@@ -76,8 +96,7 @@ def _save(path: Path, baseline: Baseline) -> Path:
     text = json.dumps(
         _to_json({"format": FORMAT, **table}), indent=1, sort_keys=True, ensure_ascii=False
     )
-    write_atomically(path, text + "\n")
-    return path
+    return well_formed(f"{text}\n")  # a reason of the command line may be no Unicode
 
 
 def load_baseline(folder: Path, suite: str) -> Baseline | None:
@@ -143,8 +162,10 @@ def parse_baseline(where: str, text: str) -> Baseline:
     table = _parse_json(where, text)
     _refuse_format(where, text, table.pop("format", None))
     try:
-        # As JSON, because strict types then still accept a list for a tuple.
-        baseline = _ADAPTER.validate_json(json.dumps(_from_json(table)), strict=True)
+        # As JSON, because strict types then still accept a list for a tuple. Earlier versions
+        # wrote halves of surrogate pairs.
+        plain = well_formed(json.dumps(_from_json(table), ensure_ascii=False))
+        baseline = _ADAPTER.validate_json(plain, strict=True)
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         message = first["msg"][0].lower() + first["msg"][1:]

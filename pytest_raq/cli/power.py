@@ -71,6 +71,7 @@ def add_power_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
 
 
 def _power(options: argparse.Namespace) -> int:
+    from pytest_raq.planning.likelihood import last_result, plan_likelihood
     from pytest_raq.planning.power import make_plan
     from pytest_raq.report.figures.plot_file import require_plot
     from pytest_raq.report.figures.power import draw_plan
@@ -85,7 +86,12 @@ def _power(options: argparse.Namespace) -> int:
     run = _planned_run(options, suite, told, settings, name)
     spreads, source = _spreads(options, told, source)
     effect = None if options.effect is None else abs(options.effect)
-    plan = make_plan(run, spreads, source, effect)
+    table = last_result(options.store, options.run, options.suite or name)
+    least = settings.likelihood_min_effect
+    plan = replace(
+        make_plan(run, spreads, source, effect),
+        likelihood=plan_likelihood(run, table, least),
+    )
     write_result(plan_lines(plan), plan_to_json(plan), options.json)
     if options.plot is not None:
         draw_plan(plan, options.plot)

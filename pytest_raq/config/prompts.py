@@ -186,3 +186,9 @@ def render(template: str, passage: str, question: str) -> str:
 def need_passage(templates: Sequence[str]) -> bool:
     """Whether any of the templates uses the passage."""
     return any("passage" in placeholders(template) for template in templates)
+
+
+def own_prompt(definition: Path) -> str:
+    """Return the next step where the chat template of a model cannot be used."""
+    example = 'prompt = "{passage}\\n\\n{question}\\n"'
+    return f"set a prompt without it in {definition}, for example {example}"

@@ -175,7 +175,7 @@ class SuiteDefinition(Settings):
     models: Annotated[tuple[str, ...], Field(min_length=1)]
     """The models under test: the names of model definitions, ``models/NAME.toml``."""
     judge: Annotated[str, Field(min_length=1)] | tuple[str, ...] = "reference"
-    """The judge of the answers: ``reference`` (SQuAD exact match, then F1), or a definition.
+    """The judge of the answers: ``reference`` (fixed rules, no model), or a definition.
 
     A list of judges is a panel.
     """

@@ -7,6 +7,7 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from pytest_raq.datasets.python_text import python_value
 from pytest_raq.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ _SHOWN = 40
 """Maximum number of characters of a wrong value in a message."""
 _YES = ("true", "yes", "1")
 _NO = ("false", "no", "0")
+_EXACT = 2**53
+"""From here on, not every whole number is a float."""
 _LIST = 'a JSON list of texts, as in ["a", "b"]'
 
 
@@ -59,6 +62,8 @@ def as_label(where: str, value: object) -> str:
     """Return a name as text; a number is allowed, and a missing value is an empty name."""
     if value is None or value == "":
         return ""
+    if isinstance(value, float) and value.is_integer():
+        return whole_text(value)
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     return as_text(where, value, expected="a text or a whole number")
@@ -113,22 +118,38 @@ def _reference(where: str, value: object) -> str:
             raise DatasetError(f"{where}: expected Unicode text, found half of a surrogate pair")
         return value
     if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
-        return str(value)
+        return whole_text(value)
     raise wrong(where, "a text or a list of texts", value)
+
+
+def whole_text(value: float) -> str:
+    """Return a number as text; a whole one without ``.0``.
+
+    A column of whole numbers with gaps is one of floats to pandas.
+    """
+    return str(int(value)) if abs(value) < _EXACT and value == int(value) else str(value)
 
 
 def _split(where: str, text: str, separator: str | None) -> Iterable[str]:
     """Return the references of one text.
 
-    A text in brackets that is not JSON was written by a program in another format:
-    it must not become a single reference that no answer can match.
+    A text in brackets that is neither JSON nor Python was written by a program in
+    another format: it must not become a single reference that no answer can match.
     """
     bare = text.strip()
     if bare[:1] + bare[-1:] in ("[]", "{}"):
         try:
             found = json.loads(bare)
-        except (ValueError, RecursionError) as exc:
-            raise wrong(where, _LIST, text) from exc
+        except (ValueError, RecursionError):
+            found = _python_value(where, text, bare)
         return _texts(where, found, None)
     _reference(where, text)
     return [part.strip() for part in text.split(separator)] if separator else (text,)
+
+
+def _python_value(where: str, text: str, bare: str) -> object:
+    """Return the value that pandas wrote as a Python text; nothing in it is run."""
+    try:
+        return python_value(bare)
+    except ValueError as exc:
+        raise wrong(where, _LIST, text) from exc

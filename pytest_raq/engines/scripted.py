@@ -16,6 +16,7 @@ from pytest_raq.records import (
     count_words_and_numbers,
 )
 from pytest_raq.records.likelihood import UNAVAILABLE
+from pytest_raq.text import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -78,6 +79,7 @@ class ScriptedEngine(Closing):
         if reason:
             return Failure(question_id, self._model, reason)
         text = self._answers(prompt) if callable(self._answers) else self._answers[question_id]
+        text = well_formed(text)
         timing = _fake_timing(prompt.text, text)
         return Answer(question_id, self._model, text, FinishReason.STOP, timing)
 

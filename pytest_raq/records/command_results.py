@@ -255,6 +255,20 @@ class PlannedRun:
 
 
 @dataclass(frozen=True, slots=True)
+class LikelihoodPlan:
+    """What the likelihood of the references finds in a run to come, with 80 % power.
+
+    ``detectable`` is a loss in bits per byte; ``needed`` are the questions and passages
+    that find the loss ``effect``.
+    """
+
+    model: str
+    detectable: float
+    effect: float
+    needed: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class PowerPlan:
     """What a planned run finds, and where the spread is from."""
 
@@ -262,6 +276,7 @@ class PowerPlan:
     source: str
     spreads: tuple[SpreadPlan, ...]
     effect: float | None = None
+    likelihood: tuple[LikelihoodPlan, ...] = ()
 
     @property
     def detectable(self) -> float:

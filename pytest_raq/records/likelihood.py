@@ -101,7 +101,8 @@ class LikelihoodEvidence:
     winsorised mean of today minus accepted, so above 0 the truth has become
     less likely. ``p_value`` is one-sided (less likely), ``adjusted_p`` after
     Holm over the models. ``perplexity_ratio`` is today's perplexity per byte
-    divided by the accepted one.
+    divided by the accepted one; ``detectable`` the loss that such a run finds
+    with 80 % power.
     """
 
     questions: int
@@ -114,3 +115,4 @@ class LikelihoodEvidence:
     adjusted_p: float
     perplexity_ratio: float
     drift: Drift | None = None
+    detectable: float = math.nan

@@ -89,6 +89,7 @@ def suite_evidence(parts: RunParts) -> dict[str, TruthEvidence]:
         {question.id: question.cluster for question in parts.questions.questions},
         drifts={model: _drift(parts, model) for model in models},
         level=1 - 2 * gate.pass_level,
+        alpha=gate.alpha,
         seed=parts.suite.dataset.seed,
     )
     return {

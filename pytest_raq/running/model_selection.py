@@ -159,7 +159,7 @@ class ModelSelection:
         path = (place / source.revision.replace("/", "--") / source.filename).absolute()
         stamp = path.with_name(f"{path.name}.sha256")
         # This command owns the file: it is replaced if the revision has moved.
-        puller = Puller(self._digest, force=True)
+        puller = Puller([self._options.store_path.parent], self._digest, force=True)
         try:
             job = puller.plan(Job(model.name, source, path))
         except HubUnreachableError as exc:

@@ -49,7 +49,7 @@ def _suite_lines(choices: Choices) -> Iterator[str]:
     yield "# The questions, the models, and when a test fails. All keys: raq schema --markdown"
     yield "default = true"
     yield f"models = [{', '.join(_quote(model.name) for model in choices.models)}]"
-    comment = "  # SQuAD exact match, then F1: offline, for short answers"
+    comment = "  # fixed rules: offline, for short answers"
     yield f"judge = {_quote(judge)}{comment if judge == 'reference' else ''}"
     yield ""
     yield "[dataset]"

@@ -62,6 +62,7 @@ def likelihood_evidence(
     *,
     drifts: Mapping[str, Drift | None] = _NO_DRIFTS,
     level: float = 0.95,
+    alpha: float = 0.05,
     seed: int = 0,
     resamples: int = 10_000,
 ) -> dict[str, LikelihoodEvidence]:
@@ -80,9 +81,15 @@ def likelihood_evidence(
         for model in now
         if (evidence := _evidence(now[model], before.get(model, {}), clusters, plan))
     }
+    tests = len(found)
     adjusted = holm([item.p_value for item in found.values()])
     return {
-        model: replace(item, adjusted_p=p, drift=drifts.get(model))
+        model: replace(
+            item,
+            adjusted_p=p,
+            drift=drifts.get(model),
+            detectable=_detectable(item, alpha / max(1, tests)),
+        )
         for (model, item), p in zip(found.items(), adjusted, strict=True)
     }
 
@@ -113,7 +120,30 @@ def _evidence(
         p_value=sign_flip(_steps(-sums), seed=plan.seed, resamples=plan.resamples).lower,
         adjusted_p=math.nan,
         perplexity_ratio=float(2 ** np.mean(raw)),
+        detectable=_standard_error(table.sums[:, 0], len(names)),
     )
+
+
+def _standard_error(sums: Floats, questions: int) -> float:
+    """Return the standard error of a mean over questions from the sums of its passages."""
+    if len(sums) < 2:
+        return math.nan
+    return float(sums.std(ddof=1)) * math.sqrt(len(sums)) / questions
+
+
+def _detectable(evidence: LikelihoodEvidence, alpha: float) -> float:
+    """Return the loss found with 80 % power, from the standard error in its place.
+
+    (t₁₋ₐ + t₀.₈) standard errors, t of Student's distribution with one degree of
+    freedom a passage less one: the usual approximation (Cohen, 1988, § 2.4). NaN if
+    so few passages can show nothing.
+    """
+    from scipy import stats
+
+    freedom = evidence.passages - 1
+    if 0.5**evidence.passages > alpha:
+        return math.nan
+    return float(stats.t.isf(alpha, freedom) + stats.t.ppf(0.8, freedom)) * evidence.detectable
 
 
 def _steps(sums: Floats) -> NDArray[np.int64]:

@@ -20,6 +20,7 @@ from pytest_raq.records import (
     Timing,
 )
 from pytest_raq.store.schema import FIGURES, DamagedError
+from pytest_raq.text import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,7 +85,7 @@ def answer_from(table: Mapping[str, Any], question_id: str, model: str) -> Answe
     return Answer(
         question_id=question_id,
         model=model,
-        text=table["text"],
+        text=well_formed(table["text"]),  # earlier versions kept halves of surrogate pairs
         finish_reason=FinishReason(table["finish_reason"]),
         timing=Timing(**table["timing"]),
     )

@@ -30,9 +30,11 @@ if TYPE_CHECKING:
 DATA = Path(__file__).parents[1] / "data" / "equivalence.jsonl"
 PAIRS = 100_000
 WORDS = (
-    "the of castle river north king silver gold Emma Malden Rosa bridge 1066 1879 twenty 5 million"
-    " $20 10 km 3 March 1999 Paris not or and music water iron barley It is was in built by"
+    "the of castle river north king silver gold Emma Malden Rosa bridge 1066 Paris London not or"
+    " and music water iron barley It is was in built by city people twenty 10 km"
 )
+MOST = 8
+"""Words of the longest answer."""
 
 
 @dataclass(frozen=True)
@@ -118,21 +120,21 @@ def main(_: list[str]) -> None:
                 f"{right / total:.2f}" for right, total in (r[kind] for r in results.values())
             ]
             print(kind, results["F1"][kind][1], *shares, sep=" | ")
-    print(f"{PAIRS:,} pairs: {seconds():.1f} s")
+    print(f"{PAIRS:,} pairs: {seconds():.1f} s of one processor")
 
 
 def seconds() -> float:
-    """Return the time to grade many answers, each seen for the first time."""
+    """Return the processor time to grade many answers, each seen for the first time."""
     drawn, words = random.Random(0), WORDS.split()
 
     def text(most: int) -> str:
         return " ".join(drawn.choices(words, k=drawn.randint(1, most)))
 
-    questions = [Question("q", "", text(60), text(8), (text(4),)) for _ in range(PAIRS // 100)]
-    answers = [[text(8) for _ in range(100)] for _ in questions]
-    start = time.perf_counter()
+    questions = [Question("q", "", text(60), text(MOST), (text(4),)) for _ in range(PAIRS // 100)]
+    answers = [[text(MOST) for _ in range(100)] for _ in questions]
+    start = time.process_time()
     for question, some in zip(questions, answers, strict=True):
         grader = Grader(question)
         for answer in some:
             grader.grade(answer)
-    return time.perf_counter() - start
+    return time.process_time() - start

@@ -126,6 +126,8 @@ class Quantizer(Closing):
         """
         kind = self.kind(kind)
         self._require_room(target, self.planned_bytes(kind))
+        if target.exists() and target.samefile(self._path):
+            raise ConfigError(f"{target}: is the file to be quantized; name another")
         draft = target.with_name(f".{target.name}.{os.getpid()}.part")
         order = {"type": "quantize", "kind": kind, "target": str(draft)}
         try:

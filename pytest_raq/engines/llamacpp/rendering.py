@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_raq.config.prompts import own_prompt
 from pytest_raq.engines.llamacpp.engine_build import EXTRA, pip_install
 from pytest_raq.engines.llamacpp.model_file import verify_model_file
 from pytest_raq.engines.llamacpp.recovery import advise
@@ -64,7 +65,7 @@ def _read(definition: ModelDefinition, reply: Reply) -> RenderedPrompt:
         said, kind = one_line(str(reply.get("reason", ""))), reply.get("kind")
         if kind == "not installed":
             raise EngineStartError(f"llama.cpp cannot be imported ({said}): {pip_install(EXTRA)}")
-        advice = f": set prompt = in {definition.path}" if kind == "template" else ""
+        advice = f": {own_prompt(definition.path)}" if kind == "template" else ""
         raise EngineError(f"{definition.file_path}: {said}{advice}")
     tokens = tuple(Token(int(token), str(kind), str(text)) for token, kind, text in reply["tokens"])
     return RenderedPrompt(str(reply["text"]), tokens)

@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pytest_raq.config.prompts import own_prompt
 from pytest_raq.engines.llamacpp.engine_build import EXTRA, pip_install
 from pytest_raq.engines.llamacpp.instruction_sets import arithmetic_of
 from pytest_raq.engines.llamacpp.reproducible import VARIABLES, notes, outcome
@@ -24,7 +25,7 @@ from pytest_raq.records import (
     Scores,
     Timing,
 )
-from pytest_raq.text import one_line
+from pytest_raq.text import one_line, well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -160,7 +161,7 @@ class WorkerClient:
         if reply.get("kind") == "not installed":
             return f"llama.cpp cannot be imported ({said}): {pip_install(EXTRA)}"
         if reply.get("kind") == "template":
-            return f"{path}: {said}: set prompt = in {self._definition.path}"
+            return f"{path}: {said}: {own_prompt(self._definition.path)}"
         if reply.get("kind") == "context":
             return (
                 f"{path}: {said} for context_length {self._definition.context_length}"
@@ -280,7 +281,7 @@ class WorkerClient:
             return Answer(
                 prompt.question_id,
                 model,
-                str(reply["text"]),
+                well_formed(str(reply["text"])),
                 FinishReason(reply["finish_reason"]),
                 _read_timing(reply["timing"]),
             )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pytest_raq.text import well_formed
+
 
 @dataclass(frozen=True, slots=True)
 class Completion:
@@ -34,7 +36,8 @@ class Collector:
     """Puts a completion together; what has no known form is left out.
 
     Chat and plain completions, whole ones and parts of a stream differ in
-    names only. ``seen`` tells whether anything was a completion at all.
+    names only. ``seen`` tells whether anything was a completion at all, ``error``
+    is what the server says went wrong, even with a status that says nothing did.
     """
 
     texts: list[str] = field(default_factory=list)
@@ -45,11 +48,15 @@ class Collector:
     first: float = 0.0
     last: float = 0.0
     seen: bool = False
+    error: object = None
 
     def add(self, chunk: object, seconds: float) -> None:
         """Take one JSON value of the server, ``seconds`` after the request was sent."""
         if not isinstance(chunk, dict):
             return
+        self.error = self.error or chunk.get("error")
+        if chunk.get("object") == "error":
+            self.error = self.error or chunk
         self._count(chunk.get("usage"))
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
@@ -103,8 +110,8 @@ class Collector:
     def finish(self, seconds: float) -> Completion:
         """Return what came together until the end."""
         return Completion(
-            text="".join(self.texts),
-            arguments="".join(self.arguments),
+            text=well_formed("".join(self.texts)),
+            arguments=well_formed("".join(self.arguments)),
             finish_reason=self.finish_reason,
             **self.usage,
             pieces=self.pieces,

@@ -17,7 +17,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_raq.engines.openai_compat.completions import Collector, Completion
-from pytest_raq.engines.openai_compat.failures import Problem, cut, no_completion, tell_exception
+from pytest_raq.engines.openai_compat.failures import (
+    Problem,
+    cut,
+    no_completion,
+    tell_error,
+    tell_exception,
+)
 from pytest_raq.errors import EngineStartError
 from pytest_raq.text import one_line
 
@@ -212,7 +218,11 @@ def _work(desk: _Desk) -> None:
 
 
 def _ask(client: openai.OpenAI, desk: _Desk, job: _Job) -> Result:
-    """Return what came of a request; a stream that was cut is asked for again, as a call is."""
+    """Return what came of a request.
+
+    A stream that was cut is asked for again, as a call is, and so is a server that
+    says it is busy in a reply with status 200.
+    """
     server = desk.server
     result: Result = cut(server)
     for attempt in range(server.max_retries + 1):
@@ -228,7 +238,8 @@ def _ask(client: openai.OpenAI, desk: _Desk, job: _Job) -> Result:
                 continue
         except Exception as exc:  # noqa: BLE001 - whatever it is, it is told
             result = tell_exception(exc, server)
-        break
+        if not (isinstance(result, Problem) and result.is_busy and desk.wants(job)):
+            break
     if isinstance(result, Completion):
         hide = server.hide
         return replace(
@@ -255,6 +266,8 @@ def _ask_whole(client: openai.OpenAI, server: Server, request: Request) -> Resul
     collector = Collector()
     body = response.json()
     collector.add(body, seconds)
+    if collector.error and not collector.seen:
+        return tell_error(collector.error, server)
     if not collector.seen:
         return no_completion(server, f"it has no choices ({server.hide(response.text)[:80]!r})")
     done = collector.finish(seconds)
@@ -280,6 +293,8 @@ def _ask_stream(client: openai.OpenAI, desk: _Desk, job: _Job) -> Result:
             collector.add(stream.response.json(), time.perf_counter() - started)
         else:
             _collect(stream, collector, started, lambda: desk.wants(job))
+    if collector.error and not collector.finish_reason:
+        return tell_error(collector.error, desk.server)
     if not collector.seen:
         return no_completion(desk.server, "its stream has no choices")
     if not collector.finish_reason:

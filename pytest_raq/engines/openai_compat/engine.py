@@ -33,6 +33,8 @@ _REFUSED = {400, 413, 422}
 
 _FINISHED = {"stop": FinishReason.STOP, "eos": FinishReason.STOP, "length": FinishReason.LENGTH}
 
+_CALLS = frozenset(("tool_calls", "function_call"))
+
 
 class OpenAIEngine(Closing):
     """One model of a server, asked ``parallel`` questions at a time.
@@ -130,6 +132,12 @@ class OpenAIEngine(Closing):
                 prompt, self._tell(result, prompt), is_infrastructure=not is_refused
             )
         reason = _FINISHED.get(result.finish_reason)
+        if result.finish_reason in _CALLS:
+            return self._failure(
+                prompt,
+                f"answered with a tool call (finish_reason {result.finish_reason!r}), not with a"
+                " text: start the server without tools",
+            )
         if reason is None:
             said = one_line(repr(result.finish_reason), 80)
             withheld = f"the server withheld the answer (finish_reason {said})"

@@ -11,6 +11,20 @@ if TYPE_CHECKING:
     from pytest_raq.engines.openai_compat.server import Server
 
 _SHOWN = 300
+_BUSY_STATUS = frozenset((408, 429, 502, 503, 504, 529))
+_BUSY = (
+    "busy",
+    "overload",
+    "rate limit",
+    "rate_limit",
+    "too many requests",
+    "try again",
+    "at capacity",
+    "loading model",
+    "temporarily",
+    "queue is full",
+    "unavailable",
+)
 _NO_MONEY = ("insufficient_quota", "billing", "credit")
 
 
@@ -20,7 +34,8 @@ class Problem:
 
     ``is_final`` says that no other request can have one either; ``status`` is
     the HTTP status, 0 where there was no response; ``said`` what the server
-    says of it; ``is_timeout`` whether it said nothing for too long.
+    says of it; ``is_timeout`` whether it said nothing for too long; ``is_busy``
+    that it may answer later, although its response has a status of success.
     """
 
     reason: str
@@ -28,6 +43,7 @@ class Problem:
     status: int = 0
     said: str = ""
     is_timeout: bool = False
+    is_busy: bool = False
 
     def refuses(self, parameter: str) -> bool:
         """Whether the server cannot take a parameter of the request."""
@@ -49,11 +65,33 @@ def tell_exception(error: Exception, server: Server) -> Problem:
     if isinstance(error, openai.APIConnectionError):
         return _tell_connection(error, server)
     if isinstance(error, openai.APIError):
-        return Problem(f"{server.address} failed: {_said(error, server)}")
+        return tell_error(error.body or str(error), server)
     if isinstance(error, ValueError):
         return no_completion(server, str(error))
     told = one_line(server.hide(f"{type(error).__name__}: {error}"), _SHOWN)
     return Problem(f"{server.address} could not be reached: {told}")
+
+
+def tell_error(error: object, server: Server) -> Problem:
+    """Return what an error means that came as a reply, with HTTP status 200."""
+    table = error if isinstance(error, dict) else {"message": error}
+    said = one_line(server.hide(str(table.get("message") or error)), _SHOWN)
+    codes = [str(table.get(name) or "") for name in ("code", "status", "type")]
+    status = next((int(code) for code in codes if code.isdigit() and 400 <= int(code) < 600), 0)
+    told = " ".join((*codes, said)).lower()
+    if not any(word in told for word in _NO_MONEY) and (
+        status in _BUSY_STATUS or any(word in told for word in _BUSY)
+    ):
+        return Problem(
+            f"{server.address} is still too busy ({said}): send fewer requests at once, or try"
+            " again later",
+            status=status,
+            said=said,
+            is_busy=True,
+        )
+    if status:
+        return _tell_status(status, said, codes[0], server)
+    return Problem(f"{server.address} failed: {said}", said=said)
 
 
 def _said(error: Exception, server: Server) -> str:

@@ -292,8 +292,10 @@ def _numbers(table: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     for word, ten in native:
         ones = _counted(table.get("native", ""), 1)
         yield from ((word + one, ten + unit) for one, unit in ones if unit < 10)
+    if prefix := table.get("and_prefix"):  # Hebrew and Arabic write "and" onto the word
+        yield from ((prefix + word, value) for word, value in (*small, *tens) if value)
     for pattern in filter(None, table.get("joined", "").split("/")):
-        yield from _joined(pattern, [(w, v) for w, v in tens if v >= 20], units)
+        yield from _joined(pattern, tens, units)
 
 
 def _joined(

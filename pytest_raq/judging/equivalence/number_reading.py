@@ -125,11 +125,18 @@ class NumberReader:
             if self._kinds[place] == "word":
                 words.append(self._texts[place])
                 places.append(place)
-            elif self._texts[place] != "-":
+            elif self._texts[place] != "-" and not self._goes_on(place):
                 break
             place += 1
         found = spelled(words, self._tongue)
         return None if found is None else (found, places[found.used - 1] + 1)
+
+    def _goes_on(self, place: int) -> bool:
+        """Whether a number goes on after a comma: "one thousand, two hundred"."""
+        if self._texts[place] != "," or self._kinds[place + 1] != "word":
+            return False
+        scale = self._tongue.scales.find(self._texts[place - 1])
+        return scale is not None and scale >= 1000
 
     def _worded(self, place: int) -> tuple[Number, int] | None:
         found = self.spelled(place)

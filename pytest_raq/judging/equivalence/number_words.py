@@ -53,7 +53,7 @@ _COUNTERS = (
 )
 _THAI = {"หนึ่ง": "一", "เอ็ด": "一", "สอง": "二", "ยี่": "二", "สาม": "三", "สี่": "四", "ห้า": "五",
          "หก": "六", "เจ็ด": "七", "แปด": "八", "เก้า": "九", "สิบ": "十", "ร้อย": "百", "พัน": "千",
-         "หมื่น": "万"}  # fmt: skip
+         "หมื่น": "万", "แสน": "十万", "ล้าน": "百万", "ศูนย์": "零"}  # fmt: skip
 _THAI_NUMBER = re.compile(rf"\A(?:{'|'.join(_THAI)})+|(?:{'|'.join(_THAI)}){{2,}}")
 _THAI_PART = re.compile("|".join(_THAI))
 _SHARES = {"一半": "1/2", "半分": "1/2", "절반": "1/2"}
@@ -67,7 +67,8 @@ _HAN_NUMBER = re.compile(
 _HANGUL = "영일이삼사오육륙칠팔구십백천만억조"
 _HANGUL_NUMBER = re.compile(
     rf"(?P<mixed>\d[\d,]*(?:\.\d+)?[백천만억조](?:\d[\d,]*[백천만억조]?)*)"
-    rf"|(?<![\uac00-\ud7af])(?P<han>[{_HANGUL}]{{2,}})(?![\uac00-\ud7af])"
+    rf"|(?<![\uac00-\ud7af])(?P<han>[{_HANGUL}]{{2,}}|\A[{_HANGUL}]\Z)"
+    r"(?![\uac00-\ud7af])"
 )
 _PART = re.compile(r"\d+(?:\.\d+)?|.")
 
@@ -191,6 +192,8 @@ class _Speller:
         """Whether a word like "and" stands between two parts of one number."""
         if not self._steps or index + 1 >= len(self._words):
             return False
+        if key(self._words[index]) == "de":  # Romanian: douăzeci de mii
+            return self._tongue.scales.find(self._words[index + 1]) is not None
         if key(self._words[index]) not in self._tongue.ands:
             return False
         if self._tongue.code in ("en", "") and self._current % 100 and self._current < 1000:
@@ -202,12 +205,12 @@ class _Speller:
         current = self._current
         if not current:
             return True
-        if self._tongue.code == "fr" and current in (60, 80):
+        if self._tongue.code == "fr" and current % 100 in (60, 80):
             return value < 20
         if self._tongue.code == "fr" and current % 20 == 10 and value < 10:
             return True
-        if self._tongue.code == "ar" and current < 10 and value >= 20:
-            return value < 100
+        if self._tongue.code in ("ar", "he") and current % 100 < 10 and value >= 10:
+            return value < 100  # thirteen is "three ten", 25 is "five and twenty"
         step = 1000 if current % 1000 == 0 else 100 if current % 100 == 0 else 10
         return current % step == 0 and value < step and value > 0
 
@@ -240,6 +243,9 @@ class _Speller:
         scale = self._tongue.scales.find(word)
         if scale is None:
             return self._compound(word)
+        if key(word) == "belas" and 0 < self._current % 100 < 10:  # Indonesian teens
+            self._current += 10
+            return True
         if key(word) in MULTIPLIERS and self._current % 1000 == 0:
             return False
         if len(word) < 3 and not self._steps:
@@ -287,6 +293,7 @@ _SCALE_PARTS = {
     "it": (("mila", 1000), ("mille", 1000), ("cento", 100)),
     "fi": (("tuhatta", 1000), ("tuhat", 1000), ("sataa", 100), ("sata", 100)),
     "hu": (("ezer", 1000), ("száz", 100)),
+    "tr": (("bin", 1000), ("yüz", 100)),
 }
 
 

@@ -74,6 +74,7 @@ def plan_to_json(plan: PowerPlan) -> Json:
     """Return a plan as plain data; None for a loss that is not found."""
     needed = plan.needed
     return {
+        "likelihood": plain(plan.likelihood),
         **asdict(plan.run),
         "spread": {
             "source": plan.source,

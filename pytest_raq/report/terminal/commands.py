@@ -38,7 +38,22 @@ def plan_lines(plan: PowerPlan) -> list[str]:
         *_chance(plan),
         *_needed(plan),
         *_outlook(plan),
+        *_likelihood(plan),
     ]
+
+
+def _likelihood(plan: PowerPlan) -> Iterator[str]:
+    """Yield what the likelihood of the references finds, where a run has measured it."""
+    for item in plan.likelihood:
+        questions, passages = item.needed
+        told = ""
+        if passages:
+            counts = f"{_count(questions, 'question')} in {_count(passages, 'passage')}"
+            told = f"; a loss of {item.effect:g} (likelihood_min_effect) needs about {counts}"
+        yield (
+            f"{safe_text(item.model)}: the likelihood of the references finds a loss of"
+            f" {item.detectable:.3f} bits per byte in 80 % of such runs{told}"
+        )
 
 
 def _design(plan: PowerPlan) -> Iterator[str]:
