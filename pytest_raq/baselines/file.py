@@ -53,6 +53,9 @@ def save_baseline(folder: Path, baseline: Baseline) -> Path:
         for name in _LATER:  # absent where it says nothing, as older versions expect
             if not model[name]:
                 del model[name]
+    for summary in table["models"].values():
+        if not summary["decode_is_estimate"]:
+            del summary["decode_is_estimate"]
     path = baseline_path(folder, baseline.suite)
     text = json.dumps(
         _to_json({"format": FORMAT, **table}), indent=1, sort_keys=True, ensure_ascii=False

@@ -78,7 +78,8 @@ class ModelSummary:
 
     ``exact_match``, ``f1``, ``words`` and ``words_per_second`` are means over
     answers, the other speeds (tokens per second; seconds for the time to first
-    token) medians. None if nothing was measured.
+    token) medians. None if nothing was measured. ``decode_is_estimate`` if tokens of
+    some answers were not counted by the server, but are pieces of its stream.
     """
 
     model: str
@@ -94,6 +95,7 @@ class ModelSummary:
     decode_tokens_per_second: float | None
     prefill_tokens_per_second: float | None
     time_to_first_token: float | None
+    decode_is_estimate: bool = False
 
 
 @dataclass(frozen=True, slots=True)

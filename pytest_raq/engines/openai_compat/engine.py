@@ -170,4 +170,5 @@ def _timing(done: Completion) -> Timing:
         prefill_seconds=done.first_seconds,
         decode_seconds=decoding if decoding > _ONE_PACKET else 0.0,
         total_seconds=done.total_seconds,
+        is_estimate=not done.completion_tokens and done.pieces > 0,
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.records import Decision
 from pytest_raq.report.markdown.markup import cell, code, folded, html_code, table
 from pytest_raq.report.terminal.suite import mean_rank_text, net_preference_text, rank_change_text
+from pytest_raq.report.words import decode_text
 from pytest_raq.text import LONGEST_NOTE, number, p_text
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _models(result: SuiteResult) -> list[str]:
                 number(model.exact_match),
                 number(model.f1),
                 number(model.words_per_second, 1),
-                number(model.decode_tokens_per_second, 0),
+                decode_text(model),
             )
         )
     return table(header, rows)
