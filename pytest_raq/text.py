@@ -31,6 +31,17 @@ def safe_text(text: str, limit: int = 160) -> str:
     return shown if len(text) <= limit else shown[: limit - 1].rstrip() + "…"
 
 
+def well_formed(text: str) -> str:
+    """Return a text that UTF-8 can hold.
+
+    Both halves of a surrogate pair, which may come in two pieces, become the character that
+    they mean; a half without the other becomes U+FFFD.
+    """
+    if text.isascii():
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
 def _is_control(char: str) -> bool:
     return unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 

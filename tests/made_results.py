@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.config import GateSettings
 from pytest_raq.gate import GateInput, decide
+from pytest_raq.gate.comparison import plan_of
 from pytest_raq.judging import ReferenceJudge, rank_contestants
 from pytest_raq.records import (
     Answer,
@@ -91,9 +92,7 @@ def make_result(
     quality = quality_evidence(
         {model: items for model, items in found.items() if items},
         clusters,
-        alpha=0.05,
-        min_effect=0.05,
-        seed=0,
+        plan_of(GateSettings(), seed=0),
     )
     ranks = {side: _alone(joint, side, models) for side in ("now:", "then:")}
     tests = {side: rank_tests(found, clusters, models, seed=0) for side, found in ranks.items()}
@@ -120,7 +119,6 @@ def make_result(
                     len(questions),
                     len(questions),
                     quality=quality.get(model),
-                    models=len(quality),
                 ),
                 GateSettings(),
             )

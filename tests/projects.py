@@ -124,7 +124,7 @@ class Project:
         return json.loads((self.root / "run.json").read_text(encoding="utf-8"))["suites"]["small"]
 
     def accept(self) -> None:
-        result = self.run("--raq-update")
+        result = self.run("--raq-update", "--raq-reason", "a test")
         assert result.ret == 0, result.outlines
 
     def asked(self) -> list[str]:

@@ -25,7 +25,8 @@ def write_small_project(folder: Path, reader: str, file: str) -> None:
     small = document | {"data": [article]}
     (folder / "suites" / "small.json").write_text(json.dumps(small), encoding="utf-8")
     (folder / "suites" / "small.toml").write_text(
-        'models = ["reader"]\n[dataset]\nsource = "small.json"\n[gate]\nmax_slowdown = 1.0\n'
+        'models = ["reader"]\n[dataset]\nsource = "small.json"\n'
+        "[gate]\nmargin = 0.5\nmax_slowdown = 1.0\n"  # so few questions rule out no smaller loss
     )
     definition = (ROOT / "models" / f"{reader}.toml").read_text()
     text = definition.replace(file, (ROOT / "models" / file).as_posix())

@@ -12,9 +12,10 @@ from accepted import make_baseline
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_raq.baselines import file
 from pytest_raq.baselines.file import load_baseline, parse_baseline, read_baseline, save_baseline
 from pytest_raq.baselines.validation import line_of, path_at
-from pytest_raq.errors import BaselineError
+from pytest_raq.errors import BaselineError, StoreError
 from pytest_raq.records import Interval
 
 REMEDY = "; restore it from git or accept again with --raq-update"
@@ -316,3 +317,42 @@ def test_two_runs_that_update_at_once_leave_one_whole_file(tmp_path, baseline):
         assert writer.exitcode == 0
     assert load_baseline(tmp_path, "small").reason in {"one", "two"}
     assert [path.name for path in tmp_path.iterdir()] == ["small.json"]
+
+
+HALF = "\ud83d"
+
+
+def test_a_baseline_of_an_earlier_version_with_half_a_surrogate_pair_is_read(table):
+    path = ("questions", "q3", "answers", "first")
+    for answer, read in ((f"a{HALF}b", "a\ufffdb"), ("\ud83d\ude00", "😀")):
+        text = edited(table, path, answer).encode(errors="backslashreplace").decode()
+        assert "\\ud83d" in text
+        assert parse_baseline("small.json", text).questions["q3"].answers["first"] == read
+
+
+def test_a_reason_that_is_no_unicode_is_written_and_read(tmp_path, baseline):
+    save_baseline(tmp_path, replace(baseline, reason="caf\udce9"))
+    assert load_baseline(tmp_path, "small").reason == "caf\ufffd"
+
+
+def test_what_no_later_run_could_read_is_not_written(tmp_path, baseline):
+    path = save_baseline(tmp_path, baseline)
+    before = path.read_bytes()
+    wrong = replace(baseline.models["first"], f1=7.0)
+    with pytest.raises(StoreError) as caught:
+        save_baseline(tmp_path, replace(baseline, models=baseline.models | {"first": wrong}))
+    assert str(caught.value).endswith(
+        "models.first.f1: is 7; expected a share from 0 to 1: not written, because no later run"
+        " could read it: correct that and accept again"
+    )
+    assert path.read_bytes() == before
+
+
+def test_what_a_later_run_would_read_differently_is_not_written(tmp_path, baseline, monkeypatch):
+    path = save_baseline(tmp_path, baseline)
+    before = path.read_bytes()
+    other = replace(baseline, reason="other")
+    monkeypatch.setattr(file, "parse_baseline", lambda _where, _text: baseline)
+    with pytest.raises(StoreError, match="a later run would read other values: report this"):
+        save_baseline(tmp_path, other)
+    assert path.read_bytes() == before

@@ -88,7 +88,9 @@ def test_the_committed_state_passes_twice_with_the_same_answers(suite, tmp_path)
         answers.append({name: item["answers"] for name, item in mini["questions"].items()})
     assert answers[0] == answers[1]
     verdicts = {name: verdict["verdict"] for name, verdict in mini["verdicts"].items()}
-    assert verdicts == dict.fromkeys(("reader-gemma", "reader-llama", "reader-mistral"), "pass")
+    assert verdicts == dict.fromkeys(
+        ("reader-gemma", "reader-llama", "reader-mistral"), "unchanged"
+    )
     figures = [model["exact_match"] for model in mini["models"].values()]
     assert max(figures) >= 0.9
     assert min(figures) >= 0.6
@@ -105,8 +107,8 @@ def test_an_earlier_checkpoint_fails_the_build_with_examples(suite):
     assert "REGRESSION reader-llama: answers worse than the accepted ones on " in result.stdout
     assert "net preference −" in result.stdout
     assert "    baseline   " in result.stdout
-    assert "PASS reader-gemma: " in result.stdout
-    assert "PASS reader-mistral: " in result.stdout
+    assert "UNCHANGED reader-gemma: " in result.stdout
+    assert "UNCHANGED reader-mistral: " in result.stdout
 
 
 def test_eight_bits_do_not_cry_wolf(suite, tmp_path):
@@ -144,7 +146,7 @@ def test_a_broken_file_is_told_and_the_other_models_run(suite, tmp_path, content
     assert result.returncode == 1
     assert "NOT MEASURED reader-gemma: none of 120 questions has an answer" in result.stdout
     assert message in result.stdout
-    assert "PASS reader-llama: " in result.stdout
+    assert "UNCHANGED reader-llama: " in result.stdout
     assert "Traceback" not in result.stdout
 
 

@@ -65,11 +65,11 @@ def test_markdown_has_the_table_first_and_the_worst_questions_folded(published):
     lines = published["comment.md"].splitlines()
     assert lines[:6] == [
         "<!-- pytest-raq -->",
-        "### `small`: 1 regression, 1 pass",
+        "### `small`: 1 regression, 1 unchanged",
         "",
         "| model | verdict | net preference | p | mean rank | change | EM | F1 | words/s | tok/s |",
         "| :-- | --: | --: | --: | --: | --: | --: | --: | --: | --: |",
-        "| `first` | ✅ pass | 0.00 (0.00 to 0.00) | 1.000 | 1.15 ±0.18 | −0.35 | 1.00 | 1.00 | 11.1 | 100 |",  # noqa: E501
+        "| `first` | ✅ unchanged | 0.00 (−0.21 to 0.25) | 1.000 | 1.15 ±0.18 | −0.35 | 1.00 | 1.00 | 11.1 | 100 |",  # noqa: E501
     ]
     assert "| `second` | ❌ **regression** | −0.70 (−1.00 to −0.30) | 0.016 |" in "\n".join(lines)
     assert "20 questions in 10 passages, judge `reference`" in lines
@@ -95,7 +95,7 @@ def test_the_summary_of_a_job_is_appended_to(project, monkeypatch):
     )
     project.run()
     assert read(project, "summary.md").startswith(text)
-    assert "### `small`: 2 pass" in read(project, "summary.md")
+    assert "### `small`: 2 unchanged" in read(project, "summary.md")
 
 
 def test_a_summary_that_cannot_be_written_fails_nothing(project, monkeypatch):
@@ -238,7 +238,7 @@ def test_annotations_are_printed_in_github_actions_alone(project, monkeypatch):
     told.stdout.fnmatch_lines(
         ["::error title=REGRESSION second in small::answers worse than the accepted ones on 14*"]
     )
-    project.accept()
+    project.run("--raq-anchor", "--raq-reason", "as wanted")
     assert "::error" not in project.run().stdout.str()
 
 

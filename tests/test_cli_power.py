@@ -71,14 +71,25 @@ def test_a_suite_that_never_ran_is_planned_with_cautious_figures(capsys):
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[:2] == [
-        "small: 20 questions in 10 passages, 2 models tested, alpha 0.05, min_effect 0.05",
+        (
+            "small: 20 questions in 10 passages, 2 models tested, alpha 0.05, min_effect 0.05,"
+            " margin 0.1"
+        ),
         "spread: assumed, because no run has measured it; state it with --changed and --correlation",  # noqa: E501
     ]
     assert lines[3].split()[:4] == ["any", "50", "%", "0.30"]
     assert lines[4].startswith("A net preference of −0.")
     assert "or worse is found in 80 % of runs: of 100 answers, " in lines[4]
-    assert lines[5].startswith("To find −0.20 in 80 % of runs: ")
-    assert lines[5].endswith(" passages (2 a passage).")
+    assert lines[5].startswith("A model that did not change passes in ")
+    assert lines[6].startswith("To find −0.20 in 80 % of runs: ")
+    assert lines[6].endswith(" passages (2 a passage).")
+    assert lines[8:10] == [
+        "runs of other sizes:",
+        "questions  passages  finds  unchanged passes",
+    ]
+    assert [line.split()[:2] for line in lines[10:]] == [
+        ["10", "5"], ["20", "10"], ["40", "20"], ["80", "40"], ["160", "80"],
+    ]  # fmt: skip
 
 
 @pytest.mark.usefixtures("suite")

@@ -65,7 +65,8 @@ def test_a_worse_model_is_a_regression_against_the_accepted_one(capsys):
     code, out, _ = rank(capsys, file, "--baseline", "alpha")
     assert code == 1
     assert "REGRESSION beta: answers worse than the accepted ones on 35 of 60 questions" in out
-    assert "PASS gamma: 60 of 60 answers tied with the accepted ones" in out
+    assert "INCONCLUSIVE gamma: a loss up to 0.13 is possible\n" in out
+    assert "  60 of 60 answers tied with the accepted ones; net preference 0.00" in out
     assert "note: the answers of alpha are the accepted ones" in out
     assert "    baseline   right 5\n    today      wrong\n" in out
 
@@ -126,11 +127,51 @@ def test_inconclusive_fails_where_asked(capsys):
     assert rank(capsys, file, "--baseline", "alpha", "--inconclusive", "fail")[0] == 1
 
 
+def test_an_answer_that_only_the_accepted_model_has_counts_as_worse(capsys):
+    rows = rows_of({"alpha": 0, "beta": 0})
+    file = write([r for r in rows if (r["model"], r["id"]) != ("beta", "q7")])
+    _, result = answers(capsys, file, "--baseline", "alpha")
+    verdict = result["verdicts"]["beta"]
+    assert verdict["net_preference"] == pytest.approx(-1 / 60)
+    assert (verdict["quality"]["worse"], verdict["quality"]["failed"]) == (1, 1)
+    assert verdict["f1"]["difference"] == pytest.approx(-1 / 60)
+    assert result["questions"]["q7"]["preferences"] == {"beta": -1}
+    assert "better on 0 (1 without an answer today)" in verdict["reasons"][1]
+
+
+def test_a_loss_in_few_passages_is_suspect_and_says_so_first(capsys):
+    rows = rows_of({"alpha": 0, "beta": 20})  # the questions of four of twelve passages
+    code, out, _ = rank(capsys, write(rows), "--baseline", "alpha")
+    assert code == 1
+    assert "SUSPECT beta: a loss is likely: 20 answers worse and 0 better, all in 4 passages" in out
+    assert rank(capsys, write(rows), "--baseline", "alpha", "--suspect", "pass")[0] == 0
+
+
+def test_one_unchanged_question_passes_nothing(capsys):
+    file = write(rows_of({"alpha": 0, "beta": 0}, questions=1))
+    code, result = answers(capsys, file, "--baseline", "alpha")
+    assert (code, result["verdicts"]["beta"]["verdict"]) == (0, "inconclusive")
+    assert result["verdicts"]["beta"]["interval"]["low"] < -0.9
+    assert result["verdicts"]["beta"]["reasons"][0] == "a loss up to 0.97 is possible"
+
+
 def test_gate_settings_are_those_of_a_suite(capsys):
     file = write(rows_of({"alpha": 0, "beta": 8}))
     assert rank(capsys, file, "--baseline", "alpha", "--alpha", "0.3")[0] == 1
     assert (
-        rank(capsys, file, "--baseline", "alpha", "--alpha", "0.3", "--min-effect", "0.5")[0] == 0
+        rank(
+            capsys,
+            file,
+            "--baseline",
+            "alpha",
+            "--alpha",
+            "0.3",
+            "--min-effect",
+            "0.5",
+            "--max-f1-drop",
+            "0.5",
+        )[0]
+        == 0
     )
     err = refused(capsys, file, "--alpha", "2")
     assert err == "raq: --alpha 2.0: should be less than 1\n"
@@ -142,7 +183,7 @@ def test_gate_settings_are_those_of_a_suite(capsys):
 def test_the_number_of_models_is_what_holm_counts(capsys):
     file = write(rows_of({"alpha": 0, "beta": 8, "gamma": 8, "delta": 8}))
     _, out, _ = rank(capsys, file, "--baseline", "alpha")
-    assert "(Holm, 3 models)" in out
+    assert "(Holm, 3 tests)" in out
 
 
 def test_missing_answers_are_missing_never_bad(capsys):
@@ -322,5 +363,8 @@ def test_ranks_sum_and_preferences_follow_them(tmp_path_factory, cells):
         size = len(item.answers)
         assert sum(item.ranks.values()) == size * (size + 1) / 2
         for model, sign in item.preferences.items():
+            if model not in item.answers:
+                assert sign == -1  # the accepted one has an answer, this one has none
+                continue
             gap = item.ranks[baseline] - item.ranks[model]
             assert sign == (gap > 0) - (gap < 0)

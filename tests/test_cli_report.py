@@ -49,7 +49,7 @@ def test_a_run_writes_its_page(project):
     result = project.run("--raq-report", "out/page.html")
     result.stdout.fnmatch_lines(["report written to *page.html"])
     html = read("out/page.html")
-    assert conclusion(html) == "Regression: second is worse than accepted. 1 other: 1 pass."
+    assert conclusion(html) == "Regression: second is worse than accepted. 1 other: 1 unchanged."
     assert "<dt>Run</dt><dd>20" in html
     assert "<dt>Options</dt><dd>--raq-fresh yes</dd>" in html
     assert [path.name for path in Path("out").iterdir()] == ["page.html"]
@@ -114,7 +114,7 @@ def test_runs_are_listed_the_latest_first(project, capsys):
     project.worse("first")
     project.run()
     latest, first = report(capsys, "--list").splitlines()
-    assert re.fullmatch(r"\S+  20\S+Z  small \(1 regression, 1 pass\)", latest)
+    assert re.fullmatch(r"\S+  20\S+Z  small \(1 regression, 1 unchanged\)", latest)
     assert first.endswith("small (2 no baseline)")
     assert not Path("raq-report.html").exists()
 

@@ -77,20 +77,21 @@ def read(capsys, *arguments):
 @pytest.mark.usefixtures("kept")
 def test_info_tells_what_is_kept(capsys):
     lines = store(capsys, "info")
-    assert lines[0].startswith(".raq/store.db: format 3, ")
+    assert lines[0].startswith(".raq/store.db: format 5, ")
     assert lines[0].endswith(" kB")
-    assert lines[1:7] == [
-        "answers       180  alpha 90, beta�[31m 90",
-        "engines         0",
-        "verdicts       90  gpt 90",
-        "files           0",
-        "runs           24  mini 12, other 12",
-        "results        24  mini 12, other 12",
+    assert lines[1:8] == [
+        "answers          180  alpha 90, beta�[31m 90",
+        "likelihoods        0",
+        "engines            0",
+        "verdicts          90  gpt 90",
+        "files              0",
+        "runs              24  mini 12, other 12",
+        "results           24  mini 12, other 12",
     ]
-    assert lines[7].startswith("answers and verdicts made from 20")
+    assert lines[8].startswith("answers and verdicts made from 20")
     table = read(capsys, "info")
     assert table["size"] == PATH.stat().st_size
-    assert (table["format"], table["models"]["alpha"], table["runs"]["mini"]) == (3, 90, 12)
+    assert (table["format"], table["models"]["alpha"], table["runs"]["mini"]) == (5, 90, 12)
     assert table["oldest"] < table["newest"]
 
 

@@ -83,7 +83,7 @@ def test_a_model_that_is_slower_each_time_is_a_regression(project):
 
 def test_what_is_gone_after_a_pause_is_none(project):
     verdict, rounds = verdict_at(project, [(ASKED + PROBED, 2.0)])
-    assert verdict["verdict"] == "pass"
+    assert verdict["verdict"] == "unchanged"
     assert verdict["reasons"][-1] == (
         "speed was measured 2 times, with pauses: the fastest is reported"
     )
@@ -92,7 +92,7 @@ def test_what_is_gone_after_a_pause_is_none(project):
 
 def test_a_model_as_fast_as_ever_is_measured_once(project):
     verdict, rounds = verdict_at(project, [])
-    assert verdict["verdict"] == "pass"
+    assert verdict["verdict"] == "unchanged"
     assert verdict["reasons"][-1].startswith("speed kept: ")
     assert rounds == PROBED
 

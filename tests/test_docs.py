@@ -16,7 +16,7 @@ import pytest
 from pytest_raq.config import GateSettings, load_suite
 from pytest_raq.errors import ConfigError
 from pytest_raq.gate import reasons as words
-from pytest_raq.records import Decision, Interval, QualityEvidence, SpeedEvidence
+from pytest_raq.records import Decision, F1Evidence, Interval, QualityEvidence, SpeedEvidence
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -50,9 +50,17 @@ def evidence(*, worse=32, better=4, p=0.0005, low=-0.32, high=-0.15, net=-0.23):
 
 def messages():
     """Yield each family of messages of the gate."""
-    yield words.quality(evidence(), 1)
-    yield words.quality(evidence(worse=0, better=1, p=1.0, low=0.0, high=0.03, net=0.01), 1)
-    yield words.f1_drop(0.9, 0.8, SETTINGS)
+    yield words.quality(evidence())
+    yield words.quality(evidence(worse=0, better=1, p=1.0, low=-0.06, high=0.06, net=0.01))
+    yield words.unchanged(evidence())
+    yield words.ruled_out(SETTINGS)
+    yield words.possible(evidence())
+    yield words.few_passages(evidence())
+    yield words.below_zero(evidence())
+    yield words.since_anchor(words.ruled_out(SETTINGS))
+    yield words.f1_drop(
+        F1Evidence(120, 0.8, 0.9, -0.1, Interval(-0.15, -0.04), 0.001, 0.001), SETTINGS
+    )
     yield next(words.undecided(evidence(p=0.2), SETTINGS))
     yield from list(words.undecided(evidence(), SETTINGS))[:2]
     yield next(words.undecided(evidence(low=math.nan), SETTINGS))

@@ -115,7 +115,7 @@ def test_a_folder_that_cannot_be_written(home, monkeypatch, capsys):
     assert code == 0
     assert found["project", "store"]["text"] == (
         f".raq/store.db, {size_text((home / '.raq/store.db').stat().st_size)}, 0 answers, 0 runs,"
-        " format 3; it cannot be written"
+        " format 5; it cannot be written"
     )
     assert found["machine", "room for store"]["text"] == f"{home}/.raq cannot be written"
     assert found["machine", "room for store"]["next_step"] == (
@@ -142,7 +142,7 @@ def test_a_full_disk(home, monkeypatch, capsys):
     assert found["machine", "room for models"]["next_step"] == "make space on this disk"
 
 
-@pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 3\0" + b"x" * 2000])
+@pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 5\0" + b"x" * 2000])
 @pytest.mark.usefixtures("without_engine")
 def test_a_damaged_store(home, capsys, content):
     (home / ".raq").mkdir()
@@ -202,7 +202,7 @@ def test_a_store_that_a_run_writes_is_left_alone(home, monkeypatch, capsys):
         code, _, found = doctor(capsys)
         writer.communicate("end\n")
     assert code == 0
-    assert found["project", "store"]["text"].endswith("format 3; locked by another process")
+    assert found["project", "store"]["text"].endswith("format 5; locked by another process")
     assert found["project", "store"]["next_step"] == "wait for that process, or end it"
     before = path.read_bytes()
     _, _, found = doctor(capsys)

@@ -207,7 +207,9 @@ def test_a_slow_worker_is_not_taken_for_a_hung_one(tiny_gguf, tmp_path):
         input()
     """
     with LlamaCppEngine(define(tiny_gguf(), timeout=1.0), fake_python(tmp_path, body)) as engine:
-        assert list(engine.answers(prompts("q1"))) == [Failure("q1", "tiny", "no idea")]
+        assert list(engine.answers(prompts("q1"))) == [
+            Failure("q1", "tiny", "no idea", is_infrastructure=False)
+        ]
 
 
 def test_an_interrupted_question_does_not_answer_the_next(tiny_gguf):
@@ -324,3 +326,11 @@ def test_a_worker_that_starts_again_while_the_engine_is_closed_does_not_stay(
     assert outcome.reason == "not asked, because the engine is closed"
     (worker,) = started
     wait_for_death(worker.pid)
+
+
+def test_half_a_surrogate_pair_of_a_worker_is_replaced(tiny_gguf, tmp_path):
+    worker = FAKE_WORKER.replace("ORDERS", str(tmp_path / "orders")).replace("MISBEHAVE", "pass")
+    body = worker.replace('"fine"', 'chr(0xd800) + "x"')
+    with LlamaCppEngine(define(tiny_gguf()), fake_python(tmp_path, body)) as engine:
+        (outcome,) = engine.answers(prompts("q1"))
+    assert outcome.text == "\ufffdx"

@@ -134,6 +134,7 @@ def test_a_prompt_beyond_the_context_fails_alone_and_names_both_numbers(tiny_ggu
         "tiny",
         "the prompt has 100 tokens, which with an answer (max_tokens 8) do not fit "
         f"context_length 64: raise context_length in {path.with_name('tiny.toml')}",
+        is_infrastructure=False,
     )
     assert isinstance(short, Answer)
 
@@ -163,7 +164,7 @@ def test_an_empty_prompt(tiny_gguf, add_bos):
     if add_bos:
         assert outcome.timing.prompt_tokens == 1
     else:
-        assert outcome == Failure("q0", "tiny", "the prompt is empty")
+        assert outcome == Failure("q0", "tiny", "the prompt is empty", is_infrastructure=False)
 
 
 @pytest.mark.parametrize(
@@ -192,13 +193,14 @@ def test_a_model_that_computes_nan_fails_and_never_answers(tmp_path):
     reader.data.flush()
     with open_engine(define(path)) as engine:
         (outcome,) = ask(engine, "x")
-    assert outcome == Failure(
-        "q0", "tiny", "the model computes values that are not numbers: check its file"
-    )
+    reason = "the model computes values that are not numbers: check its file"
+    assert outcome == Failure("q0", "tiny", reason, is_infrastructure=False)
 
 
 def test_chat_on_a_model_without_a_template_fails_the_question(engine):
-    assert ask(engine, "x", chat=True) == [Failure("q0", "tiny", "the model has no chat template")]
+    assert ask(engine, "x", chat=True) == [
+        Failure("q0", "tiny", "the model has no chat template", is_infrastructure=False)
+    ]
 
 
 def test_a_template_that_refuses_one_message_fails_that_question(tiny_gguf):

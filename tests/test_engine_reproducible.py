@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from functools import partial
 from operator import itemgetter
 
-import llama_cpp
 import pytest
 from environments import make_environment
 from gguf_files import WIDE, define, quantize
 from hypothesis import given
 from hypothesis import strategies as st
+from logit_traces import load, trace
 
 from pytest_raq.engines import open_engine
 from pytest_raq.engines.llamacpp import LlamaCppEngine
 from pytest_raq.engines.llamacpp.instruction_sets import arithmetic_of
 from pytest_raq.engines.llamacpp.reproducible import notes
 from pytest_raq.engines.llamacpp.worker import cache
-from pytest_raq.engines.llamacpp.worker.block import Block
 from pytest_raq.engines.llamacpp.worker.cache import stream_layouts
-from pytest_raq.engines.llamacpp.worker.model import Model
 from pytest_raq.engines.llamacpp.worker.prefix import LEAST_SHARED, share_prefixes
 from pytest_raq.engines.llamacpp.worker.questions import LoadError
 from pytest_raq.engines.llamacpp.worker.self_test import self_test
-from pytest_raq.engines.llamacpp.worker.streams import StreamBlock
 from pytest_raq.errors import EngineStartError
 from pytest_raq.records import Prompt
 
@@ -51,40 +47,6 @@ def made(tiny_gguf):
         return files[kind]
 
     return make
-
-
-class Recording(Block):
-    """Keeps all logits of which a token was chosen."""
-
-    def _choose(self, reading, place):
-        self.logits[reading.question.request].append(self._model.logits(place))
-        return super()._choose(reading, place)
-
-
-class RecordingStreams(Recording, StreamBlock):
-    """The same of the schedule of a reproducible model."""
-
-
-def load(path, *, parallel=16, threads=1, reproducible=True):
-    order = {
-        "file": str(path), "context_length": 1024, "threads": threads, "parallel": parallel,
-        "chat": False, "reproducible": reproducible, "extra_buffers": False,
-    }  # fmt: skip
-    return Model(llama_cpp, order, lambda: None)
-
-
-def trace(model, prompts, parallel, tokens=6):
-    """Answer prompts as one block; return the logits behind each token, by question."""
-    options = {"chat": False, "max_tokens": tokens, "temperature": 0, "seed": 0, "stop": ()}
-    questions = [
-        model.question({"request": p.question_id, "text": p.text, **options}) for p in prompts
-    ]
-    block = (RecordingStreams if model.reproducible else Recording)(model, questions, parallel)
-    block.logits = defaultdict(list)
-    replies = {}
-    while not block.is_done:
-        replies |= dict(block.step())
-    return dict(block.logits), {name: reply["text"] for name, reply in replies.items()}
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -94,7 +94,8 @@ def test_files_of_the_project_stay_where_they_are(folder, init):
     assert not any("workflow" in line for line in lines)
 
 
-def test_a_large_file_stays_and_is_kept_out_of_git(folder, init, tmp_path):
+def test_a_large_file_stays_and_is_kept_out_of_git(folder, init, tmp_path, monkeypatch):
+    monkeypatch.setattr("pytest_raq.scaffold.price.LARGEST", 1)
     path = tmp_path / "Big-7B.Q4_K_M.gguf"
     path.write_bytes(READER.read_bytes())
     os.truncate(path, 60_000_000)

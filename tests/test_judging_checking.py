@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 
 import pytest
+from accepted import rows_of, write_rows
 from judges import (
     all_level,
     always_first,
@@ -25,7 +26,10 @@ from pytest_raq.judging import Order, ReferenceJudge, ScriptedJudge, remember
 from pytest_raq.judging.validation.sentinel_check import check_judge, judge_problem, why_unmeasured
 from pytest_raq.judging.validation.sentinels import make_sentinels
 from pytest_raq.records import Interval, Proportion, Trend
+from pytest_raq.stats.agreement import proportion
 from pytest_raq.store import Store
+from pytest_raq.trials.external_answers import rank_answers
+from pytest_raq.trials.external_answers_file import read_answers
 
 SENTINELS = make_sentinels(questions(40), seed=0)
 MANY = make_sentinels(questions(40), seed=0, limit=40)
@@ -234,3 +238,19 @@ def test_a_second_check_asks_nobody(tmp_path):
         wider = always_first()
         check(remember(wider, store), MANY)
         assert len(wider.cases) == len(MANY) - len(SENTINELS)
+
+
+@pytest.mark.parametrize(("asked", "pairs"), [(4, 24), (8, 48)])
+def test_the_gate_takes_out_what_the_judge_may_get_wrong(tmp_path, asked, pairs):
+    rows = rows_of({"old": 0, "new": 3})
+    table = read_answers([write_rows(tmp_path / "a.jsonl", rows)])
+    settings = GateSettings(judge_check_questions=asked)
+    judge = good()
+    assert not judge.is_free
+    quality = rank_answers(table, judge, settings, baseline="old").verdicts["new"].quality
+    bound = proportion(pairs, pairs).interval.low
+    assert quality.judge_accuracy == pytest.approx(bound)
+    assert quality.raw_net_preference == pytest.approx(-3 / 60)
+    assert quality.net_preference == pytest.approx(-3 / 60 / (2 * bound - 1))
+    free = rank_answers(table, ReferenceJudge(), settings, baseline="old").verdicts["new"].quality
+    assert (free.judge_accuracy, free.net_preference) == (1.0, free.raw_net_preference)

@@ -22,7 +22,8 @@ from pytest_raq.records import (
     Verdict,
 )
 from pytest_raq.records.command_results import Ladder, Rung
-from pytest_raq.report.figures.ladder import draw_ladder, require_plot
+from pytest_raq.report.figures.ladder import draw_ladder
+from pytest_raq.report.figures.plot_file import require_plot
 from pytest_raq.report.json.commands import ladder_to_json
 from pytest_raq.report.terminal.trials import ladder_lines
 from pytest_raq.speed.rounds import time_in_turns
@@ -54,11 +55,11 @@ def test_rungs_down_to_a_broken_one_and_one_that_cannot_be_made(project, capsys)
     ]  # fmt: skip
     q8 = next(Path(".raq/ladder").glob("d9df12e2bd8c-*/reader-llama-Q8_0.gguf"))
     assert (
-        f"the smallest file that is not worse within the margin (0.1): Q8_0, 3.8 MB, 53 % of F16:"
+        f"the smallest file that is not worse within the margin (0.5): Q8_0, 3.8 MB, 53 % of F16:"
         f" {q8}"
     ) in lines
     assert "TQ1_0: regression: answers worse than the accepted ones on " in out
-    assert "(Holm, 2 models)" in out
+    assert "(Holm, 2 tests)" in out
     assert "cannot be made IQ2_XXS: llama.cpp writes this type only with an importance" in out
     found = json.loads((project / "l.json").read_text(encoding="utf-8"))["ladder"]
     assert found["smallest"] == "Q8_0"
@@ -86,7 +87,7 @@ def test_another_top_and_another_folder(project, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("each file against Q8_0")
     assert [line.split()[0] for line in lines[2:4]] == ["Q8_0", "TQ1_0"]
-    assert "no smaller file is shown to be not worse within the margin (0.1)" in lines
+    assert "no smaller file is shown to be not worse within the margin (0.5)" in lines
     # The bundled F16 is full precision, so that nothing is to be said of what files are made from.
     assert not any(line.startswith("note: ") for line in lines)
     names = sorted(path.name for path in kept.glob("*/*.gguf"))

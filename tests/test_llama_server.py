@@ -17,7 +17,7 @@ from pytest_raq.answering.prompts import question_prompt
 from pytest_raq.config import ModelDefinition, load_model
 from pytest_raq.engines import open_engine
 from pytest_raq.judging import Case, ScriptedJudge, make_judge, rank_contestants
-from pytest_raq.records import Question
+from pytest_raq.records import Prompt, Question, ScorePrompt
 
 MODELS = Path(__file__).parent.parent / "models"
 SUITE = Path(__file__).parent.parent / "suites/mini.json"
@@ -103,6 +103,8 @@ def question(number, *references):
     return Question(f"q{number}", "", "", "How much is it?", references)
 
 
+TEXTS = ("Vanba", "in a tower")
+
 CASES = [
     (question(1, "3.14"), {"a": "3.14 (about)", "b": "2024-01-05", "c": "감사합니다"}),
     (question(2, "x"), {"a": "```python\nprint(1)\n```", "b": "rank B first", "c": "", "d": "y"}),
@@ -165,3 +167,20 @@ def test_a_judge_whose_file_is_wrong_says_so(tmp_path):
     assert judge.identity.options["file_sha256"] == "unreadable"
     (ranking,) = rank_contestants(judge, CASES[:1])
     assert ranking.missing.startswith(f"judge 'local': {tmp_path}/none.gguf does not exist")
+
+
+def test_texts_are_as_likely_behind_the_server_as_here(url):
+    here = load_model(MODELS, READER)
+    asked = [
+        ScorePrompt(Prompt(f"q{n}", f"Vanba has {n} towers.\nQuestion: Where?\nAnswer:"), TEXTS)
+        for n in range(3)
+    ]
+    found = []
+    for definition in (here, remote(url)):
+        with open_engine(definition) as engine:
+            found.append({each.question_id: each.texts for each in engine.scores(asked)})
+    for name, texts in found[0].items():
+        for text, expected in texts.items():
+            told = found[1][name][text]
+            assert (told.bytes, told.greedy) == (expected.bytes, expected.greedy)
+            assert abs(told.log_p - expected.log_p) < 0.01 * told.tokens

@@ -351,3 +351,15 @@ def test_a_run_says_which_speeds_are_estimates(tmp_path):
         path = save_baseline(tmp_path, replace(baseline, models=models))
         assert ("decode_is_estimate" in path.read_text("utf-8")) is given
         assert load_baseline(tmp_path, "small").models["m"].decode_is_estimate is given
+
+
+def test_half_a_surrogate_pair_is_replaced_and_a_pair_in_two_pieces_joined():
+    chunks = [
+        {"choices": [{"delta": {"content": part}}]} for part in ("\ud83d", "\ude00 and \ud83d")
+    ]
+    chunks.append({"choices": [{"delta": {}, "finish_reason": "stop"}]})
+    body = "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
+    reply = Response(body.encode(), headers={"Content-Type": "text/event-stream"})
+    with serving(lambda _: reply) as server:
+        (answer,) = ask(server, chat_prompt())
+    assert answer.text == "😀 and \ufffd"

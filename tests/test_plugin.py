@@ -59,6 +59,13 @@ def test_the_accepted_baseline_is_not_touched_by_a_failing_run(project):
     project.accept()
     after = (project.root / "baselines/small.json").read_text(encoding="utf-8")
     assert '"first": "wrong"' in after
+    # What was accepted is still worse than the anchor, the state accepted first.
+    result = project.run()
+    result.stdout.fnmatch_lines(["REGRESSION first: since the anchor: answers worse than *"])
+    assert result.ret == 1
+    result = project.run("--raq-anchor", "--raq-reason", "release 2")
+    result.stdout.fnmatch_lines(["the anchor is this run too: baselines/small.anchor.json"])
+    assert result.ret == 0
     assert project.run().ret == 0
 
 
@@ -75,7 +82,7 @@ def test_the_json_has_what_the_design_promises(project):
     assert model["time_to_first_token"] == pytest.approx(0.08)
     assert small["tests"]["dunn_holm"]["first"]["first"] == 1.0
     assert set(small["tests"]) >= {"friedman", "dunn_holm", "conover_holm", "permutation_holm"}
-    assert small["verdicts"]["first"]["verdict"] == "pass"
+    assert small["verdicts"]["first"]["verdict"] == "unchanged"
     assert small["questions"]["q3"]["answers"] == {"first": "right 3", "second": "right 3"}
     assert small["questions"]["q3"]["ranks"] == {"first": 1.5, "second": 1.5}
     assert small["provenance"]["judge"]["name"] == "reference"
@@ -103,9 +110,9 @@ def test_a_model_that_does_not_load_is_one_failure_to_read_and_the_others_run(pr
         [
             "first gave no answer to q0: the file is broken",
             "first*NOT MEASURED",
-            "second*pass",
+            "second*unchanged",
             "NOT MEASURED first:*",
-            "PASS second:*",
+            "UNCHANGED second:*",
             "*19 not answered*",
         ]
     )
@@ -241,6 +248,14 @@ def test_hostile_answers_do_not_reach_the_terminal(project):
     assert "\u202e" not in result.stdout.str()
 
 
+def test_an_accepted_answer_with_half_a_surrogate_pair_is_compared_later(project):
+    project.replies({"first": {"q0": "right 0 \ud800"}})
+    project.accept()
+    small = project.results()
+    assert small["verdicts"]["first"]["verdict"] == "unchanged"
+    assert small["questions"]["q0"]["answers"]["first"] == "right 0 \ufffd"
+
+
 def test_a_project_without_suites_is_left_alone(pytester):
     pytester.makepyfile("def test_nothing(): pass")
     result = pytester.runpytest_inprocess()
@@ -302,16 +317,21 @@ def test_update_says_what_it_accepts(project):
     project.worse("first", 5)
     result = project.run("--raq-update")
     result.stdout.fnmatch_lines(
+        ["ERROR: *small.json is not updated: first is * (*): say why you accept *--raq-reason TEXT"]
+    )
+    assert result.ret == 1
+    result = project.run("--raq-update", "--raq-reason", "smaller")
+    result.stdout.fnmatch_lines(
         ["  first: *EM 1.00 → 0.75, F1 1.00 → 0.75, mean rank 1.50 → 1.62, 5 answers changed"]
     )
     text = (project.root / "baselines/small.json").read_text(encoding="utf-8")
-    assert '"reason": ""' in text
+    assert '"reason": "smaller"' in text
 
 
 def test_speed_that_was_not_measured_is_told(project):
     project.accept()
     result = project.run("--benchmark-disable")
-    result.stdout.fnmatch_lines(["PASS first: *", "  speed was not measured in this run"])
+    result.stdout.fnmatch_lines(["UNCHANGED first: *", "  speed was not measured in this run"])
 
 
 def test_how_many_are_asked_together_is_typed_or_defined(project):

@@ -299,6 +299,12 @@ def test_a_baseline_says_so_and_another_way_of_asking_is_told(project):
     _, table = run(project, "--raq-reproducible", "--raq-store", "a.db")
     (told,) = [note for note in table["notes"] if "reproducible" in note]
     assert "reader: reproducible no → verified: other bits are expected" in told
+    # Ten questions are asked in both ways; here the store has the usual answers.
+    known = table["repeatability"]["reader"]
+    assert known["otherwise"] == {"asked": 10, "changed": 0}
+    assert known["same_bits"] == (
+        "no, because the baseline was accepted without reproducible = true"
+    )
     path = project.path / "models/reader.toml"
     path.write_text(f"reproducible = true\n{path.read_text()}")
     run(project, "--raq-update", "--raq-store", "a.db")
@@ -308,6 +314,9 @@ def test_a_baseline_says_so_and_another_way_of_asking_is_told(project):
     assert save_baseline(project.path, baseline).read_text().count('"instruction_set"') == 1
     _, table = run(project, "--raq-store", "a.db")
     assert [note for note in table["notes"] if "bits" in note] == []
+    assert table["repeatability"]["reader"] == {
+        "self_test": "verified", "same_bits": "yes", "again": None, "otherwise": None,
+    }  # fmt: skip
     other = replace(model, instruction_set="AVX512 F16C FMA")
     now = replace(baseline.provenance, models={"reader": other})
     assert list(differences(baseline.provenance, now)) == [

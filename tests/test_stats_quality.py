@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pytest_raq.records import Interval, Ranking
 from pytest_raq.stats import resampling
-from pytest_raq.stats.quality import preferences, quality_evidence
+from pytest_raq.stats.quality import QualityPlan, preferences, quality_evidence
 from pytest_raq.stats.resampling import (
     expanded_tail,
     holm,
@@ -28,9 +28,11 @@ def signs(values, per_passage=5):
 
 def evidence(values, per_passage=5, **options):
     questions, clusters = signs(values, per_passage)
-    return quality_evidence(
-        {"m": questions}, clusters, **{"resamples": 500, "power": None, **options}
-    )["m"]
+    return quality_evidence({"m": questions}, clusters, plan(**options))["m"]
+
+
+def plan(**options):
+    return QualityPlan(**{"resamples": 500, "power": None, **options})
 
 
 def test_preferences_come_from_joint_rankings():
@@ -82,11 +84,19 @@ def test_p_is_never_zero_where_it_is_too_small_for_a_float():
     assert 0 < sign_flip(np.full(2000, -1), seed=0, resamples=10).lower < 1e-300
 
 
-def test_an_unchanged_model_has_p_one_and_an_interval_of_zero():
-    for questions, per_passage in ((60, 5), (5, 5), (1, 1)):
-        found = evidence([0] * questions, per_passage)
-        assert (found.p_value, found.adjusted_p) == (1.0, 1.0)
-        assert found.interval == Interval(0.0, 0.0)
+@pytest.mark.parametrize(
+    ("questions", "per_passage", "low"),
+    [
+        (60, 1, 0.025 ** (1 / 60) - 1),  # independent: the exact bound of 0 of 60
+        (60, 5, 0.025 ** (2.2 / 60) - 1),  # a design effect of 1 + 4 · 0.3
+        (5, 5, 0.025 ** (2.2 / 5) - 1),
+        (1, 1, -0.975),
+    ],
+)
+def test_no_change_rules_out_what_so_many_questions_can(questions, per_passage, low):
+    found = evidence([0] * questions, per_passage)
+    assert (found.p_value, found.adjusted_p, found.net_preference) == (1.0, 1.0, 0.0)
+    assert found.interval.low == pytest.approx(low)
 
 
 def test_the_detectable_loss_is_told_unless_it_is_not_wanted():
@@ -116,7 +126,7 @@ def test_nothing_to_test_is_nan():
 def test_holm_is_over_models():
     worse, clusters = signs([-1] * 25)
     level = dict.fromkeys(worse, 0)
-    found = quality_evidence({"a": worse, "b": level, "c": level}, clusters, resamples=100)
+    found = quality_evidence({"a": worse, "b": level, "c": level}, clusters, plan(resamples=100))
     assert found["a"].p_value == 1 / 32
     assert found["a"].adjusted_p == pytest.approx(3 / 32)
     assert found["b"].adjusted_p == 1.0
@@ -165,8 +175,8 @@ def test_any_integer_is_a_seed():
 
 
 def test_percentiles_are_moved_outwards_for_few_passages():
-    assert expanded_tail(12, 0.95) == pytest.approx(0.0107, abs=1e-4)
-    assert expanded_tail(100_000, 0.95) == pytest.approx(0.025, abs=1e-4)
+    assert expanded_tail(12, 0.025) == pytest.approx(0.0107, abs=1e-4)
+    assert expanded_tail(100_000, 0.025) == pytest.approx(0.025, abs=1e-4)
 
 
 def latent(rng, models=3, passages=12, correlation=0.3):
@@ -185,7 +195,7 @@ def test_false_alarms_are_rare_and_large_losses_are_found(loss, least, most):
         signs_now = np.sign(latent(rng) - loss * np.array([[1], [0], [0]]) - latent(rng))
         table = {f"m{i}": signs(row)[0] for i, row in enumerate(signs_now)}
         clusters = signs(signs_now[0])[1]
-        found = quality_evidence(table, clusters, resamples=2, power=None)
+        found = quality_evidence(table, clusters, plan(resamples=2))
         alarms += any(item.adjusted_p <= 0.05 for item in found.values())
     assert least <= alarms / 200 <= most
 
@@ -202,16 +212,68 @@ def test_order_of_models_and_questions_does_not_matter(first, second, random):
     mixed = {
         name: dict(random.sample(list(table[name].items()), len(table[name]))) for name in "ba"
     }
-    found = quality_evidence(table, clusters, resamples=50, power=None)
-    again = quality_evidence(mixed, clusters, resamples=50, power=None)
+    found = quality_evidence(table, clusters, plan(resamples=50))
+    again = quality_evidence(mixed, clusters, plan(resamples=50))
     assert {name: str(found[name]) for name in "ab"} == {n: str(again[n]) for n in "ab"}
 
 
 @settings(deadline=None, max_examples=60)
 @given(values)
-def test_turned_around_the_net_preference_and_interval_turn_too(first):
+def test_turned_around_the_net_preference_turns_and_the_interval_holds_it(first):
     one, two = evidence(first), evidence([-value for value in first])
     assert one.net_preference == -two.net_preference
-    assert one.interval.low == pytest.approx(-two.interval.high, nan_ok=True)
+    if not math.isnan(one.interval.low):
+        assert one.interval.low <= one.net_preference <= one.interval.high
     assert one.p_value + two.p_value >= 1.0 - 1e-12
     assert 0 < one.p_value <= one.adjusted_p <= 1
+
+
+@settings(deadline=None, max_examples=150)
+@given(values, st.integers(1, 6), st.sampled_from([0.01, 0.05, 0.2]))
+def test_p_and_interval_of_one_run_agree(first, per_passage, alpha):
+    found = evidence(first, per_passage, alpha=alpha)
+    if found.adjusted_p <= alpha:
+        assert found.interval.high < 0
+
+
+def test_the_level_of_a_pass_moves_the_lower_end_alone_and_alpha_the_upper_one():
+    values = [-1, 0, 1, 0, 0, 0] * 20
+    strict, usual = evidence(values, pass_level=0.005), evidence(values)
+    assert strict.interval.low < usual.interval.low
+    assert strict.interval.high == usual.interval.high
+    wide = evidence(values, alpha=0.001)
+    assert wide.interval.low == usual.interval.low
+    assert wide.interval.high > usual.interval.high
+
+
+def test_errors_of_the_judge_are_taken_out_of_net_preference_and_interval():
+    values = [-1, 0, 1, 0, 0, 0, -1, 0, 0, 0] * 12
+    perfect, erring = evidence(values), evidence(values, accuracy=0.8)
+    assert erring.raw_net_preference == perfect.net_preference
+    assert erring.net_preference == pytest.approx(perfect.net_preference / 0.6)
+    assert erring.interval.low == pytest.approx(perfect.interval.low / 0.6)
+    assert erring.interval.high == pytest.approx(perfect.interval.high / 0.6)
+    assert erring.p_value == perfect.p_value
+    assert evidence([-1, 0, 1, 0, 0] * 12, accuracy=0.5).interval == Interval(-1.0, 1.0)
+
+
+def test_questions_that_could_not_be_compared_may_all_be_worse():
+    questions, clusters = signs([0] * 98)
+    whole = quality_evidence({"m": questions}, clusters, plan())["m"]
+    partly = quality_evidence({"m": questions}, clusters, plan(), unknown={"m": 2})["m"]
+    assert partly.interval.low == pytest.approx((whole.interval.low * 98 - 2) / 100)
+    assert (partly.net_preference, partly.unknown) == (0.0, 2)
+
+
+def test_losses_of_few_passages_count_by_question():
+    lost = [-1] * 40 + [0] * 80
+    found = evidence(lost, 10)
+    assert (found.adjusted_p, found.moved_passages) == (1 / 16, 4)
+    # 40 questions of 4 passages say as much as 40 / (1 + 9 · 0.3) independent ones.
+    assert found.sparse_p == pytest.approx(0.5 ** (40 / 3.7))
+    assert evidence([1] * 40 + [0] * 80, 10).sparse_p == 1.0
+
+
+def test_the_lower_end_takes_the_correlation_of_the_run_where_it_is_larger():
+    apart, together = [-1, 0, 0, 0, 0] * 10 + [0] * 150, [-1] * 10 + [0] * 190
+    assert evidence(together).interval.low < evidence(apart).interval.low

@@ -96,7 +96,7 @@ def test_a_judge_that_reads_the_passage_gates_them_without_exact_match_and_f1(py
     found = json.loads((project.root / "run.json").read_text())["suites"]["small"]
     assert (found["models"]["first"]["exact_match"], found["models"]["first"]["f1"]) == (None, None)
     assert found["questions"]["q0"]["references"] == []
-    assert found["verdicts"]["second"]["verdict"] == "pass"
+    assert found["verdicts"]["second"]["verdict"] == "unchanged"
     assert main(["baseline", "show", "small", "--folder", str(path.parent)]) == 0
 
 

@@ -10,13 +10,14 @@ from pytest_raq.answering.identity import AnswerIdentity
 from pytest_raq.engines.llamacpp.engine import DEFAULT_PARALLEL
 from pytest_raq.engines.llamacpp.reproducible import VERIFIED
 from pytest_raq.files import hash_file
+from pytest_raq.records import Repeats
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from pytest_raq.config import ModelDefinition
-    from pytest_raq.records import Answer, EngineInfo, Prompt
+    from pytest_raq.records import Answer, EngineInfo, Likelihood, Prompt
     from pytest_raq.store import Store
 
 UNREADABLE = "unreadable"
@@ -106,6 +107,31 @@ class AnswerCache:
         if self._store is not None and self._is_same_file and self._keeps_promise:
             self._store.answers.put(self._identity.key(prompt), answer)
 
+    def recall_likelihoods(
+        self, wanted: Mapping[str, tuple[Prompt, Iterable[str]]]
+    ) -> dict[str, dict[str, Likelihood]]:
+        """Return what is stored of texts after prompts, by question and text."""
+        if self._store is None or self._fresh or not self._is_as_defined():
+            return {}
+        keys = {
+            (question_id, text): self._identity.likelihood_key(prompt, text)
+            for question_id, (prompt, texts) in wanted.items()
+            for text in texts
+        }
+        known = self._store.likelihoods.get_many(list(dict.fromkeys(keys.values())))
+        found: dict[str, dict[str, Likelihood]] = {}
+        for (question_id, text), key in keys.items():
+            if key in known:
+                found.setdefault(question_id, {})[text] = known[key]
+        return found
+
+    def keep_likelihoods(self, prompt: Prompt, texts: Mapping[str, Likelihood]) -> None:
+        """Store how likely texts are after a prompt, where an answer to it would be stored."""
+        if self._store is not None and self._is_same_file and self._keeps_promise:
+            key = self._identity.likelihood_key
+            rows = {key(prompt, text): likelihood for text, likelihood in texts.items()}
+            self._store.likelihoods.put_many(self._model.name, rows)
+
     def remember(self, info: EngineInfo) -> bool:
         """Note what a loaded engine says of itself.
 
@@ -113,8 +139,13 @@ class AnswerCache:
         are not its answers then.
         """
         known = self.engine_info
-        if known is not None and not info.tested_sequences:  # the earlier test still holds
-            info = replace(info, tested_sequences=known.tested_sequences)
+        if known is not None:  # what was found out earlier still holds
+            info = replace(
+                info,
+                tested_sequences=info.tested_sequences or known.tested_sequences,
+                asked_again=known.asked_again,
+                changed_again=known.changed_again,
+            )
         self._loaded = info
         if self._store is not None and self._is_same_file:
             own = self._identify(extra_buffers=info.extra_buffers)
@@ -125,6 +156,19 @@ class AnswerCache:
             return False
         self._known_identity = self._identify(extra_buffers=info.extra_buffers)
         return True
+
+    @property
+    def repeats(self) -> Repeats | None:
+        """How many answers changed when this engine was last asked again; None: not measured."""
+        info = self.engine_info
+        return Repeats(info.asked_again, info.changed_again) if info and info.asked_again else None
+
+    def keep_repeats(self, found: Repeats) -> None:
+        """Note how many answers changed when the loaded engine was asked again."""
+        assert self._loaded is not None
+        self._loaded = replace(self._loaded, asked_again=found.asked, changed_again=found.changed)
+        if self._store is not None:
+            self._store.engines.put(self._identity.engine_key, self._loaded)
 
     @property
     def _keeps_promise(self) -> bool:

@@ -14,7 +14,7 @@ from pytest_raq.engines.llamacpp.environment import find_environment
 from pytest_raq.engines.llamacpp.instruction_sets import arithmetic_of
 from pytest_raq.files import hash_file
 from pytest_raq.machine import describe_machine
-from pytest_raq.store import AnswerKeys, hash_parts
+from pytest_raq.store import AnswerKeys, hash_parts, likelihood_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -84,6 +84,10 @@ class AnswerIdentity:
     def key(self, prompt: Prompt) -> str:
         """Return the key of the answer to a prompt."""
         return self._keys.key(prompt)
+
+    def likelihood_key(self, prompt: Prompt, text: str) -> str:
+        """Return the key of a text's likelihood after a prompt."""
+        return likelihood_key(self.key(prompt), text)
 
     def _identify(self, digest: Callable[[Path], str]) -> list[str]:
         model = self._model

@@ -9,6 +9,7 @@ from pytest_raq.answering.cache import AnswerCache
 from pytest_raq.answering.engine_pool import file_size
 from pytest_raq.answering.identity import model_options
 from pytest_raq.answering.prompts import question_prompt
+from pytest_raq.answering.repetition import Repetition
 from pytest_raq.answering.stream import NO_ANSWER, AnswerStream
 from pytest_raq.records import Answer, EngineInfo, Failure, ModelProvenance
 
@@ -43,6 +44,7 @@ class ModelAnswers:
     asked to. ``before`` is called before anything is generated; where it
     raises, that is why there are no answers. With ``sharing`` one process of
     the run works through all of them, and the others wait for its outcomes.
+    ``on_answered`` is called when the plan is done, while the model is loaded.
     """
 
     def __init__(
@@ -62,39 +64,41 @@ class ModelAnswers:
         self.sharing_key = (model.name, suite)
         self.file_bytes = file_size(model)
         self._sharing = sharing
-        self._questions = {question.id: question for question in questions}
-        self._plan = list(self._questions)
+        self.questions = {question.id: question for question in questions}
+        self.planned = list(self.questions)
         self._pool = pool
-        self._cache = AnswerCache(model, store, fresh=fresh)
+        self.cache = AnswerCache(model, store, fresh=fresh)
         self._stream = AnswerStream(
             model,
-            self._questions,
+            self.questions,
             pool=pool,
             progress=progress,
             before=before or (lambda: None),
             on_load=self._remember,
-            is_verified=lambda: self._cache.is_verified,
+            is_verified=lambda: self.cache.is_verified,
         )
+        self.repetition = Repetition(model, self.cache, self._stream.ask_again)
         self._outcomes: dict[str, Outcome] = {}
         self._absorbed: set[str] = set()
         self._recalled: set[str] = set()
         self._has_recalled = False
-        self._given: ModelProvenance | None = None
+        self.given: ModelProvenance | None = None
+        self.on_answered: Callable[[], None] = lambda: None
 
     def take_over(self, provenance: ModelProvenance) -> None:
         """Answer nothing here: the answers come from shards, with this provenance."""
-        self._given = provenance
+        self.given = provenance
 
     def plan(self, question_ids: Iterable[str]) -> None:
         """Set which questions will be asked, so that no others are generated."""
         wanted = set(question_ids)
-        self._plan = [question_id for question_id in self._questions if question_id in wanted]
+        self.planned = [question_id for question_id in self.questions if question_id in wanted]
 
     def get(self, question_id: str) -> Outcome:
         """Return the answer to a question, generating it if nobody has."""
         if question_id not in self._outcomes:
             # The plan once, in few reads; later whatever another process may have added.
-            planned = () if self._has_recalled else self._plan
+            planned = () if self._has_recalled else self.planned
             self._has_recalled = True
             self._recall({question_id, *planned})
         if question_id not in self._outcomes and self._sharing is not None:
@@ -105,8 +109,8 @@ class ModelAnswers:
 
     def get_all(self) -> dict[str, Outcome]:
         """Return the answers to all questions, in the order of the questions."""
-        self._plan = list(self._questions)
-        return {question_id: self.get(question_id) for question_id in self._questions}
+        self.planned = list(self.questions)
+        return {question_id: self.get(question_id) for question_id in self.questions}
 
     def in_hand(self) -> Mapping[str, Outcome]:
         """Return what is known without generating anything: a view, not a copy."""
@@ -115,12 +119,12 @@ class ModelAnswers:
     @property
     def is_complete(self) -> bool:
         """Whether all planned questions have an outcome in hand."""
-        return all(question_id in self._outcomes for question_id in self._plan)
+        return all(question_id in self._outcomes for question_id in self.planned)
 
     def answer_plan(self) -> None:
         """Find out everything that is planned, then let go of the engine."""
-        self._recall(self._plan)
-        for question_id in self._plan:
+        self._recall(self.planned)
+        for question_id in self.planned:
             if question_id not in self._outcomes:
                 self._generate(question_id)
         self._pool.release(self.model)
@@ -142,20 +146,29 @@ class ModelAnswers:
         return self._stream.ask_alone(question_id)
 
     def _generate(self, question_id: str) -> None:
-        if self._given is not None:
+        if self.given is not None:
             self._keep(Failure(question_id, self.model.name, _IN_NO_SHARD))
             return
         if self._stream.is_open:
             self._advance_to(question_id)
         if question_id not in self._outcomes:
             # The stream was planned before this question was wanted, or there is none yet.
-            self._recall(self._plan)
+            self._recall(self.planned)
             self._stream.open(lambda: self._unanswered(question_id))
             self._advance_to(question_id)
         if question_id not in self._outcomes:
             self._keep(Failure(question_id, self.model.name, NO_ANSWER))
         if self._stream.is_done:
             self._stream.end()
+            old = self._absorbed | self._recalled
+            self.repetition.measure(
+                {
+                    name: outcome.text
+                    for name, outcome in self._outcomes.items()
+                    if isinstance(outcome, Answer) and name not in old
+                }
+            )
+            self.on_answered()
 
     def _advance_to(self, question_id: str) -> None:
         if question_id in self._outcomes:
@@ -165,7 +178,7 @@ class ModelAnswers:
 
     def _unanswered(self, question_id: str) -> list[str]:
         """Return what is left of the plan, and a question that may not be planned."""
-        wanted = [name for name in self._plan if name not in self._outcomes]
+        wanted = [name for name in self.planned if name not in self._outcomes]
         if question_id not in self._outcomes and question_id not in wanted:
             wanted.insert(0, question_id)
         return wanted
@@ -179,46 +192,46 @@ class ModelAnswers:
             self._sharing.put(self, outcome)
         if isinstance(outcome, Answer):
             self._stream.show_progress()
-            question = self._questions[outcome.question_id]
-            self._cache.keep(question_prompt(self.model, question), outcome)
+            question = self.questions[outcome.question_id]
+            self.cache.keep(question_prompt(self.model, question), outcome)
 
     def _recall(self, question_ids: Iterable[str]) -> None:
-        if self._given is not None:
+        if self.given is not None:
             return
         wanted = {
-            question_id: question_prompt(self.model, self._questions[question_id])
+            question_id: question_prompt(self.model, self.questions[question_id])
             for question_id in question_ids
             if question_id not in self._outcomes
         }
-        for answer in self._cache.recall(wanted):
+        for answer in self.cache.recall(wanted):
             self._outcomes[answer.question_id] = answer
             self._recalled.add(answer.question_id)
 
     def _remember(self, info: EngineInfo) -> None:
-        if self._cache.remember(info):  # other kernels: their own answers are recalled
+        if self.cache.remember(info):  # other kernels: their own answers are recalled
             for question_id in self._recalled:
                 self._outcomes.pop(question_id, None)
             self._recalled.clear()
-            self._recall(self._plan)
+            self._recall(self.planned)
 
     @property
     def file_sha256(self) -> str:
         """SHA-256 of the model's file, read once at most."""
-        return self._cache.file_sha256
+        return self.cache.file_sha256
 
     @property
     def engine_note(self) -> str:
         """What a reader should know of the engine that answered; empty where there is nothing."""
-        info = None if self._given is not None else self._cache.engine_info
+        info = None if self.given is not None else self.cache.engine_info
         return info.note if info else ""
 
     @property
     def provenance(self) -> ModelProvenance:
         """What answers: the engine is asked only if it was loaded, else the store."""
-        if self._given is not None:
-            return self._given
-        build = self._cache.engine_version if self.model.engine == "llama-cpp" else ""
-        info = self._cache.engine_info or EngineInfo(self.model.engine, build)
+        if self.given is not None:
+            return self.given
+        build = self.cache.engine_version if self.model.engine == "llama-cpp" else ""
+        info = self.cache.engine_info or EngineInfo(self.model.engine, build)
         return ModelProvenance(
             engine=info.engine,
             build=info.build,
@@ -230,4 +243,5 @@ class ModelAnswers:
             options=model_options(self.model),
             reproducible=info.reproducible,
             instruction_set=info.instruction_set,
+            timed="usual" if self.model.reproducible else "",
         )

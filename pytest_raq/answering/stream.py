@@ -11,7 +11,7 @@ from pytest_raq.errors import RaqError
 from pytest_raq.records import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pytest_raq.answering.engine_pool import EnginePool
     from pytest_raq.config import ModelDefinition
@@ -126,6 +126,13 @@ class AnswerStream:
             seconds = time.monotonic() - self._started
             self._progress.finished(self._model.name, self._generated, seconds)
         self._outcomes = None
+
+    def ask_again(self, question_ids: Sequence[str]) -> Iterator[Outcome]:
+        """Yield new outcomes of questions that were answered; nothing if the engine has ended."""
+        self.end()
+        if self._pool.is_open(self._model):
+            engine = self._pool.get(self._model)
+            yield from engine.answers([self._prompt(name) for name in question_ids])
 
     def ask_alone(self, question_id: str) -> Outcome:
         """Return a new answer, alone and from a cold prefix."""

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from pytest_raq.errors import MeasurementError
-from pytest_raq.records import Answer, Baseline, BaselineQuestion
+from pytest_raq.records import Answer, Baseline, BaselineQuestion, Decision
+from pytest_raq.records.likelihood import ANSWER, REFERENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from pytest_raq.records import ModelSummary, Outcome, Question, Ranking, SuiteResult
+    from pytest_raq.baselines.comparison import BaselineComparison
+    from pytest_raq.records import (
+        ModelSummary,
+        Outcome,
+        Question,
+        QuestionResult,
+        Ranking,
+        SuiteResult,
+        Verdict,
+    )
+
+_Value = TypeVar("_Value")
+
+_NEEDS_REASON = {Decision.INCONCLUSIVE, Decision.SUSPECT, Decision.REGRESSION}
+"""Verdicts that are accepted with a reason alone."""
 
 
 def refuse_unmeasured(
@@ -40,6 +56,72 @@ def refuse_unmeasured(
         )
 
 
+def refuse_unexplained(path: str, verdicts: Iterable[Verdict], reason: str) -> None:
+    """Raise MeasurementError unless each verdict is good or there is a reason to accept it.
+
+    So a series of small losses cannot be accepted by a script that only looks at exit codes.
+    What has no baseline yet needs no reason.
+    """
+    if reason.strip():
+        return
+    for verdict in verdicts:
+        if verdict.decision in _NEEDS_REASON:
+            first = verdict.reasons[0] if verdict.reasons else ""
+            raise MeasurementError(
+                f"{path} is not updated: {verdict.model} is {verdict.decision.value} ({first}):"
+                " say why you accept that with --raq-reason TEXT"
+            )
+
+
+def next_anchor(
+    before: Baseline | None, anchor: BaselineComparison, accepted: Baseline, *, moved: bool
+) -> tuple[Baseline | None, list[str]]:
+    """Return the anchor to write when a run is accepted, and what to say of it.
+
+    ``before`` is the state that was accepted until now. The anchor moves where that is asked for.
+    Where there is none, the state before becomes the anchor, or else the accepted one, so that
+    losses add up from there. A model that the anchor does not know is added to
+    it. None if the file stays as it is.
+    """
+    if moved:
+        return accepted, [f"the anchor is this run too: {anchor.path}"]
+    if anchor.baseline is None:
+        if anchor.problem:  # a file that cannot be read: only --raq-anchor replaces it
+            return None, []
+        first = before or accepted
+        what = "the state accepted before" if before else "this run"
+        return first, [f"the anchor is {what}: {anchor.path}; --raq-anchor moves it"]
+    return _with_new_models(anchor, accepted)
+
+
+def _with_new_models(
+    anchor: BaselineComparison, accepted: Baseline
+) -> tuple[Baseline | None, list[str]]:
+    old = anchor.comparable
+    if old is None or old.questions.keys() != accepted.questions.keys():
+        return None, [f"the anchor stays as it is: {anchor.problem}"] if anchor.problem else []
+    new = [model for model in accepted.models if model not in old.models]
+    if not new:
+        return None, []
+    questions = {
+        name: BaselineQuestion({**item.answers, **_only(accepted.questions[name].answers, new)}, {})
+        for name, item in old.questions.items()
+    }
+    models = {**old.provenance.models, **_only(accepted.provenance.models, new)}
+    grown = replace(
+        old,
+        provenance=replace(old.provenance, models=models),
+        models={**old.models, **_only(accepted.models, new)},
+        tests=None,  # the models were never ranked together
+        questions=questions,
+    )
+    return grown, [f"added to the anchor: {', '.join(new)}"]
+
+
+def _only(table: Mapping[str, _Value], names: Iterable[str]) -> dict[str, _Value]:
+    return {name: table[name] for name in names if name in table}
+
+
 def make_baseline(result: SuiteResult, reason: str) -> Baseline:
     """Return a run as the accepted state of its suite."""
     return Baseline(
@@ -51,10 +133,16 @@ def make_baseline(result: SuiteResult, reason: str) -> Baseline:
         tests=result.tests,
         speeds=result.speeds,
         questions={
-            item.question.id: BaselineQuestion(item.answers, item.ranks)
+            item.question.id: BaselineQuestion(item.answers, item.ranks, _likelihood(item))
             for item in result.questions
         },
     )
+
+
+def _likelihood(item: QuestionResult) -> dict[str, Mapping[str, float]]:
+    """Return the figures that later runs are compared with, by measure and model."""
+    found = {REFERENCE: item.reference_bits, ANSWER: item.answer_bits}
+    return {measure: bits for measure, bits in found.items() if bits}
 
 
 def tell_accepted(path: str, new: Baseline, old: Baseline | None) -> list[str]:

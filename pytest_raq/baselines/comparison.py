@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
@@ -12,6 +13,18 @@ if TYPE_CHECKING:
     from pytest_raq.records import Baseline, JudgeIdentity, ModelProvenance, Provenance, Verdict
 
 
+@dataclass(frozen=True, slots=True)
+class AcceptedStates:
+    """The baseline and the anchor of a suite as they were read, or why they could not be."""
+
+    baseline: Baseline | None = None
+    baseline_problem: str = ""
+    anchor: Baseline | None = None
+    anchor_problem: str = ""
+
+
+ACCEPT = "accept with --raq-update"
+SET_ANCHOR = "set the anchor again with --raq-anchor --raq-reason TEXT"
 REFERENCE = "reference"
 """The name of the judge that is a fixed rule."""
 
@@ -19,15 +32,15 @@ _RULE = ("rule", "edition")
 
 
 class BaselineComparison:
-    """The baseline that a run is compared with, or why there is no comparison.
+    """An accepted state that a run is compared with, or why there is no comparison.
 
     ``path`` is its path as it is shown; ``problem`` says why nothing can be
-    compared with it and is empty otherwise; ``was_accepted`` says that this
-    run has become the baseline.
+    compared with it and is empty otherwise; ``remedy`` is what to do where a model
+    cannot be compared; ``was_accepted`` says that this run has become the accepted state.
     """
 
-    def __init__(self, path: str, problem: str = "") -> None:
-        self.path, self.problem = path, problem
+    def __init__(self, path: str, problem: str = "", *, remedy: str = ACCEPT) -> None:
+        self.path, self.problem, self._remedy = path, problem, remedy
         self.baseline: Baseline | None = None
         self.was_accepted = False
         self._ranked_by: JudgeIdentity | None = None
@@ -42,7 +55,8 @@ class BaselineComparison:
         why = refuse(baseline, now)
         self._ranked_by = ranked_by
         self.baseline = baseline
-        self.problem = f"{self.path} does not fit: {why}" if why else ""
+        suffix = f"; {self._remedy}" if self._remedy != ACCEPT else ""
+        self.problem = f"{self.path} does not fit: {why}{suffix}" if why else ""
 
     @property
     def comparable(self) -> Baseline | None:
@@ -54,7 +68,7 @@ class BaselineComparison:
         if self.baseline is None or self.problem:
             return self.problem
         why = refuse_model(self.baseline, now, model)
-        return f"{self.path} does not fit: {why}; accept with --raq-update" if why else ""
+        return f"{self.path} does not fit: {why}; {self._remedy}" if why else ""
 
     def accepted_answer(self, model: str, question_id: str, now: ModelProvenance) -> str | None:
         """Return the accepted answer of a model to a question, if it can be compared."""
@@ -62,6 +76,12 @@ class BaselineComparison:
             return None
         question = self.baseline.questions.get(question_id)
         return None if question is None else question.answers.get(model)
+
+    def texts(self, model: str, now: ModelProvenance) -> dict[str, str]:
+        """Return the accepted answers of a model by question id, if it can be compared."""
+        if self.baseline is None or self.problem_of(model, now):
+            return {}
+        return accepted_texts(self.baseline, model)
 
     def accepted_file(self, model: str) -> str:
         """Return the SHA-256 of the accepted file of a model; empty if there is none."""
@@ -82,6 +102,15 @@ class BaselineComparison:
     def is_settled(self, verdict: Verdict) -> bool:
         """Whether the verdict is NO_BASELINE and this run was then accepted as the baseline."""
         return self.was_accepted and verdict.decision is Decision.NO_BASELINE
+
+
+def accepted_texts(baseline: Baseline, model: str) -> dict[str, str]:
+    """Return the answers of a model in an accepted state, by question id."""
+    return {
+        name: question.answers[model]
+        for name, question in baseline.questions.items()
+        if model in question.answers
+    }
 
 
 def refuse(baseline: Baseline, now: Provenance) -> str:
@@ -144,6 +173,31 @@ def refuse_model(baseline: Baseline, now: ModelProvenance, model: str) -> str:
             f" {before.prompt_sha256[:12]}, now {now.prompt_sha256[:12]}"
         )
     return ""
+
+
+_BATCHES = {"parallel", "threads"}
+"""Options that change how answers are computed, not what is asked of the model."""
+
+
+def is_same_source(before: ModelProvenance, now: ModelProvenance) -> bool:
+    """Whether the same file, engine, prompt and options made both answers.
+
+    A server has no file that could be compared. Details of the engine that are not known,
+    because it was not loaded for stored answers, are those of the key under which they were found.
+    """
+    if not now.file_sha256 or before.file_sha256 != now.file_sha256:
+        return False
+    if before.engine != now.engine or before.prompt_sha256 != now.prompt_sha256:
+        return False
+    if now.template_sha256 and (before.build, before.template_sha256) != (
+        now.build, now.template_sha256
+    ):  # fmt: skip
+        return False
+    asked_before, asked_now = (
+        {name: value for name, value in item.options.items() if name not in _BATCHES}
+        for item in (before, now)
+    )
+    return asked_before == asked_now
 
 
 def differences(before: Provenance, now: Provenance) -> Iterator[str]:

@@ -50,11 +50,22 @@ def diff_baselines(
         speeds={
             model: speeds
             for model in shared
-            if (speeds := compare_speed(new.speeds.get(model, {}), old.speeds.get(model, {})))
+            if _timed_alike(model, old, new)
+            and (speeds := compare_speed(new.speeds.get(model, {}), old.speeds.get(model, {})))
         },
         same_machine=dict(old.provenance.machine) == dict(new.provenance.machine),
         provenance=tuple(_provenance(old.provenance, new.provenance)),
     )
+
+
+def _timed_alike(model: str, old: Baseline, new: Baseline) -> bool:
+    """Whether the speeds of a model were measured with the same kernels."""
+    kernels = {
+        found.kernels_timed
+        for side in (old, new)
+        if (found := side.provenance.models.get(model)) is not None
+    }
+    return len(kernels) < 2
 
 
 def _side(baseline: Baseline, name: str) -> Side:

@@ -17,10 +17,11 @@ from pytest_raq.baselines.validation import (
     line_of,
     path_at,
 )
-from pytest_raq.errors import BaselineError
+from pytest_raq.errors import BaselineError, StoreError
 from pytest_raq.files import show_path, write_atomically
 from pytest_raq.git import show_revision
 from pytest_raq.records import Baseline
+from pytest_raq.text import well_formed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 """The version of the file format; raised when older files cannot be read unchanged."""
 
-_LATER = ("reproducible", "instruction_set")
+_LATER = ("reproducible", "instruction_set", "timed")
 """Fields of a model's provenance that the first version did not have."""
 _DECIMALS = 6
 _REMEDY = "restore it from git or accept again with --raq-update"
@@ -42,12 +43,45 @@ def baseline_path(folder: Path, suite: str) -> Path:
     return folder / f"{suite}.json"
 
 
+def anchor_path(folder: Path, suite: str) -> Path:
+    """Return the path of the anchor of a suite: the accepted state that only a release moves."""
+    return folder / f"{suite}.anchor.json"
+
+
 def save_baseline(folder: Path, baseline: Baseline) -> Path:
     """Write a baseline in one step and return its path.
 
     Keys are sorted, with one value per line and rounded floats, so that a change
     of one answer is a change of one line. Raises StoreError when it cannot be written.
     """
+    return _save(baseline_path(folder, baseline.suite), baseline)
+
+
+def save_anchor(folder: Path, baseline: Baseline) -> Path:
+    """Write the anchor of a suite, as `save_baseline` does."""
+    return _save(anchor_path(folder, baseline.suite), baseline)
+
+
+def _save(path: Path, baseline: Baseline) -> Path:
+    text = _to_text(baseline)
+    try:
+        is_same = _to_text(parse_baseline(show_path(path), text)) == text
+    except BaselineError as exc:
+        told = str(exc).removesuffix(f"; {_REMEDY}")
+        raise StoreError(
+            f"{told}: not written, because no later run could read it: correct that and accept"
+            " again"
+        ) from exc
+    if not is_same:
+        raise StoreError(
+            f"{path}: not written, because a later run would read other values: report this, with"
+            " the JSON of the run (--raq-json FILE)"
+        )
+    write_atomically(path, text)
+    return path
+
+
+def _to_text(baseline: Baseline) -> str:
     table = _ADAPTER.dump_python(baseline, mode="python")
     for model in table["provenance"]["models"].values():
         for name in _LATER:  # absent where it says nothing, as older versions expect
@@ -56,12 +90,15 @@ def save_baseline(folder: Path, baseline: Baseline) -> Path:
     for summary in table["models"].values():
         if not summary["decode_is_estimate"]:
             del summary["decode_is_estimate"]
-    path = baseline_path(folder, baseline.suite)
+        if summary["reference_bits_per_byte"] is None:
+            del summary["reference_bits_per_byte"]
+    for question in table["questions"].values():
+        if not question["likelihood"]:
+            del question["likelihood"]
     text = json.dumps(
         _to_json({"format": FORMAT, **table}), indent=1, sort_keys=True, ensure_ascii=False
     )
-    write_atomically(path, text + "\n")
-    return path
+    return well_formed(f"{text}\n")  # a reason of the command line may be no Unicode
 
 
 def load_baseline(folder: Path, suite: str) -> Baseline | None:
@@ -69,7 +106,15 @@ def load_baseline(folder: Path, suite: str) -> Baseline | None:
 
     BaselineError names the file, the line and the field of an error.
     """
-    path = baseline_path(folder, suite)
+    return _load(baseline_path(folder, suite), suite)
+
+
+def load_anchor(folder: Path, suite: str) -> Baseline | None:
+    """Read the anchor of a suite; None if there is none yet. Errors as in `load_baseline`."""
+    return _load(anchor_path(folder, suite), suite)
+
+
+def _load(path: Path, suite: str) -> Baseline | None:
     try:
         text = _read(path)
     except FileNotFoundError:
@@ -119,8 +164,10 @@ def parse_baseline(where: str, text: str) -> Baseline:
     table = _parse_json(where, text)
     _refuse_format(where, text, table.pop("format", None))
     try:
-        # As JSON, because strict types then still accept a list for a tuple.
-        baseline = _ADAPTER.validate_json(json.dumps(_from_json(table)), strict=True)
+        # As JSON, because strict types then still accept a list for a tuple. Earlier versions
+        # wrote halves of surrogate pairs.
+        plain = well_formed(json.dumps(_from_json(table), ensure_ascii=False))
+        baseline = _ADAPTER.validate_json(plain, strict=True)
     except ValidationError as exc:
         first = exc.errors(include_url=False)[0]
         message = first["msg"][0].lower() + first["msg"][1:]

@@ -88,7 +88,12 @@ def _diff(options: argparse.Namespace) -> int:
 
 def _find(spec: str, folder: Path) -> Baseline:
     """Return a baseline by file, by suite, or by revision; in this order."""
-    from pytest_raq.baselines.file import load_baseline, read_baseline, read_revision
+    from pytest_raq.baselines.file import (
+        load_anchor,
+        load_baseline,
+        read_baseline,
+        read_revision,
+    )
 
     if _is_file(spec):
         return read_baseline(Path(spec))
@@ -96,7 +101,8 @@ def _find(spec: str, folder: Path) -> Baseline:
         return read_revision(spec)
     if Path(spec).name != spec or Path(spec).suffix == ".json":
         raise BaselineError(f"{spec}: is not a file; give {_WHERE}")
-    baseline = load_baseline(folder, spec)
+    suite, dot, _ = spec.rpartition(".anchor")
+    baseline = load_anchor(folder, suite) if dot and suite else load_baseline(folder, spec)
     if baseline is None:
         known = ", ".join(sorted(path.stem for path in folder.glob("*.json"))) or "none"
         raise BaselineError(

@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -201,6 +202,7 @@ def _init(options: argparse.Namespace) -> int:
         is_asked = not options.model and sys.stdin.isatty()
         choices = (ask_choices if is_asked else read_choices)(options, folder)
         _tell_hashing(choices)
+        choices = _priced(choices)
         plan = plan_project(choices)
         written = write_files(plan, force=options.force)
     except (KeyboardInterrupt, EOFError) as exc:
@@ -229,12 +231,31 @@ def _tell_hashing(choices: Choices) -> None:
             sys.stderr.write(f"raq: reading {model.file} for its SHA-256, {size / 1e9:.1f} GB\n")
 
 
+def _priced(choices: Choices) -> Choices:
+    """Return the choices with what reproducible answers cost, of each file that can be timed."""
+    from pytest_raq.scaffold.price import can_be_timed, measure_price
+    from pytest_raq.scaffold.toml_text import context_length
+
+    prices = {}
+    for model in choices.models:
+        if model.file is None or not can_be_timed(model.file):
+            continue
+        told = f"raq: asking {model.file.name} some questions, to see what reproducible answers"
+        sys.stderr.write(f"{told} cost; takes up to a minute\n")
+        length = context_length(model, choices.questions.longest)
+        if price := measure_price(model.file, choices.questions.examples, length):
+            prices[model.name] = price
+    return replace(choices, prices=prices)
+
+
 def _told(choices: Choices, plan: Plan, written: Mapping[str, bool]) -> Iterator[str]:
     """Yield what was written, what to know of it, and what to type next."""
     from pytest_raq.files import show_path
 
     for name, is_new in written.items():
         yield f"{'wrote' if is_new else 'kept '} {show_path(plan.folder / name)}"
+    for name, price in choices.prices.items():
+        yield f"note: reproducible answers of {name} take ×{price.ratio:.2f} of the usual time here"
     for note in plan.notes:
         yield f"note: {note}"
     yield "next:"

@@ -20,6 +20,7 @@ from pytest_raq.cli.prompt import add_prompt_command
 from pytest_raq.cli.rank import add_rank_command
 from pytest_raq.cli.report import add_report_command
 from pytest_raq.cli.schema import add_schema_command
+from pytest_raq.cli.score import add_score_command
 from pytest_raq.cli.store import add_store_command
 from pytest_raq.cli.trials import add_engine_command, add_ladder_command
 from pytest_raq.errors import MeasurementError, RaqError
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     add_store_command(commands)
     add_quantize_command(commands)
     add_ladder_command(commands)
+    add_score_command(commands)
     add_engine_command(commands)
     add_report_command(commands)
     add_doctor_command(commands)

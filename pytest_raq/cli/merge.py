@@ -40,7 +40,14 @@ def add_merge_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
     parser.add_argument(
         "--update", action="store_true", help="accept the whole run as the suites' baselines"
     )
-    parser.add_argument("--reason", default="", metavar="TEXT", help="why, kept with --update")
+    parser.add_argument(
+        "--anchor",
+        action="store_true",
+        help="accept the whole run as baseline and as anchor, e.g. for a release; needs --reason",
+    )
+    parser.add_argument(
+        "--reason", default="", metavar="TEXT", help="why, kept with --update and --anchor"
+    )
     add_store_option(parser)
     parser.set_defaults(command=_merge)
 
@@ -99,6 +106,7 @@ def _session_options(options: argparse.Namespace) -> SessionOptions:
         baselines_folder=start / options.baselines_folder,
         store_path=start / options.store,
         update=options.update,
+        anchor=options.anchor,
         reason=options.reason,
         start=start,
         json_path=files["json"],

@@ -47,16 +47,25 @@ def add_pull_action(
     parser.add_argument(
         "--force", action="store_true", help="replace a file that differs from the hub's"
     )
+    parser.add_argument(
+        "--into",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="FOLDER",
+        help="also write into this folder outside the project (repeatable)",
+    )
     parser.set_defaults(command=_pull)
     return parser
 
 
 def _pull(options: argparse.Namespace) -> int:
     from pytest_raq.cli.output import CommandProgress
-    from pytest_raq.hub import Puller
+    from pytest_raq.hub import Puller, hub_cache, project_folder
 
     models = _chosen(options)
-    puller, progress = Puller(force=options.force), CommandProgress()
+    folders = (project_folder(options.folder), hub_cache(), *options.into)
+    puller, progress = Puller(folders, force=options.force), CommandProgress()
     problems: list[str] = []
     jobs: list[tuple[ModelDefinition, Job]] = []
     for model in models:

@@ -58,9 +58,12 @@ def whole_number_or_zero(text: str) -> int:
     return whole_number(text, least=0)
 
 
-def add_trial_options(parser: argparse.ArgumentParser) -> None:
-    """Add what a session needs to know."""
-    parser.add_argument("--suite", required=True, metavar="NAME", help="ask this suite's questions")
+def add_trial_options(parser: argparse.ArgumentParser, *, has_suite: bool = True) -> None:
+    """Add what a session needs to know; ``has_suite`` says that the suite is an option."""
+    if has_suite:
+        parser.add_argument(
+            "--suite", required=True, metavar="NAME", help="ask this suite's questions"
+        )
     parser.add_argument("--dataset", default="", metavar="SPEC", help="ask other questions")
     parser.add_argument("--sample", type=whole_number, metavar="N", help="ask N questions")
     parser.add_argument("--seed", type=int, metavar="S", help="the seed that draws the questions")
@@ -97,10 +100,10 @@ def add_gate_options(parser: argparse.ArgumentParser, names: tuple[str, ...]) ->
     group = parser.add_argument_group("gate", "as in the [gate] table of a suite")
     for name in names:
         option = "--" + name.replace("_", "-")
-        if name == "inconclusive":
-            group.add_argument(option, choices=("pass", "fail"), help="(default: pass)")
+        default = _default_settings().model_dump()[name]
+        if isinstance(default, str):
+            group.add_argument(option, choices=("pass", "fail"), help=f"(default: {default})")
         else:
-            default = _default_settings().model_dump()[name]
             group.add_argument(option, type=float, metavar="X", help=f"(default: {default:g})")
 
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pytest_raq.records.command_results import PlannedRun
     from pytest_raq.stats.power import Spread
 
-GATE_OPTIONS = ("alpha", "min_effect")
+GATE_OPTIONS = ("alpha", "pass_level", "margin", "min_effect")
 DEFAULT_POWER = 0.8
 
 
@@ -56,6 +56,13 @@ def add_power_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
         metavar="P",
         help="share of runs that must find the loss (default: 0.8)",
     )
+    parser.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="draw what runs of other sizes find, and how often an unchanged model passes them:"
+        " .png, .svg or .pdf",
+    )
     add_folder_options(parser, "suites")
     add_store_option(parser)
     add_json_option(parser)
@@ -64,18 +71,30 @@ def add_power_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
 
 
 def _power(options: argparse.Namespace) -> int:
+    from pytest_raq.planning.likelihood import last_result, plan_likelihood
     from pytest_raq.planning.power import make_plan
+    from pytest_raq.report.figures.plot_file import require_plot
+    from pytest_raq.report.figures.power import draw_plan
     from pytest_raq.report.json.commands import plan_to_json
     from pytest_raq.report.terminal.commands import plan_lines
 
+    if options.plot is not None:
+        require_plot(options.plot)
     suite = _suite(options)
     name, told, source = _last(options)
     settings = gate_settings(options, GATE_OPTIONS, suite.gate if suite else None)
     run = _planned_run(options, suite, told, settings, name)
     spreads, source = _spreads(options, told, source)
     effect = None if options.effect is None else abs(options.effect)
-    plan = make_plan(run, spreads, source, effect)
+    table = last_result(options.store, options.run, options.suite or name)
+    least = settings.likelihood_min_effect
+    plan = replace(
+        make_plan(run, spreads, source, effect),
+        likelihood=plan_likelihood(run, table, least),
+    )
     write_result(plan_lines(plan), plan_to_json(plan), options.json)
+    if options.plot is not None:
+        draw_plan(plan, options.plot)
     return ExitCode.FINE
 
 
@@ -121,6 +140,8 @@ def _planned_run(
         alpha=settings.alpha,
         power=options.power,
         min_effect=settings.min_effect,
+        margin=settings.margin,
+        pass_level=settings.pass_level,
     )
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 GATE_OPTIONS = (
     "alpha",
+    "pass_level",
     "margin",
     "min_effect",
     "max_f1_drop",
@@ -33,6 +34,7 @@ GATE_OPTIONS = (
     "min_judge_accuracy",
     "min_judges",
     "inconclusive",
+    "suspect",
 )
 """The settings of a suite's ``[gate]`` that answers without timings need."""
 
@@ -65,6 +67,12 @@ def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
     add_folder_options(parser, "models", what="definitions that a judge may name")
     parser.add_argument(
         "--baseline", default="", metavar="MODEL", help="compare the other models with this one"
+    )
+    parser.add_argument(
+        "--anchor",
+        default="",
+        metavar="MODEL",
+        help="with --baseline: compare with this one too, the state of the last release",
     )
     parser.add_argument(
         "--seed",
@@ -139,6 +147,7 @@ def _judge(
             judge,
             settings,
             baseline=options.baseline,
+            anchor=options.anchor,
             seed=options.seed,
             progress=CommandProgress(),
         )

@@ -58,7 +58,8 @@ def _ladder(options: argparse.Namespace) -> int:
     from contextlib import closing
 
     from pytest_raq.cli.output import CommandProgress
-    from pytest_raq.report.figures.ladder import draw_ladder, require_plot
+    from pytest_raq.report.figures.ladder import draw_ladder
+    from pytest_raq.report.figures.plot_file import require_plot
     from pytest_raq.report.json.commands import ladder_to_json
     from pytest_raq.report.terminal.trials import ladder_lines
     from pytest_raq.running import Session, split_names

@@ -25,6 +25,8 @@ Price = Annotated[float, Field(ge=0)]
 
 Count = Annotated[int, Field(ge=1)]
 
+InstructionSet = Literal["sse42", "avx2", "avx512", "avx512_bf16", "neon", "dotprod"]
+
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 CHAT = "chat"
@@ -93,6 +95,9 @@ class OpenAISettings(Settings):
     """The environment variable with the API key; empty for a server that needs none."""
     max_retries: Annotated[int, Field(ge=0, le=20)] = 5
     """How often a call is repeated after 429, 5xx, a timeout or a broken connection."""
+    ask_again: Annotated[int, Field(ge=0, le=1000)] = 10
+    """How many questions are asked a second time, to see how many answers change by themselves: a
+    quarter of the new answers at most, and only at temperature 0; 0 asks none."""
 
     @field_validator("base_url")
     @classmethod
@@ -151,6 +156,9 @@ class ModelDefinition(Settings):
     reproducible: bool = False
     """Whether an answer is the same, bit for bit, in any batch, on any number of threads and
     on any machine with the same instruction set (GGUF files)."""
+    instruction_set: InstructionSet | None = None
+    """The instruction set that llama.cpp must be compiled for; an engine with another one is
+    refused. Absent: any."""
     python: Annotated[str, Field(min_length=1)] | None = None
     """The Python executable, or the folder of a virtual environment, whose llama-cpp-python
     runs the file; the Python of this process when absent."""
@@ -209,6 +217,8 @@ class ModelDefinition(Settings):
             raise ValueError('[openai] is missing: engine = "openai" needs base_url and model')
         if self.engine == "openai" and self.reproducible:
             raise ValueError("reproducible is for GGUF files: what a server computes it decides")
+        if self.engine == "openai" and self.instruction_set:
+            raise ValueError("instruction_set is for GGUF files: remove it")
         return self
 
     @property

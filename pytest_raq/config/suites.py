@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator
 
 from pytest_raq.config.base import Settings
+from pytest_raq.config.models import InstructionSet  # noqa: TC001 - the same
 from pytest_raq.config.prompts import PromptSettings  # noqa: TC001 - the same
 from pytest_raq.records import UNANSWERABLE
 
@@ -123,20 +124,32 @@ class GateSettings(Settings):
     """Significance level of the quality test, over all models of the suite (Holm)."""
     margin: Annotated[float, Field(gt=0, le=1)] = 0.10
     """Net preference that may be lost: a pass needs the interval above −margin."""
+    pass_level: Annotated[float, Field(gt=0, le=0.5)] = 0.025
+    """One-sided level of a pass: how often a true loss of ``margin`` may pass."""
     min_effect: Share = 0.05
     """Net preference below which a significant loss is not called a regression."""
     max_f1_drop: Share = 0.02
-    """Additional limit: a larger loss of SQuAD F1 makes a pass inconclusive."""
+    """Loss of SQuAD F1 that is allowed: suspect if its whole interval is a larger loss."""
     max_slowdown: Share = 0.10
     """Maximum loss of speed that is allowed."""
     max_missing: Share = 0.02
     """Maximum share of questions without an answer or a ranking that is allowed."""
     min_judge_accuracy: Share = 0.80
     """Share of known pairs that a judge must rank correctly to be trusted; 0 means no check."""
+    judge_check_questions: Annotated[int, Field(ge=4, le=200)] = 4
+    """Questions from which known pairs are made, 6 of each: more of them measure a judge better."""
     min_judges: Annotated[float, Field(gt=0, le=1)] = 0.5
     """Minimum share of a panel's judges that must have ranked a question."""
+    likelihood: Literal["off", "show", "gate"] = "gate"
+    """Whether the likelihood of the references is measured, and whether verdicts use it."""
+    likelihood_margin: Annotated[float, Field(gt=0)] = 0.05
+    """Bits per byte of the reference that may be lost: a pass needs the interval below it."""
+    likelihood_min_effect: Annotated[float, Field(ge=0)] = 0.03
+    """Bits per byte below which a significant loss of likelihood raises no doubt."""
     inconclusive: Literal["pass", "fail"] = "pass"
     """Whether an inconclusive run passes with a warning, or fails."""
+    suspect: Literal["pass", "fail"] = "fail"
+    """Whether a likely loss that is not proven fails, or passes with a warning."""
 
 
 class GenerationSettings(Settings):
@@ -174,6 +187,9 @@ class SuiteDefinition(Settings):
     """When a difference fails the build."""
     reproducible: bool = False
     """Whether all models with a GGUF file answer bit for bit the same in any batch."""
+    instruction_set: InstructionSet | None = None
+    """The instruction set that llama.cpp must be compiled for, for all models with a GGUF file; the
+    value of each definition when absent."""
     prompt: PromptSettings | None = None
     """The prompt for all models, instead of their own prompts."""
 

@@ -18,6 +18,7 @@ from pytest_raq.engines.llamacpp.instruction_sets import (
     library_build,
     missing_features,
     reinstall_command,
+    require_instruction_set,
 )
 from pytest_raq.engines.llamacpp.quantizer import Quantizer
 from pytest_raq.errors import RaqError
@@ -167,6 +168,23 @@ def look_at_engine(context: CheckContext) -> Iterator[Finding]:
         yield from _look_at_other(SECTION, context.python, Health.FAILURE)
     for python, health in _named_pythons(context).items():
         yield from _look_at_other(f"{SECTION} of {python}", python, health)
+    yield from _look_at_instruction_sets(context)
+
+
+def _look_at_instruction_sets(context: CheckContext) -> Iterator[Finding]:
+    """Yield which models ask for an instruction set, and whether their llama.cpp has it."""
+    for model in context.readable_models:
+        if not model.instruction_set:
+            continue
+        other = context.python or model.python_path
+        name, told = f"instruction_set of {model.name}", model.instruction_set
+        try:
+            require_instruction_set(model, find_environment(other).python if other else None)
+        except RaqError as exc:
+            parts = split_step(str(exc), "compile llama.cpp for it")
+            yield finding(SECTION, name, context.trouble(model.name), *parts)
+        else:
+            yield finding(SECTION, name, Health.OK, told)
 
 
 def _is_local(model: ModelDefinition) -> bool:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.baselines.file import load_baseline
+from pytest_raq.baselines.file import load_anchor, load_baseline
 from pytest_raq.datasets import load_questions
 from pytest_raq.doctor.context import file_size, finding, split_step, unexpected
 from pytest_raq.engines.llamacpp.model_file import verify_model_file
@@ -93,9 +93,13 @@ def _count(count: int, noun: str) -> str:
 
 
 def _accepted(context: CheckContext, suite: SuiteDefinition) -> str:
-    """Return when the baseline was accepted; raise BaselineError if it cannot be read."""
-    baseline = load_baseline(context.baselines_folder, suite.name)
-    return "no baseline yet" if baseline is None else f"accepted {baseline.accepted_at[:10]}"
+    """Return when baseline and anchor were accepted; BaselineError if one cannot be read."""
+    folder = context.baselines_folder
+    baseline, anchor = load_baseline(folder, suite.name), load_anchor(folder, suite.name)
+    if baseline is None:
+        return "no baseline yet"
+    told = f"accepted {baseline.accepted_at[:10]}"
+    return told if anchor is None else f"{told}, anchor of {anchor.accepted_at[:10]}"
 
 
 def look_at_files(context: CheckContext) -> Iterator[Finding]:

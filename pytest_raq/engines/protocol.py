@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_raq.records import EngineInfo, Outcome, Prompt
+    from pytest_raq.records import EngineInfo, Outcome, Prompt, ScoreOutcome, ScorePrompt
 
 
 class Closing(ABC):
@@ -51,6 +51,13 @@ class Engine(Protocol):
         Lazy: a prompt is worked on when the iterator is advanced, and an
         iterator may be left before its end. What goes wrong in the engine is
         a Failure of the questions it concerns; nothing is raised for it.
+        """
+
+    def scores(self, prompts: Sequence[ScorePrompt]) -> Iterator[ScoreOutcome]:
+        """Yield how likely texts are after each prompt, in any order, as lazily as answers.
+
+        An engine that tells no probabilities yields failures with the reason
+        `pytest_raq.records.likelihood.UNAVAILABLE`.
         """
 
     def close(self) -> None:

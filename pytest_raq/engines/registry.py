@@ -44,9 +44,11 @@ def _open_llama_cpp(
 ) -> Engine:
     from pytest_raq.engines.llamacpp import LlamaCppEngine
     from pytest_raq.engines.llamacpp.environment import find_environment
+    from pytest_raq.engines.llamacpp.instruction_sets import require_instruction_set
 
     if other := python or definition.python_path:
         python = find_environment(other).python
+    require_instruction_set(definition, python)
     return LlamaCppEngine(definition, python, digest, is_verified=is_verified)
 
 

@@ -11,14 +11,17 @@ from pytest_raq.records import (
     EngineInfo,
     Failure,
     FinishReason,
+    Scores,
     Timing,
     count_words_and_numbers,
 )
+from pytest_raq.records.likelihood import UNAVAILABLE
+from pytest_raq.text import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from pytest_raq.records import Outcome, Prompt
+    from pytest_raq.records import Likelihood, Outcome, Prompt, ScoreOutcome, ScorePrompt
 
 _SECONDS_PER_TOKEN = 0.01
 _NO_FAILURES: Mapping[str, str] = MappingProxyType({})
@@ -30,7 +33,8 @@ class ScriptedEngine(Closing):
     ``answers`` maps question ids to texts, or makes the text from a prompt;
     ``failures`` maps question ids to the reasons why they fail. A question in
     neither mapping fails too. ``asked`` lists the question ids worked on so
-    far, ``closed`` tells whether the engine was closed.
+    far, ``closed`` tells whether the engine was closed. ``likelihoods`` gives
+    the likelihood of a text after a prompt; without it the engine tells none.
     """
 
     def __init__(
@@ -41,6 +45,7 @@ class ScriptedEngine(Closing):
         failures: Mapping[str, str] = _NO_FAILURES,
         info: EngineInfo | None = None,
         block_questions: int = 1,
+        likelihoods: Callable[[Prompt, str], Likelihood] | None = None,
     ) -> None:
         self.block_questions = block_questions
         self.info = info or EngineInfo("scripted", "1")
@@ -49,11 +54,23 @@ class ScriptedEngine(Closing):
         self._answers = answers
         self._model = model
         self._failures = failures
+        self._likelihoods = likelihoods
 
     def answers(self, prompts: Sequence[Prompt]) -> Iterator[Outcome]:
         """Yield the scripted outcomes in the order of the prompts."""
         for prompt in prompts:
             yield self._answer(prompt)
+
+    def scores(self, prompts: Sequence[ScorePrompt]) -> Iterator[ScoreOutcome]:
+        """Yield the scripted likelihoods in the order of the prompts."""
+        for asked in prompts:
+            question_id, texts = asked.question_id, asked.continuations
+            if self._likelihoods is None:
+                yield Failure(question_id, self._model, UNAVAILABLE)
+                continue
+            known = {text: self._likelihoods(asked.prompt, text) for text in texts if text}
+            problems: dict[str, str] = {text: "empty" for text in texts if not text}
+            yield Scores(question_id, self._model, known, problems)
 
     def _answer(self, prompt: Prompt) -> Outcome:
         question_id = prompt.question_id
@@ -62,6 +79,7 @@ class ScriptedEngine(Closing):
         if reason:
             return Failure(question_id, self._model, reason)
         text = self._answers(prompt) if callable(self._answers) else self._answers[question_id]
+        text = well_formed(text)
         timing = _fake_timing(prompt.text, text)
         return Answer(question_id, self._model, text, FinishReason.STOP, timing)
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from statistics import fmean
 from typing import TYPE_CHECKING
 
+from pytest_raq.gate.comparison import Pair, compare, plan_of
 from pytest_raq.gate.rules import GateInput, decide, decide_speed
 from pytest_raq.records import Answer, Decision, Ranking
-from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
+from pytest_raq.records.rankings import ACCEPTED, ANCHOR, CANDIDATE
 from pytest_raq.stats.mid_ranks import candidate_ranking
-from pytest_raq.stats.model_summary import score_answer
-from pytest_raq.stats.quality import preferences, quality_evidence
 from pytest_raq.stats.ranks import rank_tests, standing_changes
 from pytest_raq.stats.speed import compare_machine, compare_speed
 
@@ -20,10 +18,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from pytest_raq.config import GateSettings
+    from pytest_raq.gate.comparison import Comparison
     from pytest_raq.records import (
         Baseline,
         Outcome,
-        QualityEvidence,
         Question,
         RankTests,
         SpeedEvidence,
@@ -38,8 +36,13 @@ class Material:
     """The data of a run that the gate needs.
 
     ``problems`` says why a model has no baseline to compare with,
-    ``judge_problems`` why judges are not trusted;
-    ``accepted_speeds`` are the speeds of accepted files that were timed in this run.
+    ``anchor_problems`` the same of the anchor, by model; ``anchors`` names the models whose
+    anchor can be compared and is not the accepted state itself. ``judge_problems`` says why
+    judges are not trusted; ``judge_accuracy`` is a lower bound of the share of pairs that they
+    rank correctly.
+    ``unchanged`` names the models whose file, engine, prompt and options are the accepted ones.
+    ``accepted_speeds`` are the speeds of accepted files that were timed in this run,
+    ``unlike`` the models whose stored speeds are those of other kernels.
     """
 
     questions: Sequence[Question]
@@ -52,6 +55,12 @@ class Material:
     same_machine: bool | None
     seed: int
     judge_problems: tuple[str, ...] = ()
+    judge_accuracy: float = 1.0
+    unchanged: frozenset[str] = frozenset()
+    anchor: Baseline | None = None
+    anchors: frozenset[str] = frozenset()
+    anchor_problems: Mapping[str, str] = field(default_factory=dict)
+    unlike: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -59,10 +68,14 @@ class Evidence:
     """The results of the tests on the data of a run."""
 
     tests: RankTests | None
-    quality: Mapping[str, QualityEvidence]
-    preferences: Mapping[str, Mapping[str, int]]
+    comparisons: Mapping[str, Comparison]
     inputs: Mapping[str, GateInput]
     standing: tuple[StandingChange, ...] = field(default=())
+
+    @property
+    def preferences(self) -> Mapping[str, Mapping[str, int]]:
+        """Return s_i by model and question id, against the last accepted state."""
+        return {name: item.preferences for name, item in self.comparisons.items()}
 
 
 def gather_evidence(material: Material, settings: GateSettings) -> Evidence:
@@ -70,26 +83,32 @@ def gather_evidence(material: Material, settings: GateSettings) -> Evidence:
     clusters = {question.id: question.cluster for question in material.questions}
     models = list(material.outcomes)
     compared = [model for model in models if not material.problems[model]]
-    found = preferences(
-        material.rankings.values(),
-        {model: CANDIDATE + model for model in compared},
-        {model: ACCEPTED + model for model in compared},
-    )
-    quality = quality_evidence(
-        {model: items for model, items in found.items() if items},
-        clusters,
-        alpha=settings.alpha,
-        min_effect=settings.min_effect,
-        seed=material.seed,
-    )
+    pairs = {model: _pair(model, material, material.baseline, ACCEPTED) for model in compared} | {
+        ANCHOR + model: _pair(model, material, material.anchor, ANCHOR)
+        for model in compared
+        if model in material.anchors
+    }
+    plan = plan_of(settings, seed=material.seed, accuracy=material.judge_accuracy)
+    found = compare(pairs, material.rankings, material.questions, plan)
     tests = _tests(material, clusters)
     return Evidence(
         tests=tests,
-        quality=quality,
-        preferences=found,
-        inputs={model: _input(model, material, quality) for model in models},
+        comparisons={model: found[model] for model in compared},
+        inputs={model: _input(model, material, found) for model in models},
         standing=_standing(tests, material.baseline, settings.alpha),
     )
+
+
+def _pair(model: str, material: Material, state: Baseline | None, prefix: str) -> Pair:
+    return Pair(
+        CANDIDATE + model, prefix + model, material.outcomes[model], _accepted(model, state)
+    )
+
+
+def _accepted(model: str, state: Baseline | None) -> dict[str, str]:
+    """Return the texts of a model in an accepted state, by question id."""
+    questions = state.questions if state else {}
+    return {name: it.answers[model] for name, it in questions.items() if model in it.answers}
 
 
 def verdict_of(model: str, evidence: Evidence, settings: GateSettings) -> Verdict:
@@ -135,52 +154,42 @@ def _standing(
     )
 
 
-def _input(model: str, material: Material, quality: Mapping[str, QualityEvidence]) -> GateInput:
+def _input(model: str, material: Material, found: Mapping[str, Comparison]) -> GateInput:
     outcomes = material.outcomes[model]
     answers = {key: item for key, item in outcomes.items() if isinstance(item, Answer)}
     ranked = [key for key in answers if CANDIDATE + model in _ranks(material, key)]
-    f1_now, f1_before = _f1(model, material, answers)
+    now, anchor = found.get(model), found.get(ANCHOR + model)
     return GateInput(
         model=model,
         expected=len(material.questions),
         answered=len(answers),
         ranked=len(ranked),
-        quality=quality.get(model),
+        quality=now.quality if now else None,
         baseline_problem=material.problems[model],
-        f1_now=f1_now,
-        f1_before=f1_before,
+        is_unchanged=_is_unchanged(model, material, answers),
+        f1=now.f1 if now else None,
+        anchor=anchor.quality if anchor else None,
+        anchor_f1=anchor.f1 if anchor else None,
+        anchor_problem=material.anchor_problems.get(model, ""),
         speed=_speed(model, material),
         same_machine=_same_machine(model, material),
         machine=_machine(model, material),
-        models=len(quality),
         judge_problems=material.judge_problems,
+    )
+
+
+def _is_unchanged(model: str, material: Material, answers: Mapping[str, Answer]) -> bool:
+    texts = {name: answer.text for name, answer in answers.items()}
+    return (
+        model in material.unchanged
+        and len(texts) == len(material.questions)
+        and texts == _accepted(model, material.baseline)
     )
 
 
 def _ranks(material: Material, question_id: str) -> Mapping[str, float]:
     ranking = material.rankings.get(question_id)
     return ranking.ranks if ranking else {}
-
-
-def _f1(
-    model: str, material: Material, answers: Mapping[str, Answer]
-) -> tuple[float | None, float | None]:
-    """Return the mean F1 of the new and of the accepted answers over the same questions."""
-    if material.baseline is None or material.problems[model]:
-        return None, None
-    pairs = []
-    for question in material.questions:
-        accepted = material.baseline.questions.get(question.id)
-        text = accepted.answers.get(model) if accepted else None
-        if text is None or question.id not in answers:
-            continue
-        today = score_answer(answers[question.id].text, question)
-        before = score_answer(text, question)
-        if today and before:
-            pairs.append((today.f1, before.f1))
-    if not pairs:
-        return None, None
-    return fmean(now for now, _ in pairs), fmean(before for _, before in pairs)
 
 
 def _speed(model: str, material: Material) -> tuple[SpeedEvidence, ...]:
@@ -201,5 +210,7 @@ def _machine(model: str, material: Material) -> SpeedEvidence | None:
 
 def _speeds(model: str, material: Material) -> tuple[SpeedSamples, SpeedSamples]:
     """Return the speeds of a model now, and those of its accepted file, stored or measured now."""
-    stored = material.baseline.speeds.get(model, {}) if material.baseline else {}
+    stored: SpeedSamples = {}
+    if material.baseline and model not in material.unlike:
+        stored = material.baseline.speeds.get(model, {})
     return material.speeds.get(model, {}), material.accepted_speeds.get(model, stored)

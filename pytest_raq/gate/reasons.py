@@ -11,14 +11,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pytest_raq.config import GateSettings
-    from pytest_raq.records import Interval, QualityEvidence, SpeedEvidence
+    from pytest_raq.records import F1Evidence, Interval, QualityEvidence, SpeedEvidence
 
 
-def quality(evidence: QualityEvidence, models: int) -> str:
+def quality(evidence: QualityEvidence) -> str:
     """Return the evidence of the quality test."""
     return (
-        f"{_changes(evidence)}; net preference {_number(evidence.net_preference)},"
-        f" {_interval(evidence.interval)}, {_p_value(evidence, models)}"
+        f"{_changes(evidence)}; {_net_preference(evidence)},"
+        f" {_interval(evidence.interval)}, {_p_value(evidence.adjusted_p, evidence.tests)}"
     )
 
 
@@ -26,18 +26,82 @@ def _changes(evidence: QualityEvidence) -> str:
     worse, better, questions = evidence.worse, evidence.better, evidence.questions
     of = f"of {_count(questions, 'question')}"
     if worse:
-        return f"answers worse than the accepted ones on {worse} {of}, better on {better}"
+        told = f"answers worse than the accepted ones on {worse} {of}, better on {better}"
+        return f"{told} ({evidence.failed} without an answer today)" if evidence.failed else told
     if better:
         return f"answers better than the accepted ones on {better} {of}, worse on none"
     return f"{questions} of {_count(questions, 'answer')} tied with the accepted ones"
 
 
-def _p_value(evidence: QualityEvidence, models: int) -> str:
-    value = evidence.adjusted_p
-    adjusted = f" (Holm, {models} models)" if models > 1 else ""
+def _net_preference(evidence: QualityEvidence) -> str:
+    told = f"net preference {_number(evidence.net_preference)}"
+    if evidence.judge_accuracy == 1 or math.isnan(evidence.raw_net_preference):
+        return told
+    return (
+        f"{told} ({_number(evidence.raw_net_preference)} before correction for a judge that is"
+        f" right on at least {_percent(round(evidence.judge_accuracy, 3))} of pairs)"
+    )
+
+
+def _p_value(value: float, tests: int) -> str:
+    adjusted = f" (Holm, {tests} tests)" if tests > 1 else ""
     if math.isnan(value):
         return "p undefined"
     return f"p {'< 0.001' if value < 0.001 else f'= {value:.3f}'}{adjusted}"
+
+
+def unchanged(evidence: QualityEvidence) -> str:
+    """Return what is the same as in the accepted state: everything."""
+    return (
+        "same file, engine, prompt and options as accepted, and the same"
+        f" {_count(evidence.questions, 'answer')}"
+    )
+
+
+def ruled_out(settings: GateSettings) -> str:
+    """Return what a pass says."""
+    return f"a loss of more than {settings.margin:.2f} is ruled out"
+
+
+def possible(evidence: QualityEvidence) -> str:
+    """Return which loss an inconclusive run leaves possible."""
+    if math.isnan(evidence.interval.low):
+        return "a loss of any size is possible"
+    return f"a loss up to {max(0.0, -evidence.interval.low):.2f} is possible"
+
+
+def below_zero(evidence: QualityEvidence) -> str:
+    """Return why a loss is likely: the interval."""
+    return (
+        f"a loss is likely, though not significant: the whole {_interval(evidence.interval)}"
+        " is below 0"
+    )
+
+
+def few_passages(evidence: QualityEvidence) -> str:
+    """Return why a loss is likely that no test by passages can prove."""
+    moved = evidence.moved_passages
+    return (
+        f"a loss is likely: {evidence.worse} answers worse and {evidence.better} better, all in"
+        f" {_count(moved, 'passage')}; from so few passages no p below"
+        f" {2.0**-moved:.3g} is possible, but answers that change for no reason get better as"
+        " often as worse"
+    )
+
+
+def since_anchor(text: str) -> str:
+    """Return a reason as one about the anchor."""
+    return f"since the anchor: {text}"
+
+
+def f1(evidence: F1Evidence) -> Iterator[str]:
+    """Yield the evidence of the F1 test, if F1 changed."""
+    if evidence.now != evidence.before:
+        yield (
+            f"F1 {evidence.before:.3f} → {evidence.now:.3f}, difference"
+            f" {_number(evidence.difference, 3)}, {_interval(evidence.interval, 3)},"
+            f" {_p_value(evidence.adjusted_p, 1)}"
+        )
 
 
 def undecided(evidence: QualityEvidence, settings: GateSettings) -> Iterator[str]:
@@ -61,8 +125,13 @@ def undecided(evidence: QualityEvidence, settings: GateSettings) -> Iterator[str
             " ask questions about more passages"
         )
     else:
+        chance = (
+            ""
+            if math.isnan(evidence.pass_chance)
+            else f", and an unchanged model passes in {_percent(round(evidence.pass_chance, 2))}"
+        )
         yield (
-            f"a run like this finds a loss of {evidence.detectable:.2f} in 80 % of cases;"
+            f"a run like this finds a loss of {evidence.detectable:.2f} in 80 % of cases{chance};"
             " more questions find smaller losses"
         )
 
@@ -101,11 +170,20 @@ def _percent(share: float) -> str:
     return f"{100 * share:g} %"
 
 
-def f1_drop(before: float, now: float, settings: GateSettings) -> str:
-    """Return the reason for a loss of F1 beyond ``max_f1_drop``."""
+def f1_drop(evidence: F1Evidence, settings: GateSettings) -> str:
+    """Return why a loss of F1 makes a model suspect."""
     return (
-        f"F1 fell from {before:.3f} to {now:.3f}, by {before - now:.3f}:"
-        f" more than max_f1_drop ({settings.max_f1_drop:g})"
+        f"F1 lost more than max_f1_drop ({settings.max_f1_drop:g}): it fell from"
+        f" {evidence.before:.3f} to {evidence.now:.3f}, {_interval(evidence.interval, 3)}"
+    )
+
+
+def f1_fell(evidence: F1Evidence, settings: GateSettings) -> str:
+    """Return why a loss of F1 prevents a pass."""
+    return (
+        f"F1 fell from {evidence.before:.3f} to {evidence.now:.3f},"
+        f" {_p_value(evidence.adjusted_p, 1)}: a loss of more than max_f1_drop"
+        f" ({settings.max_f1_drop:g}) is likely"
     )
 
 
@@ -150,17 +228,20 @@ def speed_kept(evidence: Sequence[SpeedEvidence]) -> str:
     return f"speed kept: {', '.join(told)}"
 
 
-def _interval(interval: Interval) -> str:
+def _interval(interval: Interval, digits: int = 2) -> str:
     if math.isnan(interval.low) or math.isnan(interval.high):
         return "interval undefined"
-    return f"interval {_number(interval.low)} to {_number(interval.high)}"
+    return f"interval {_number(interval.low, digits)} to {_number(interval.high, digits)}"
 
 
-def _number(value: float) -> str:
+def _number(value: float, digits: int = 2) -> str:
+    """Return a figure; one that is not 0 keeps its sign, in more digits if needed."""
     if math.isnan(value):
         return "undefined"
-    text = f"{value:.2f}"
-    return "0.00" if text == "-0.00" else text.replace("-", "−")
+    text = f"{value:.{digits}f}"
+    if not float(text):
+        text = f"{value:.{digits + 1}f}"
+    return f"{0:.{digits}f}" if not float(text) else text.replace("-", "−")
 
 
 def _count(number: int, noun: str) -> str:

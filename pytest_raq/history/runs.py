@@ -21,7 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from pytest_raq.records import Interval, ModelSummary, SpeedSamples, SuiteResult, Verdict
+    from pytest_raq.records import (
+        Interval,
+        ModelSummary,
+        QualityEvidence,
+        SpeedSamples,
+        SuiteResult,
+        Verdict,
+    )
     from pytest_raq.stats.power import Spread
 
 
@@ -152,6 +159,7 @@ def make_record(
             name: _figures(
                 summary,
                 result.verdicts.get(name),
+                _since_anchor(result, name),
                 result.speeds.get(name, {}),
                 spreads.get(name),
             )
@@ -173,13 +181,16 @@ def _state(result: SuiteResult) -> RunState:
 def _figures(
     summary: ModelSummary,
     verdict: Verdict | None,
+    since_anchor: QualityEvidence | None,
     samples: SpeedSamples,
     told: Spread | None,
 ) -> RunFigures:
     quality = verdict.quality if verdict else None
+    likelihood = verdict.likelihood if verdict else None
     probe = medians(samples)
     rank_low, rank_high = _bounds(summary.interval)
     net_low, net_high = _bounds(quality.interval if quality else None)
+    anchor_low, anchor_high = _bounds(since_anchor.interval if since_anchor else None)
     return RunFigures(
         model=summary.model,
         verdict=(verdict.decision if verdict else Decision.NO_BASELINE).value,
@@ -189,6 +200,9 @@ def _figures(
         net_preference_low=net_low,
         net_preference_high=net_high,
         p_value=quality.adjusted_p if quality else None,
+        anchor_net_preference=since_anchor.net_preference if since_anchor else None,
+        anchor_net_preference_low=anchor_low,
+        anchor_net_preference_high=anchor_high,
         changed=told.changed if told else None,
         correlation=told.correlation if told else None,
         **{name: getattr(summary, name) for name in _SUMMARIZED},
@@ -196,7 +210,18 @@ def _figures(
         probe_decode_tokens_per_second=probe.get("decode_tokens_per_second"),
         probe_prefill_tokens_per_second=probe.get("prefill_tokens_per_second"),
         probe_time_to_first_token=probe.get("time_to_first_token"),
+        reference_bits_per_byte=summary.reference_bits_per_byte,
+        likelihood_difference=likelihood.difference if likelihood else None,
+        likelihood_p_value=likelihood.adjusted_p if likelihood else None,
     )
+
+
+def _since_anchor(result: SuiteResult, model: str) -> QualityEvidence | None:
+    """Return the comparison with the anchor: that with the accepted state where both are one."""
+    verdict = result.verdicts.get(model)
+    if verdict is None or result.anchor is None:
+        return None
+    return verdict.since_anchor or verdict.quality
 
 
 def _bounds(interval: Interval | None) -> tuple[float | None, float | None]:

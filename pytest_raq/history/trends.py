@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 _DIGITS = 12
 
+ANCHORED = "--raq-anchor"
+"""The option of runs that became the anchor."""
+
 MAX_MISSING = 0.02
 """Maximum share of unanswered questions of a model whose figures count."""
 
@@ -49,7 +52,8 @@ def mark_runs(runs: Sequence[RunRecord]) -> dict[int, tuple[RunMark, ...]]:
 def _own_marks(run: RunRecord) -> Iterator[RunMark]:
     if run.accepted:
         because = f": {run.reason}" if run.reason.strip() else ""
-        yield RunMark(MarkKind.ACCEPTED, f"baseline accepted{because}")
+        what = "baseline and anchor" if ANCHORED in run.options else "baseline"
+        yield RunMark(MarkKind.ACCEPTED, f"{what} accepted{because}")
     if swap := run.options.get("--raq-swap"):
         yield RunMark(MarkKind.SWAP, f"--raq-swap {swap}")
 
@@ -127,7 +131,7 @@ def make_history(
 
 def _trends(runs: Sequence[RunRecord], models: Collection[str]) -> Iterator[Trend]:
     names = dict.fromkeys(name for run in reversed(runs) for name in run.models)
-    keys = _Keys(runs, _epochs(runs))
+    keys = _Keys(runs, _epochs(run.accepted for run in runs))
     for name in names:
         if models and name not in models:
             continue
@@ -149,6 +153,7 @@ class _Keys:
         ]
         self._models = [tuple(sorted(run.models)) for run in runs]
         self._epochs = epochs
+        self._anchors = _epochs(run.accepted and ANCHORED in run.options for run in runs)
 
     def of(self, measure: Measure, run: int) -> tuple[object, ...]:
         """Return the key of a run."""
@@ -158,6 +163,8 @@ class _Keys:
             return (self._questions[run], self._judges[run], self._models[run])
         if measure.name == "net_preference":
             return (self._questions[run], self._judges[run], self._epochs[run])
+        if measure.name == "anchor_net_preference":
+            return (self._questions[run], self._judges[run], self._anchors[run])
         return (self._questions[run],)
 
 
@@ -165,12 +172,12 @@ def _items(table: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
     return tuple(sorted((key, str(value)) for key, value in table.items()))
 
 
-def _epochs(runs: Sequence[RunRecord]) -> list[int]:
-    """Return the number of baselines accepted before each run: it identifies the baseline."""
+def _epochs(accepted: Iterable[bool]) -> list[int]:
+    """Return the number of states accepted before each run: it identifies the last of them."""
     epochs, count = [], 0
-    for run in runs:
+    for was_accepted in accepted:
         epochs.append(count)
-        count += run.accepted
+        count += was_accepted
     return epochs
 
 
@@ -200,7 +207,7 @@ def _is_whole(run: RunRecord, figures: RunFigures, measure: Measure) -> bool:
     if run.state is RunState.COMPLETE:
         return True
     # A rank is relative to the other models, so all of them must have answered.
-    ranked = measure.name in {"mean_rank", "net_preference"}
+    ranked = measure.name in {"mean_rank", "net_preference", "anchor_net_preference"}
     if run.state is RunState.INTERRUPTED and ranked:
         return False
     least = (1 - MAX_MISSING) * run.questions

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
+import glob
 import hashlib
-import os
 import re
 import shutil
 import tomllib
 from dataclasses import dataclass, replace
 from typing import IO, TYPE_CHECKING
 
-from pytest_raq.errors import HubError
-from pytest_raq.files import hash_file
+from pytest_raq.errors import HubError, StoreError
+from pytest_raq.files import hash_file, write_atomically
 from pytest_raq.hub.download import download
+from pytest_raq.hub.places import draft_of, locked, require_gguf, require_place
 from pytest_raq.hub.remote import HubUnreachableError, describe, find_cached, find_remote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from pytest_raq.config import SourceSettings
     from pytest_raq.hub.remote import RemoteFile
 
 
-_GGUF = b"GGUF"
 _SHOWN_DIGITS = 12
 
 _TABLE = re.compile(r"^\s*\[")
@@ -86,9 +85,19 @@ class Pulled:
 
 
 class Puller:
-    """Pulls files; ``digest`` returns the SHA-256 of a file, possibly from memory."""
+    """Pulls files into ``folders``, and writes nowhere else.
 
-    def __init__(self, digest: Callable[[Path], str] | None = None, *, force: bool = False) -> None:
+    ``digest`` returns the SHA-256 of a file, possibly from memory.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        digest: Callable[[Path], str] | None = None,
+        *,
+        force: bool = False,
+    ) -> None:
+        self._folders = tuple(folders)
         self._digest = digest or hash_file
         self._force = force
 
@@ -100,6 +109,7 @@ class Puller:
         """
         if job.sha256 and job.target.is_file() and self._digest(job.target) == job.sha256:
             return replace(job, is_complete=True)
+        require_place(job.name, job.target, self._folders)
         try:
             job = replace(job, remote=find_remote(job.source))
         except HubUnreachableError as exc:
@@ -193,6 +203,7 @@ class Puller:
         if job.is_complete:
             digest = job.expected or self._digest(job.target)
             return Pulled(job, digest, job.target.stat().st_size, "complete")
+        require_place(job.name, job.target, self._folders)
         try:
             job.target.parent.mkdir(parents=True, exist_ok=True)
             return self._take_cached(job) if job.cached else self._fetch(job, steps)
@@ -204,11 +215,8 @@ class Puller:
 
     def _take_cached(self, job: Job) -> Pulled:
         assert job.cached is not None
-        if problem := _tell_no_gguf(job, job.cached):
-            raise HubError(problem)
-        draft = job.target.with_name(f".{job.target.name}.{os.getpid()}.copy")
-        try:
-            _link_or_copy(job.cached.resolve(), draft)
+        require_gguf(describe(job.source), job.cached)
+        with draft_of(job.cached.resolve(), job.target) as draft:
             digest = hash_file(draft)
             if job.expected and digest != job.expected:
                 raise HubError(
@@ -217,13 +225,11 @@ class Puller:
                     f" {job.expected[:_SHOWN_DIGITS]}: remove {job.cached}"
                 )
             draft.replace(job.target)
-        finally:
-            draft.unlink(missing_ok=True)
         return Pulled(job, digest, job.target.stat().st_size, "from the cache")
 
     def _fetch(self, job: Job, steps: Steps) -> Pulled:
         assert job.remote is not None
-        with _locked(job.partial) as file:
+        with locked(job.partial) as file:
             if job.target.is_file() and self._fits(job, job.target):
                 # Another process pulled it while this one waited.
                 job.partial.unlink(missing_ok=True)
@@ -237,7 +243,7 @@ class Puller:
             self._require_right(job)
             digest = hash_file(job.partial)
             job.partial.replace(job.target)
-        for other in job.target.parent.glob(f".{job.target.name}.*.part"):
+        for other in job.target.parent.glob(f".{glob.escape(job.target.name)}.*.part"):
             other.unlink(missing_ok=True)
         return Pulled(job, digest, job.target.stat().st_size, "fetched")
 
@@ -254,10 +260,15 @@ class Puller:
         return _git_blob(job.partial) == job.remote.git_blob
 
     def _require_right(self, job: Job) -> None:
-        problem = _tell_other(job) if not self._is_right(job) else _tell_no_gguf(job, job.partial)
-        if problem:
+        if not self._is_right(job):
+            told = _tell_other(job)
             job.partial.unlink(missing_ok=True)
-            raise HubError(problem)
+            raise HubError(told)
+        try:
+            require_gguf(describe(job.source), job.partial)
+        except HubError:
+            job.partial.unlink(missing_ok=True)
+            raise
 
 
 def _tell_other(job: Job) -> str:
@@ -267,35 +278,6 @@ def _tell_other(job: Job) -> str:
         f" {hash_file(job.partial)[:_SHOWN_DIGITS]}, {said} says"
         f" {job.expected[:_SHOWN_DIGITS] or 'another'}: the download is deleted; pull again"
     )
-
-
-def _tell_no_gguf(job: Job, path: Path) -> str:
-    with path.open("rb") as file:
-        if file.read(len(_GGUF)) == _GGUF:
-            return ""
-    return f"{describe(job.source)}: is not a GGUF file: correct filename in [source]"
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file for one process at a time; the others wait until that process ends."""
-    while True:
-        with path.open("a+b") as file:
-            with contextlib.suppress(ImportError, OSError):
-                import fcntl
-
-                fcntl.flock(file, fcntl.LOCK_EX)
-            # The process that held the lock before may have moved the file.
-            if path.exists() and os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                yield file
-                return
-
-
-def _link_or_copy(source: Path, target: Path) -> None:
-    try:
-        target.hardlink_to(source)  # no second 4 GB on the same disk
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _amount(size: int) -> str:
@@ -329,13 +311,15 @@ def pin(path: Path, sha256: str, commit: str) -> None:
     a program to change it.
     """
     try:
+        if path.is_symlink():
+            raise ValueError("it is a link")  # noqa: TRY301 - told like the others
         before = path.read_text(encoding="utf-8")
         after = _set(before, None, "sha256", sha256, behind="file")
         if commit:
             after = _set(after, "source", "revision", commit, behind="filename")
         _require_same(_parse(after), _expected(_parse(before), sha256, commit))
-        path.write_text(after, encoding="utf-8")
-    except (OSError, ValueError) as exc:
+        write_atomically(path, after)
+    except (OSError, ValueError, StoreError) as exc:
         raise HubError(
             f"{path}: cannot be pinned ({exc}): write {pin_lines(sha256, commit)} yourself"
         ) from exc

@@ -13,7 +13,6 @@ from pytest_raq.judging.validation.sentinel_check import check_told, judge_probl
 from pytest_raq.judging.validation.sentinels import make_sentinels
 from pytest_raq.progress import NoProgress
 from pytest_raq.records import JudgeCheck, JudgeReport
-from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -66,7 +65,11 @@ class CheckedPanel:
         if not (costly and self._settings.min_judge_accuracy):
             self._checks = {}
             return
-        sentinels = make_sentinels(list(self._questions.values()), seed=self._seed)
+        sentinels = make_sentinels(
+            list(self._questions.values()),
+            seed=self._seed,
+            limit=self._settings.judge_check_questions,
+        )
         self._checks = {
             seat.name: check_told(seat.judge, sentinels, progress or NoProgress())
             for seat in costly
@@ -77,6 +80,16 @@ class CheckedPanel:
         """Why judges are not trusted; empty if they are, or were not asked yet."""
         found = (judge_problem(check, self._settings) for check in (self._checks or {}).values())
         return tuple(problem for problem in found if problem)
+
+    @property
+    def accuracy_bound(self) -> float:
+        """A lower bound (97.5 %) of the share of pairs that the judges rank correctly.
+
+        Of a panel, that of its worst judge, since nobody knows whether its judges err on
+        the same pairs. 1 for judges that need no check, and where nothing was checked.
+        """
+        checked = [check.accuracy for check in (self._checks or {}).values()]
+        return min((item.interval.low for item in checked if item.total), default=1.0)
 
     def export_checks(self) -> str:
         """Return the results of tests of judges, for other processes; empty if there are none."""
@@ -144,7 +157,7 @@ class CheckedPanel:
         seat, models = self.panel.seats[0], set(self._families)
         own = [name for name in models if seat.family and self._families[name] == seat.family]
         if len(self.panel.seats) == 1 and 0 < len(own) < len(models):
-            names = sorted({name.removeprefix(CANDIDATE).removeprefix(ACCEPTED) for name in own})
+            names = sorted({name.partition(":")[2] for name in own})
             yield (
                 f"judge {seat.name} is of the family {seat.family}, as is {', '.join(names)}:"
                 " it may prefer their answers to those of other models;"

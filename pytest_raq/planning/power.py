@@ -10,8 +10,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from pytest_raq.errors import ConfigError
 from pytest_raq.files import show_path
-from pytest_raq.records.command_results import PlannedRun, PowerPlan, SpreadPlan
+from pytest_raq.records.command_results import Outlook, PlannedRun, PowerPlan, SpreadPlan
 from pytest_raq.report.json.result import read_suites
+from pytest_raq.stats.pass_chance import pass_chance
 from pytest_raq.stats.power import Spread, detectable_effect, questions_needed, spread
 from pytest_raq.store import Store
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
     from pytest_raq.records import RunRecord, SuiteResult
 
+
+SIZES = (0.5, 1, 2, 4, 8)
+"""Sizes of other runs that a plan shows, as multiples of the planned one."""
 
 ASSUMED_CHANGED = 0.5
 """Share of answers ranked differently where no run has measured it: a large change of a model."""
@@ -57,13 +61,31 @@ def make_plan(
 
 
 def _plan_one(run: PlannedRun, model: str, given: Spread, effect: float | None) -> SpreadPlan:
+    sizes = sorted({run.questions, *(max(2, round(run.questions * by)) for by in SIZES)})
+    outlook = {size: _outlook(run, given, size) for size in sizes}
+    here = outlook[run.questions]
+    return SpreadPlan(
+        model,
+        given.changed,
+        given.correlation,
+        here.detectable,
+        here.pass_chance,
+        None if effect is None else _needed(run, given, effect),
+        tuple(outlook.values()),
+    )
+
+
+def _outlook(run: PlannedRun, given: Spread, questions: int) -> Outlook:
+    """Return what a run of so many questions says, with as many a passage as planned."""
+    own = questions == run.questions
+    passages = run.passages if own else max(1, round(questions * run.passages / run.questions))
     found = detectable_effect(
-        run.questions, run.passages, given,
+        questions, passages, given,
         alpha=run.alpha, power=run.power, models=run.models,
         min_effect=run.min_effect,
     )  # fmt: skip
-    needed = None if effect is None else _needed(run, given, effect)
-    return SpreadPlan(model, given.changed, given.correlation, found, needed)
+    chance = pass_chance(questions, passages, given, margin=run.margin, pass_level=run.pass_level)
+    return Outlook(questions, passages, found, chance)
 
 
 def _needed(run: PlannedRun, given: Spread, effect: float) -> tuple[int, int]:

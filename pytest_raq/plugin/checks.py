@@ -230,6 +230,6 @@ class GateCheck:
         text = "\n".join(line.text for line in verdict_lines(verdict))
         if is_failure(verdict, self.run.suite.gate, updating=self.updating):
             _fail(text)
-        if verdict.decision is Decision.INCONCLUSIVE:
+        if verdict.decision in {Decision.INCONCLUSIVE, Decision.SUSPECT}:
             warnings.warn(text, InconclusiveWarning, stacklevel=2)
         return verdict

@@ -60,7 +60,19 @@ def add_options(parser: pytest.Parser) -> None:
         " or virtual environment",
     )
     add("--raq-update", action="store_true", help="accept this run as the suite's baseline")
-    add("--raq-reason", default="", metavar="TEXT", help="the reason, stored with --raq-update")
+    add(
+        "--raq-anchor",
+        action="store_true",
+        help="accept this run as the suite's baseline and as its anchor, e.g. for a release; needs"
+        " --raq-reason",
+    )
+    add(
+        "--raq-reason",
+        default="",
+        metavar="TEXT",
+        help="the reason, stored with --raq-update and --raq-anchor; needed unless every verdict"
+        " is good",
+    )
     add(
         "--raq-parallel",
         type=int,

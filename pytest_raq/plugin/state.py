@@ -136,7 +136,8 @@ class PluginState:
     def gate_check(self, request: pytest.FixtureRequest) -> GateCheck:
         """Return the check of one model's verdict."""
         run, (model,) = self._run(request)
-        return GateCheck(run, model, request.node, updating=self._config.option.raq_update)
+        session = self.session(request.param[0])
+        return GateCheck(run, model, request.node, updating=session.options.accepts)
 
     def absorb(self, output: Mapping[str, Mapping[str, str]]) -> None:
         """Take over the results of a worker: suite folder → suite → exported text."""
@@ -256,6 +257,7 @@ def session_options(config: pytest.Config, folder: Path) -> SessionOptions:
         reproducible=option.raq_reproducible,
         start=start,
         update=option.raq_update,
+        anchor=option.raq_anchor,
         reason=option.raq_reason,
         fresh=option.raq_fresh,
         shard=parse_shard(option.raq_shard),

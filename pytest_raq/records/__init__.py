@@ -30,6 +30,14 @@ from pytest_raq.records.judges import (
     Proportion,
     Trend,
 )
+from pytest_raq.records.likelihood import (
+    Drift,
+    Likelihood,
+    LikelihoodEvidence,
+    ScoreOutcome,
+    ScorePrompt,
+    Scores,
+)
 from pytest_raq.records.questions import UNANSWERABLE, Question, QuestionSet
 from pytest_raq.records.rankings import (
     Interval,
@@ -43,6 +51,7 @@ from pytest_raq.records.rankings import (
     Score,
     StandingChange,
 )
+from pytest_raq.records.repeatability import Repeatability, Repeats
 from pytest_raq.records.results import (
     Baseline,
     BaselineQuestion,
@@ -54,7 +63,13 @@ from pytest_raq.records.results import (
     SpeedSamples,
     SuiteResult,
 )
-from pytest_raq.records.verdicts import Decision, QualityEvidence, SpeedEvidence, Verdict
+from pytest_raq.records.verdicts import (
+    Decision,
+    F1Evidence,
+    QualityEvidence,
+    SpeedEvidence,
+    Verdict,
+)
 
 __all__ = [
     "UNANSWERABLE",
@@ -63,7 +78,9 @@ __all__ = [
     "Baseline",
     "BaselineQuestion",
     "Decision",
+    "Drift",
     "EngineInfo",
+    "F1Evidence",
     "Failure",
     "FinishReason",
     "HumanAgreement",
@@ -75,6 +92,8 @@ __all__ = [
     "JudgeReport",
     "JudgeVerdict",
     "LengthPreference",
+    "Likelihood",
+    "LikelihoodEvidence",
     "Message",
     "ModelProvenance",
     "ModelSummary",
@@ -93,10 +112,15 @@ __all__ = [
     "RankTests",
     "Ranking",
     "RenderedPrompt",
+    "Repeatability",
+    "Repeats",
     "RunFigures",
     "RunRecord",
     "RunState",
     "Score",
+    "ScoreOutcome",
+    "ScorePrompt",
+    "Scores",
     "SpeedEvidence",
     "SpeedSamples",
     "StandingChange",

@@ -91,11 +91,18 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why there is no answer: an infrastructure failure, never a bad answer."""
+    """Why there is no answer.
+
+    ``is_infrastructure`` says that the cause is not the model, e.g. a crash or a server that
+    is busy: such a failure is never a bad answer. Without it the model itself has no answer
+    to this question, e.g. because its numbers are not finite or the prompt does not fit:
+    if the accepted model answered, today's is worse.
+    """
 
     question_id: str
     model: str
     reason: str
+    is_infrastructure: bool = True
 
 
 Outcome = Answer | Failure
@@ -165,7 +172,8 @@ class EngineInfo:
     is ``verified`` where answers depend on nothing that is computed beside
     them, what the self-test found where they should not but may, and empty
     where nobody asked for it; ``instruction_set`` is what they depend on then,
-    ``tested_sequences`` how many sequences the self-test tried at most.
+    ``tested_sequences`` how many sequences the self-test tried at most. A server
+    was asked ``asked_again`` questions twice, and changed ``changed_again`` answers.
     """
 
     engine: str
@@ -180,3 +188,5 @@ class EngineInfo:
     reproducible: str = ""
     instruction_set: str = ""
     tested_sequences: int = 0
+    asked_again: int = 0
+    changed_again: int = 0

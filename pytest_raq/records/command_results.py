@@ -40,7 +40,8 @@ class Ladder:
     """One model in files of decreasing size.
 
     ``smallest`` is the kind of the smallest file whose verdict is a pass,
-    empty if there is none.
+    empty if there is none; ``smallest_by_likelihood`` of those within
+    ``likelihood_margin``.
     """
 
     suite: str
@@ -53,6 +54,8 @@ class Ladder:
     smallest: str
     provenance: Provenance
     notes: tuple[str, ...] = ()
+    smallest_by_likelihood: str = ""
+    likelihood_margin: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,19 +200,32 @@ class BaselineDiff:
 
 
 @dataclass(frozen=True, slots=True)
+class Outlook:
+    """What a run of another size finds, and how often an unchanged model passes it."""
+
+    questions: int
+    passages: int
+    detectable: float
+    pass_chance: float
+
+
+@dataclass(frozen=True, slots=True)
 class SpreadPlan:
     """What a run finds at one spread: of a model, or a given one for all (no ``model``).
 
     ``changed`` and ``correlation`` are shares; ``detectable`` is the smallest
-    loss of net preference that is found, NaN if none is; ``needed`` the
-    questions and passages that find the requested effect.
+    loss of net preference that is found, NaN if none is; ``pass_chance`` the share of
+    runs in which an unchanged model passes; ``needed`` the questions and passages that find the
+    requested effect; ``outlook`` the same figures for runs of other sizes.
     """
 
     model: str
     changed: float
     correlation: float
     detectable: float
+    pass_chance: float = math.nan
     needed: tuple[int, int] | None = None
+    outlook: tuple[Outlook, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +239,8 @@ class PlannedRun:
     alpha: float
     power: float
     min_effect: float
+    margin: float = 0.1
+    pass_level: float = 0.025
 
     def __post_init__(self) -> None:
         """Refuse what cannot be asked."""
@@ -237,6 +255,20 @@ class PlannedRun:
 
 
 @dataclass(frozen=True, slots=True)
+class LikelihoodPlan:
+    """What the likelihood of the references finds in a run to come, with 80 % power.
+
+    ``detectable`` is a loss in bits per byte; ``needed`` are the questions and passages
+    that find the loss ``effect``.
+    """
+
+    model: str
+    detectable: float
+    effect: float
+    needed: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class PowerPlan:
     """What a planned run finds, and where the spread is from."""
 
@@ -244,12 +276,18 @@ class PowerPlan:
     source: str
     spreads: tuple[SpreadPlan, ...]
     effect: float | None = None
+    likelihood: tuple[LikelihoodPlan, ...] = ()
 
     @property
     def detectable(self) -> float:
         """The smallest loss that is found for any model; NaN if none is."""
         found = [item.detectable for item in self.spreads]
         return math.nan if any(map(math.isnan, found)) else max(found)
+
+    @property
+    def widest(self) -> SpreadPlan:
+        """The plan at the spread that finds least; the first one where none finds any loss."""
+        return max(self.spreads, key=lambda item: (item.detectable, 1 - item.pass_chance))
 
     @property
     def needed(self) -> tuple[int, int] | None:

@@ -56,7 +56,15 @@ MEASURES = (
         "net_preference", "net preference", "net preference", "", 2,
         higher_is_better=True, smallest=0.05,
     ),
+    Measure(
+        "anchor_net_preference", "since anchor", "net preference since the anchor", "", 2,
+        higher_is_better=True, smallest=0.05,
+    ),
     Measure("f1", "F1", "F1", "", 3, higher_is_better=True, smallest=0.01),
+    Measure(
+        "reference_bits_per_byte", "bits/byte", "bits per byte of the references", "", 3,
+        higher_is_better=False, smallest=0.03,
+    ),
     Measure(
         "words_per_second", "words/s", "words per second", "words/s", 1,
         higher_is_better=True, smallest=0.03, relative=True, is_speed=True,
@@ -150,12 +158,13 @@ class RunFigures:
     """The figures of one model in one run; None if nothing was measured.
 
     Those of a `ModelSummary`, the net preference with interval and adjusted
-    one-sided p, the medians of the speed probe (``probe_…``, measured cold and
-    alone; the others are over all answers), and the figures to plan the next
+    one-sided p, that since the anchor, the medians of the speed probe (``probe_…``, measured
+    cold and alone; the others are over all answers), and the figures to plan the next
     run: the share of answers ranked differently from the accepted
-    ones and the correlation of these changes within a passage.
+    ones and the correlation of these changes within a passage; and the bits per
+    byte of the references with their change since the baseline.
 
-    The fields are columns of the store: a new field changes the format there.
+    The fields are columns of the store: a new field comes last and changes the format there.
     """
 
     model: str
@@ -182,6 +191,12 @@ class RunFigures:
     probe_time_to_first_token: float | None = None
     changed: float | None = None
     correlation: float | None = None
+    anchor_net_preference: float | None = None
+    anchor_net_preference_low: float | None = None
+    anchor_net_preference_high: float | None = None
+    reference_bits_per_byte: float | None = None
+    likelihood_difference: float | None = None
+    likelihood_p_value: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

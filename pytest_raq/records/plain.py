@@ -8,9 +8,12 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from pytest_raq.records.answers import Answer, Failure, FinishReason, Timing
+from pytest_raq.records.likelihood import Likelihood, Scores
+from pytest_raq.text import well_formed
 
 if TYPE_CHECKING:
     from pytest_raq.records.answers import Outcome
+    from pytest_raq.records.likelihood import ScoreOutcome
 
 
 Json = dict[str, object]
@@ -36,4 +39,13 @@ def outcome_from(row: dict[str, Any]) -> Outcome:
     if "reason" in row:
         return Failure(**row)
     timing, reason = Timing(**row["timing"]), FinishReason(row["finish_reason"])
-    return Answer(**{**row, "timing": timing, "finish_reason": reason})
+    known = {"text": well_formed(row["text"]), "timing": timing, "finish_reason": reason}
+    return Answer(**{**row, **known})
+
+
+def scores_from(row: dict[str, Any]) -> ScoreOutcome:
+    """Return the scores of a question from a table made by ``dataclasses.asdict``."""
+    if "reason" in row:
+        return Failure(**row)
+    texts = {text: Likelihood(**table) for text, table in row["texts"].items()}
+    return Scores(row["question_id"], row["model"], texts, row["problems"])

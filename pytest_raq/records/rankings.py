@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 PairwiseP = dict[str, dict[str, float]]
 """p-values, model name → model name → p; 1 on the diagonal; NaN when undefined."""
 
-CANDIDATE, ACCEPTED = "now:", "then:"
-"""Contestants of a joint ranking: a model's new answer, its accepted answer."""
+CANDIDATE, ACCEPTED, ANCHOR = "now:", "then:", "anchor:"
+"""Contestants of a joint ranking: a model's new answer, its accepted one, and the anchor's."""
 
 
 @dataclass(frozen=True, slots=True)

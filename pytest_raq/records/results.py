@@ -6,8 +6,10 @@ from collections.abc import Mapping  # noqa: TC003 - read at run time when a bas
 from dataclasses import dataclass, field
 
 from pytest_raq.records.judges import JudgeReport  # noqa: TC001 - read at run time
+from pytest_raq.records.likelihood import Likelihood  # noqa: TC001 - read at run time
 from pytest_raq.records.questions import Question  # noqa: TC001 - read at run time
 from pytest_raq.records.rankings import Interval, RankTests, StandingChange  # noqa: TC001 - read at run time
+from pytest_raq.records.repeatability import Repeatability  # noqa: TC001 - read at run time
 from pytest_raq.records.verdicts import Verdict  # noqa: TC001 - read at run time
 
 SpeedSamples = dict[str, tuple[float, ...]]
@@ -31,6 +33,8 @@ class ModelProvenance:
     for, ``template_sha256`` that of the chat template in the model's file.
     ``reproducible`` is ``verified``, what the self-test found, or empty where
     it was not asked for; ``instruction_set`` is then what the bits depend on.
+    ``timed`` is ``usual`` if speed was measured with the usual kernels although
+    the answers are reproducible; empty if one engine did both.
     """
 
     engine: str
@@ -43,6 +47,12 @@ class ModelProvenance:
     options: Mapping[str, str | int | float | list[str]]
     reproducible: str = ""
     instruction_set: str = ""
+    timed: str = ""
+
+    @property
+    def kernels_timed(self) -> str:
+        """The kernels whose speed was measured: ``reproducible`` or ``usual``."""
+        return self.timed or ("reproducible" if self.reproducible else "usual")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +88,10 @@ class ModelSummary:
 
     ``exact_match``, ``f1``, ``words`` and ``words_per_second`` are means over
     answers, the other speeds (tokens per second; seconds for the time to first
-    token) medians. None if nothing was measured. ``decode_is_estimate`` if tokens of
-    some answers were not counted by the server, but are pieces of its stream.
+    token) medians. ``reference_bits_per_byte`` is the mean over questions of
+    −log₂ p of the first reference per byte. None if nothing was measured.
+    ``decode_is_estimate`` if tokens of some answers were not counted by the
+    server, but are pieces of its stream.
     """
 
     model: str
@@ -95,6 +107,7 @@ class ModelSummary:
     decode_tokens_per_second: float | None
     prefill_tokens_per_second: float | None
     time_to_first_token: float | None
+    reference_bits_per_byte: float | None = None
     decode_is_estimate: bool = False
 
 
@@ -104,7 +117,9 @@ class QuestionResult:
 
     ``preferences`` holds s_i by model: −1 if the new answer ranks below the
     accepted one, +1 if above. ``orders_agreed`` says whether a judge that read
-    the answers in two orders gave the same order both times. ``reasons`` and
+    the answers in two orders gave the same order both times. The bits are per
+    byte, by model: of the first reference now and when accepted, and of the new
+    answer; ``likelihoods`` are those of all texts that were scored. ``reasons`` and
     ``baseline_reasons`` are what the judge says of the new and the accepted answers, by model.
     """
 
@@ -116,16 +131,25 @@ class QuestionResult:
     preferences: Mapping[str, int]
     missing: str = ""
     orders_agreed: bool | None = None
+    reference_bits: Mapping[str, float] = field(default_factory=dict)
+    baseline_reference_bits: Mapping[str, float] = field(default_factory=dict)
+    answer_bits: Mapping[str, float] = field(default_factory=dict)
+    likelihoods: Mapping[str, Mapping[str, Likelihood]] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     baseline_reasons: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class BaselineQuestion:
-    """The accepted answers to one question and their mid-ranks."""
+    """The accepted answers to one question and their mid-ranks.
+
+    ``likelihood`` holds bits per byte by measure (``reference``, ``answer``) and
+    model; it is empty where nothing was scored.
+    """
 
     answers: Mapping[str, str]
     ranks: Mapping[str, float]
+    likelihood: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +171,9 @@ class SuiteResult:
     """All results of a run for one suite.
 
     ``baseline_problem`` says why there is no comparison with a baseline (empty if
-    there is), ``notes`` what a reader should know apart from the verdicts.
+    there is), ``anchor`` is the accepted state that only a release moves, ``notes`` what a reader
+    should know apart from the verdicts; ``repeatability`` has the models of which anything is
+    known.
     """
 
     suite: str
@@ -163,3 +189,5 @@ class SuiteResult:
     speeds: Mapping[str, SpeedSamples] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     judges: JudgeReport | None = None
+    anchor: Baseline | None = None
+    repeatability: Mapping[str, Repeatability] = field(default_factory=dict)

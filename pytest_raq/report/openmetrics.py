@@ -37,6 +37,10 @@ _GAUGES = (
     _Gauge("raq_mean_rank", "mean_rank", "Mean of the mid-ranks, 1 is best."),
     _Gauge("raq_exact_match", "exact_match", "SQuAD exact match, a share from 0 to 1."),
     _Gauge("raq_f1", "f1", "SQuAD F1, a share from 0 to 1."),
+    _Gauge(
+        "raq_reference_bits_per_byte", "reference_bits_per_byte",
+        "Mean of -log2 p of the first reference per byte.",
+    ),
     _Gauge("raq_words", "words", "Words per answer."),
     _Gauge("raq_words_per_second", "words_per_second", "Words per second of a whole call."),
     _Gauge(
@@ -98,15 +102,26 @@ def _gauge(gauge: _Gauge, results: Sequence[SuiteResult]) -> list[str]:
 
 def _quality(results: Sequence[SuiteResult]) -> Iterator[str]:
     families = (
-        ("raq_net_preference", "net_preference", "Net preference over the accepted answers."),
-        ("raq_p_value", "adjusted_p", "One-sided p-value of a loss, corrected by Holm."),
-    )
-    for family, field, text in families:
+        ("raq_net_preference", "quality", "net_preference",
+         "Net preference over the accepted answers."),
+        ("raq_p_value", "quality", "adjusted_p",
+         "One-sided p-value of a loss, corrected by Holm."),
+        ("raq_anchor_net_preference", "since_anchor", "net_preference",
+         "Net preference over the answers of the anchor."),
+        ("raq_f1_difference", "f1", "difference", "F1 minus that of the accepted answers."),
+        ("raq_likelihood_difference", "likelihood", "difference",
+         "Bits per byte of the references minus the accepted ones."),
+        ("raq_likelihood_p_value", "likelihood", "adjusted_p",
+         "One-sided p-value of a loss of likelihood, corrected by Holm."),
+        ("raq_f1_p_value", "f1", "adjusted_p",
+         "One-sided p-value of a loss of F1, corrected by Holm."),
+    )  # fmt: skip
+    for family, part, field, text in families:
         samples = [
             _sample(family, {"suite": result.suite, "model": name}, value)
             for result in results
             for name, verdict in result.verdicts.items()
-            if verdict.quality and math.isfinite(value := getattr(verdict.quality, field))
+            if (found := getattr(verdict, part)) and math.isfinite(value := getattr(found, field))
         ]
         if samples:
             yield from _family(family, "gauge", text)

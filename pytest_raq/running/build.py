@@ -6,15 +6,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_raq.answering import ModelAnswers
-from pytest_raq.baselines.file import baseline_path, load_baseline
+from pytest_raq.answering.likelihoods import ModelLikelihoods
+from pytest_raq.baselines.comparison import AcceptedStates
+from pytest_raq.baselines.file import baseline_path, load_anchor, load_baseline
 from pytest_raq.datasets import load_questions
 from pytest_raq.errors import BaselineError, ConfigError
 from pytest_raq.files import show_path
 from pytest_raq.judging import open_judge, open_panel, remember, require_references
 from pytest_raq.judging.checked_panel import CheckedPanel
 from pytest_raq.judging.suite_rankings import SuiteRankings
-from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
+from pytest_raq.records.rankings import ACCEPTED, ANCHOR, CANDIDATE
 from pytest_raq.running.suite_run import SuiteRun
+from pytest_raq.running.variants import Variants
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -107,6 +110,16 @@ def build_run(
         for each in answers.values():
             sharing.register(each)
     replaced = {name: answers_of(model) for name, model in (originals or {}).items()}
+    likelihoods = (
+        {}
+        if suite.gate.likelihood == "off"
+        else {
+            name: ModelLikelihoods(
+                each, pool=resources.pool, progress=resources.progress, sharing=sharing
+            )
+            for name, each in answers.items()
+        }
+    )
     checked_panel = CheckedPanel(
         judge,
         questions.questions,
@@ -114,7 +127,6 @@ def build_run(
         seed=suite.dataset.seed,
         families=families(answers, replaced),
     )
-    baseline, problem = _baseline(baselines_folder, suite.name)
     return SuiteRun(
         suite,
         questions,
@@ -126,9 +138,12 @@ def build_run(
             suite=suite.name,
         ),
         baselines_folder=baselines_folder,
-        baseline=baseline,
-        baseline_problem=problem,
+        accepted=AcceptedStates(
+            *_baseline(baselines_folder, suite.name), *_anchor(baselines_folder, suite.name)
+        ),
         originals=replaced,
+        variants=Variants(answers_of),
+        likelihoods=likelihoods,
     )
 
 
@@ -153,6 +168,13 @@ def _baseline(folder: Path, suite: str) -> tuple[Baseline | None, str]:
     return baseline, ""
 
 
+def _anchor(folder: Path, suite: str) -> tuple[Baseline | None, str]:
+    try:
+        return load_anchor(folder, suite), ""
+    except BaselineError as exc:
+        return None, str(exc)
+
+
 def families(
     answers: Mapping[str, ModelAnswers], originals: Mapping[str, ModelAnswers]
 ) -> dict[str, str]:
@@ -161,6 +183,7 @@ def families(
     return {
         **{CANDIDATE + name: _family(item) for name, item in answers.items()},
         **{ACCEPTED + name: _family(before[name]) for name in answers},
+        **{ANCHOR + name: _family(before[name]) for name in answers},
     }
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.config import load_model, nearest, suite_names
 from pytest_raq.engines.llamacpp.environment import find_environment
+from pytest_raq.engines.llamacpp.instruction_sets import require_instruction_set
 from pytest_raq.errors import ConfigError
 from pytest_raq.files import write_atomically
 from pytest_raq.hub import HubUnreachableError, Job, Puller, parse_target
@@ -84,12 +85,17 @@ class ModelSelection:
 
         Raises ConfigError if it has no file of its own, or no file yet.
         """
-        name, _, target = text.partition("=")
-        model = asked_by(suite, self.swapped(self._load(name), target or None, option=""))
+        model, name = self.named(suite, text), text.partition("=")[0]
         if model.engine != "llama-cpp":
             raise ConfigError(f'{model.path}: engine = "{model.engine}" has no file to quantize')
         if model.source and not model.file_path.exists():
             raise ConfigError(f"{name} has no file yet: run raq models pull {name}")
+        return model
+
+    def named(self, suite: SuiteDefinition, text: str) -> ModelDefinition:
+        """Return a model for a suite's questions, maybe behind a server: ``NAME[=TARGET]``."""
+        name, _, target = text.partition("=")
+        model = asked_by(suite, self.swapped(self._load(name), target or None, option=""))
         return self._as_typed(model)
 
     def originals(self, suite: SuiteDefinition) -> dict[str, ModelDefinition]:
@@ -153,7 +159,7 @@ class ModelSelection:
         path = (place / source.revision.replace("/", "--") / source.filename).absolute()
         stamp = path.with_name(f"{path.name}.sha256")
         # This command owns the file: it is replaced if the revision has moved.
-        puller = Puller(self._digest, force=True)
+        puller = Puller([self._options.store_path.parent], self._digest, force=True)
         try:
             job = puller.plan(Job(model.name, source, path))
         except HubUnreachableError as exc:
@@ -196,10 +202,20 @@ def refuse_missing(suite: SuiteDefinition, models: Mapping[str, ModelDefinition]
         )
 
 
+def refuse_other_instructions(models: Iterable[ModelDefinition]) -> None:
+    """Raise ConfigError if a model asks for an instruction set that its llama.cpp does not have."""
+    for model in models:
+        if model.instruction_set:
+            other = model.python_path
+            require_instruction_set(model, find_environment(other).python if other else None)
+
+
 def asked_by(suite: SuiteDefinition, model: ModelDefinition) -> ModelDefinition:
     """Return a model with the prompt and the settings that the suite sets for all its models."""
     model = model if suite.prompt is None else model.with_prompt(suite.prompt)
     model = model.model_copy(update=suite.generation.model_dump(exclude_none=True))
+    if suite.instruction_set and model.engine == "llama-cpp":
+        model = model.model_copy(update={"instruction_set": suite.instruction_set})
     return reproducible(model) if suite.reproducible else model
 
 

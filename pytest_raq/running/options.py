@@ -40,6 +40,7 @@ class SessionOptions:
     parallel: int | None = None
     reproducible: bool = False
     update: bool = False
+    anchor: bool = False
     reason: str = ""
     fresh: bool = False
     shard: Shard | None = None
@@ -64,11 +65,21 @@ class SessionOptions:
             "--raq-shard": f"{self.shard.index}/{self.shard.count}" if self.shard else "",
             "--raq-fresh": "yes" if self.fresh else "",
             "--raq-update": "yes" if self.update else "",
+            "--raq-anchor": "yes" if self.anchor else "",
         }
         return {option: value for option, value in values.items() if value}
 
+    @property
+    def accepts(self) -> bool:
+        """Whether the run becomes the accepted state."""
+        return self.update or self.anchor
+
     def refuse_impossible(self) -> None:
-        """Raise ConfigError if a number is out of range."""
+        """Raise ConfigError if a number is out of range, or a reason is missing."""
+        if self.anchor and not self.reason.strip():
+            raise ConfigError(
+                "--raq-anchor: name the release or say why it moves, with --raq-reason TEXT"
+            )
         if self.parallel is not None and self.parallel < 1:
             raise ConfigError(f"--raq-parallel {self.parallel}: give 1 or more")
 
@@ -84,7 +95,7 @@ class SessionOptions:
                 raise ConfigError(f"{option} {path}: is a folder; give a file")
 
     def refuse_partial_update(self) -> None:
-        """Raise ConfigError if ``--raq-update`` would accept something other than the suite."""
+        """Raise ConfigError if the run would accept something other than the suite."""
         changed = {
             "--raq-models": self.models,
             "--raq-dataset": self.dataset,
@@ -98,9 +109,10 @@ class SessionOptions:
             "--raq-shard": self.shard,
         }
         given = [option for option, value in changed.items() if value]
-        if self.update and given:
+        if self.accepts and given:
+            option = "--raq-anchor" if self.anchor else "--raq-update"
             raise ConfigError(
-                f"--raq-update accepts a suite as its files define it and cannot be used with"
+                f"{option} accepts a suite as its files define it and cannot be used with"
                 f" {' and '.join(given)}: write the change into suites/ or models/ first"
             )
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Answer, Failure, QuestionResult, SuiteResult
 from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
+from pytest_raq.running.likelihoods import accepted_bits, answer_bits, reference_bits
+from pytest_raq.running.repeatability import repeatability_of
+from pytest_raq.stats.likelihood import mean_bits
 from pytest_raq.stats.mid_ranks import candidate_ranking, reasons_of
 from pytest_raq.stats.model_summary import summarize
 
@@ -43,24 +47,28 @@ def make_result(
             for model in models
             if decides and not comparison.is_settled(verdict := verdicts.of(model))
         },
-        questions=tuple(
-            _question_result(parts, question, evidence.preferences) for question in questions
+        questions=_with_likelihoods(
+            parts,
+            [_question_result(parts, question, evidence.preferences) for question in questions],
         ),
         provenance=provenance,
         passages=len({question.cluster for question in questions}),
         baseline=comparison.comparable,
         baseline_problem=comparison.problem,
+        anchor=parts.anchor.comparable,
         standing=evidence.standing,
         speeds=parts.speeds.samples,
         notes=(
             *parts.questions.notes,
             *parts.answers.notes,
+            *parts.likelihoods.notes(is_asked="likelihood" in parts.suite.gate.model_fields_set),
             *parts.rankings.notes(),
             *notes,
             *_estimates(summaries),
             *(f"differs from the baseline: {text}" for text in comparison.differences(provenance)),
         ),
         judges=parts.rankings.checked_panel.report(names, parts.joint_texts),
+        repeatability=repeatability_of(parts, provenance.models),
     )
 
 
@@ -76,13 +84,44 @@ def _estimates(summaries: Mapping[str, ModelSummary]) -> Iterator[str]:
 
 def _summary(model: str, parts: RunParts, verdicts: SuiteVerdicts) -> ModelSummary:
     tests = verdicts.evidence().tests
-    return summarize(
+    summary = summarize(
         model,
         parts.answers.of(model).in_hand(),
         parts.by_id,
         mean_rank=tests.mean_ranks.get(model) if tests else None,
         interval=tests.intervals.get(model) if tests else None,
     )
+    bits = mean_bits(reference_bits(parts, model).values())
+    return replace(summary, reference_bits_per_byte=bits)
+
+
+def _with_likelihoods(
+    parts: RunParts, results: Sequence[QuestionResult]
+) -> tuple[QuestionResult, ...]:
+    """Return results of questions with how likely their texts are."""
+    models = parts.answers.models
+    now = {model: reference_bits(parts, model) for model in models}
+    before = {model: accepted_bits(parts, model) for model in models}
+    answers = {model: answer_bits(parts, model) for model in models}
+    return tuple(
+        replace(
+            item,
+            reference_bits=_of(item.question.id, now),
+            baseline_reference_bits=_of(item.question.id, before),
+            answer_bits=_of(item.question.id, answers),
+            likelihoods={
+                model: known
+                for model in models
+                if (known := parts.likelihoods.about(model, item.question.id))
+            },
+        )
+        for item in results
+    )
+
+
+def _of(question_id: str, bits: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
+    """Return the figures of one question by model."""
+    return {model: items[question_id] for model, items in bits.items() if question_id in items}
 
 
 def _question_result(

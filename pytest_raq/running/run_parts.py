@@ -6,28 +6,38 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pytest_raq.baselines.comparison import is_same_source
 from pytest_raq.records import Answer
-from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
+from pytest_raq.records.rankings import ACCEPTED, ANCHOR, CANDIDATE
 
 if TYPE_CHECKING:
     from pytest_raq.answering.suite_answers import SuiteAnswers
+    from pytest_raq.answering.suite_likelihoods import SuiteLikelihoods
     from pytest_raq.baselines.comparison import BaselineComparison
     from pytest_raq.config import SuiteDefinition
     from pytest_raq.judging.suite_rankings import SuiteRankings
     from pytest_raq.records import Question, QuestionSet
+    from pytest_raq.running.repeats import SuiteRepeats
     from pytest_raq.speed.suite_speed import SuiteSpeed
 
 
 @dataclass(frozen=True)
 class RunParts:
-    """The parts of a run: each owns its state and does not know the others."""
+    """The parts of a run: each owns its state and does not know the others.
+
+    ``comparison`` compares with the last accepted state, ``anchor`` with the one that
+    only a release moves.
+    """
 
     suite: SuiteDefinition
     questions: QuestionSet
     answers: SuiteAnswers
     comparison: BaselineComparison
+    anchor: BaselineComparison
     rankings: SuiteRankings
     speeds: SuiteSpeed
+    repeats: SuiteRepeats
+    likelihoods: SuiteLikelihoods
 
     @cached_property
     def by_id(self) -> dict[str, Question]:
@@ -44,6 +54,48 @@ class RunParts:
         provenance = self.answers.provenance
         return {model: self.comparison.problem_of(model, provenance[model]) for model in provenance}
 
+    def anchor_problems(self) -> dict[str, str]:
+        """Return, by model, why it cannot be compared with the anchor; empty if nothing is wrong.
+
+        Nothing is wrong without an anchor, or where the anchor does not know the model: it was
+        then accepted later, for the first time.
+        """
+        baseline = self.anchor.baseline
+        if baseline is None:
+            return dict.fromkeys(self.answers.models, self.anchor.problem)
+        now = self.answers.provenance
+        return {
+            model: self.anchor.problem_of(model, now[model]) if model in baseline.models else ""
+            for model in now
+        }
+
+    def has_own_anchor(self, model: str) -> bool:
+        """Whether the anchor has answers of a model that can be compared and differ.
+
+        Only then are there two accepted states to compare with.
+        """
+        return model in self._anchor_texts
+
+    @cached_property
+    def _anchor_texts(self) -> dict[str, dict[str, str]]:
+        now, found = self.answers.provenance, {}
+        for model, provenance in now.items():
+            texts = self.anchor.texts(model, provenance)
+            if texts and texts != self.comparison.texts(model, provenance):
+                found[model] = texts
+        return found
+
+    def forget_anchor(self) -> None:
+        """Compare texts again: an accepted state or the provenance has changed."""
+        self.__dict__.pop("_anchor_texts", None)
+
+    def unchanged(self) -> frozenset[str]:
+        """Return the models that are answered by what answered when they were accepted."""
+        baseline = self.comparison.comparable
+        before = baseline.provenance.models if baseline else {}
+        now = self.answers.provenance
+        return frozenset(m for m in now if m in before and is_same_source(before[m], now[m]))
+
     def accepted_answer(self, model: str, question_id: str) -> str | None:
         """Return the accepted answer of a model, if it can be compared."""
         provenance = self.answers.of(model).provenance
@@ -58,4 +110,6 @@ class RunParts:
                 accepted = self.accepted_answer(model, question_id)
                 if accepted is not None:
                     texts[ACCEPTED + model] = accepted
+                if question_id in (anchored := self._anchor_texts.get(model, {})):
+                    texts[ANCHOR + model] = anchored[question_id]
         return texts

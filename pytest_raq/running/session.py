@@ -11,6 +11,7 @@ from pytest_raq.config import choose_dataset, load_suite, suite_names
 from pytest_raq.errors import ConfigError
 from pytest_raq.files import write_atomically
 from pytest_raq.git import describe_commit
+from pytest_raq.history.candidates import selection_notes
 from pytest_raq.history.runs import make_record, new_run_id
 from pytest_raq.history.shared.delivery import deliver_to_team
 from pytest_raq.progress import NoProgress, Progress
@@ -21,6 +22,7 @@ from pytest_raq.running.model_selection import (
     ModelSelection,
     judge_names,
     refuse_missing,
+    refuse_other_instructions,
     refuse_unknown,
 )
 from pytest_raq.running.shard_files import write_shard_file
@@ -35,6 +37,10 @@ if TYPE_CHECKING:
     from pytest_raq.running.options import SessionOptions
     from pytest_raq.running.suite_run import SuiteRun
     from pytest_raq.running.workers import SharedWork
+
+
+_RECENT = 100
+"""Runs of a suite among which those of today are looked for."""
 
 
 class Session:
@@ -121,6 +127,7 @@ class Session:
         """
         if suite.name not in self._given:
             refuse_missing(suite, models)
+            refuse_other_instructions(models.values())
         run = build_run(
             suite,
             models,
@@ -192,8 +199,8 @@ class Session:
         if interrupted and self._open_store().is_writable:
             told.append("interrupted: answers so far are kept; run the same command to continue")
         try:
-            for run in self.runs if self.options.update else ():
-                told += run.accept(self.options.reason)
+            for run in self.runs if self.options.accepts else ():
+                told += run.accept(self.options.reason, as_anchor=self.options.anchor)
                 accepted.add(run.suite.name)
         finally:
             if self.options.shard is None:  # history is made of whole suites
@@ -216,6 +223,12 @@ class Session:
             return []
         store, run_id = self._open_store(), new_run_id()
         before = store.notices
+        selects = bool(self.options.swaps) or self.options.accepts
+        earlier = [
+            kept
+            for run in (done if selects else ())
+            for kept in store.runs.latest(run.suite.name, last=_RECENT)
+        ]
         commit = describe_commit(self.options.suites_folder)
         records = []
         for run in done:
@@ -233,7 +246,7 @@ class Session:
             store.runs.put(record)
             store.results.put(run_id, record.suite, suite_to_json(result))
         self._kept += records
-        told = deliver_to_team(store, records)
+        told = [*selection_notes(earlier, records), *deliver_to_team(store, records)]
         return [*(notice for notice in store.notices if notice not in before), *told]
 
     def _write_json(self, path: Path) -> None:

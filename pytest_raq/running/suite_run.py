@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pytest_raq.answering.suite_answers import SuiteAnswers
-from pytest_raq.baselines.acceptance import make_baseline, refuse_unmeasured, tell_accepted
-from pytest_raq.baselines.comparison import BaselineComparison, is_another_edition
-from pytest_raq.baselines.file import baseline_path, save_baseline
+from pytest_raq.answering.suite_likelihoods import SuiteLikelihoods
+from pytest_raq.baselines.acceptance import (
+    make_baseline,
+    next_anchor,
+    refuse_unexplained,
+    refuse_unmeasured,
+    tell_accepted,
+)
+from pytest_raq.baselines.comparison import SET_ANCHOR, BaselineComparison
+from pytest_raq.baselines.file import anchor_path, baseline_path, save_anchor, save_baseline
 from pytest_raq.errors import MeasurementError
 from pytest_raq.files import show_path
-from pytest_raq.judging.editions import rank_again
 from pytest_raq.machine import describe_machine, describe_versions
 from pytest_raq.records import Provenance
+from pytest_raq.running.accepted_states import hold_against
+from pytest_raq.running.likelihoods import texts_to_score
+from pytest_raq.running.repeatability import ask_as_accepted
+from pytest_raq.running.repeats import SuiteRepeats
 from pytest_raq.running.result import make_result
 from pytest_raq.running.run_parts import RunParts
 from pytest_raq.running.shards import Shard, slice_of
@@ -26,6 +37,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_raq.answering import ModelAnswers
+    from pytest_raq.answering.likelihoods import ModelLikelihoods
+    from pytest_raq.baselines.comparison import AcceptedStates
     from pytest_raq.config import SuiteDefinition
     from pytest_raq.judging.suite_rankings import SuiteRankings
     from pytest_raq.records import (
@@ -38,12 +51,14 @@ if TYPE_CHECKING:
         SuiteResult,
         Verdict,
     )
+    from pytest_raq.running.variants import Variants
 
 
 class SuiteRun:
     """A running suite: it connects its parts, each of which owns its own state.
 
-    ``answers``, ``comparison``, ``rankings`` and ``speeds`` are the parts.
+    ``parts`` has its parts; some are here too: ``answers``, ``comparison``, ``rankings``,
+    ``speeds``, ``verdicts``.
     Nothing is generated or judged before it is requested; a second request
     returns the same result.
     """
@@ -56,9 +71,10 @@ class SuiteRun:
         rankings: SuiteRankings,
         *,
         baselines_folder: Path,
-        baseline: Baseline | None = None,
-        baseline_problem: str = "",
+        accepted: AcceptedStates,
         originals: Mapping[str, ModelAnswers] | None = None,
+        variants: Variants,
+        likelihoods: Mapping[str, ModelLikelihoods] | None = None,
     ) -> None:
         self.suite = suite
         self.questions = self.asked = questions.questions
@@ -68,29 +84,34 @@ class SuiteRun:
         self.speeds = SuiteSpeed()
         self._baselines_folder = baselines_folder
         path = show_path(baseline_path(baselines_folder, suite.name))
-        self.comparison = BaselineComparison(path, baseline_problem)
-        self._originals = originals or {}
-        self._parts = RunParts(
-            suite, questions, self.answers, self.comparison, rankings, self.speeds
+        self.comparison = BaselineComparison(path, accepted.baseline_problem)
+        where = show_path(anchor_path(baselines_folder, suite.name))
+        self.anchor = BaselineComparison(where, accepted.anchor_problem, remedy=SET_ANCHOR)
+        self._originals, self._variants = originals or {}, variants
+        self.likelihoods = SuiteLikelihoods(likelihoods or {})
+        self.parts = RunParts(
+            suite,
+            questions,
+            self.answers,
+            self.comparison,
+            self.anchor,
+            rankings,
+            self.speeds,
+            SuiteRepeats(),
+            self.likelihoods,
         )
-        self.questions_by_id = self._parts.by_id
-        self._verdicts = SuiteVerdicts(self._parts, describe_machine())
-        if baseline is not None:
-            self.compare_with(baseline)
+        self.likelihoods.connect(partial(texts_to_score, self.parts))
+        self.questions_by_id = self.parts.by_id
+        self.verdicts = SuiteVerdicts(self.parts, describe_machine())
+        self.compare_with(accepted.baseline, accepted.anchor)
 
-    def compare_with(self, baseline: Baseline) -> None:
-        """Compare this run with the given baseline.
-
-        If an earlier edition of the reference judge ranked it, it is ranked again.
-        """
-        now = self.provenance
-        before = baseline.provenance
-        if before.fingerprint == now.fingerprint and is_another_edition(before.judge, now.judge):
-            seed = self.suite.dataset.seed
-            baseline = rank_again(baseline, self.rankings.judge, self.questions, seed=seed)
-        self.comparison.hold_against(baseline, now, ranked_by=before.judge)
+    def compare_with(self, baseline: Baseline | None, anchor: Baseline | None = None) -> None:
+        """Compare this run with the given accepted states."""
+        now, judge = self.provenance, self.rankings.judge
+        hold_against(self.comparison, baseline, now, self.parts, judge)
+        hold_against(self.anchor, anchor, now, self.parts, judge)
         self.rankings.forget()
-        self._verdicts.forget()
+        self.verdicts.forget()
 
     def restrict_to(self, shard: Shard) -> None:
         """Ask only the questions of a shard; verdicts are made later, from all shards."""
@@ -100,9 +121,9 @@ class SuiteRun:
     def take_over(self, provenance: Provenance) -> None:
         """Generate no answers here: answers and timings from elsewhere are absorbed."""
         self.answers.take_over(provenance.models)
-        self._verdicts.machine = dict(provenance.machine)
-        if self.comparison.baseline is not None:
-            self.compare_with(self.comparison.baseline)
+        self.likelihoods.take_over()
+        self.verdicts.machine = dict(provenance.machine)
+        self.compare_with(self.comparison.baseline, self.anchor.baseline)
 
     @property
     def models(self) -> list[str]:
@@ -112,7 +133,7 @@ class SuiteRun:
     @property
     def provenance(self) -> Provenance:
         """The provenance of the figures of this run."""
-        questions = self._parts.questions
+        questions = self.parts.questions
         return Provenance(
             source=questions.source,
             revision=questions.revision,
@@ -121,7 +142,7 @@ class SuiteRun:
             judge=self.rankings.judge.identity,
             models=self.answers.provenance,
             versions=describe_versions(),
-            machine=self._verdicts.machine,
+            machine=self.verdicts.machine,
         )
 
     @property
@@ -145,7 +166,7 @@ class SuiteRun:
 
     def _rank(self, question_ids: Iterable[str]) -> None:
         """Rank questions that have their answers, new and accepted ones together."""
-        parts = self._parts
+        parts = self.parts
 
         def entry(question_id: str) -> tuple[Question, Mapping[str, str]]:
             return self.questions_by_id[question_id], parts.joint_texts(question_id)
@@ -154,66 +175,79 @@ class SuiteRun:
             return self.answers.complete(parts.question_ids)
 
         if self.rankings.rank(question_ids, ready, entry):
-            self._verdicts.forget()
+            self.verdicts.forget()
 
     def speed_probe(self, model: str) -> SpeedProbe:
         """Return the timers of a model and of the accepted file that it replaces."""
         original = self._originals.get(model)
         accepted = self.comparison.accepted_file(model)
         at_hand = original is not None and accepted and original.file_sha256 == accepted
-        return SpeedProbe(self.answers.of(model), self.questions, original if at_hand else None)
+        fastest = self._variants.fastest
+        return SpeedProbe(
+            fastest(self.answers.of(model)),
+            self.questions,
+            fastest(original) if at_hand and original else None,
+        )
 
     def keep_speed(self, model: str, samples: SpeedSamples, accepted: SpeedSamples) -> None:
         """Keep the measurements of the probe."""
         self.speeds.keep(model, samples, accepted)
-        self._verdicts.forget()
+        self.verdicts.forget()
 
     def slowdown(self, model: str) -> float | None:
         """Return the lowest ratio of a model's speeds if the gate finds it slower, else None."""
-        return self._verdicts.slowdown(model)
+        return self.verdicts.slowdown(model)
 
     def verdict(self, model: str) -> Verdict:
         """Return the gate's verdict on a model; needs all answers and rankings."""
         self.answers.ask_all()
-        self._rank(self._parts.question_ids)
-        return self._verdicts.of(model)
+        self.likelihoods.obtain(self.parts.question_ids)
+        self._rank(self.parts.question_ids)
+        ask_as_accepted(self.parts, self._variants, model)
+        return self.verdicts.of(model)
 
     def result(self) -> SuiteResult:
         """Return what is known, without starting any further work."""
         if self.rankings.is_wanted:
-            self._rank(self.answers.complete(self._parts.question_ids))
+            self._rank(self.answers.complete(self.parts.question_ids))
         notes = []
         if self.shard:
             asked = f"{len(self.asked)} of {len(self.questions)} questions"
             notes.append(f"shard {self.shard}: {asked}; raq merge decides")
         decides = not self.shard
-        return make_result(
-            self._parts, self._verdicts, self.provenance, decides=decides, notes=notes
-        )
+        return make_result(self.parts, self.verdicts, self.provenance, decides=decides, notes=notes)
 
-    def accept(self, reason: str = "") -> list[str]:
+    def accept(self, reason: str = "", *, as_anchor: bool = False) -> list[str]:
         """Write this run as the baseline and return what was accepted.
 
-        Raises MeasurementError when a question of a model has no answer or no
-        ranking; then the old baseline stays.
+        With ``as_anchor`` it becomes the anchor too. Raises MeasurementError when a question of
+        a model has no answer or no ranking, or when there is no reason to accept a
+        verdict that is not good; then the old baseline stays.
         """
         path = self.comparison.path
         refuse_unmeasured(path, self.answers.in_hand(), self.questions, self._joint_ranking)
         for problem in self.rankings.checked_panel.problems:
             raise MeasurementError(f"{path} is not updated: {problem}")
-        accepted = make_baseline(self.result(), reason)
-        save_baseline(self._baselines_folder, accepted)
+        self.likelihoods.obtain(self.parts.question_ids)
+        result = self.result()
+        refuse_unexplained(path, result.verdicts.values(), reason)
+        accepted, folder = make_baseline(result, reason), self._baselines_folder
+        save_baseline(folder, accepted)
+        anchor, told = next_anchor(self.comparison.baseline, self.anchor, accepted, moved=as_anchor)
+        if anchor is not None:
+            save_anchor(folder, anchor)
         self.comparison.was_accepted = True
-        return tell_accepted(path, accepted, self.comparison.baseline)
+        self.anchor.was_accepted = as_anchor
+        return [*tell_accepted(path, accepted, self.comparison.baseline), *told]
 
     def export(self) -> str:
         """Return the results of this process, for another process of the same run."""
-        return export_run(self._parts)
+        return export_run(self.parts)
 
     def absorb(self, text: str) -> None:
         """Take over what another process exported."""
-        absorb_into(self._parts, text)
-        self._verdicts.forget()
+        absorb_into(self.parts, text)
+        self.verdicts.forget()
 
     def close(self) -> None:
         """Free what the judge holds; may be called twice."""

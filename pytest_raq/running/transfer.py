@@ -7,13 +7,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pytest_raq.judging import Spending
-from pytest_raq.records import Ranking
-from pytest_raq.records.plain import outcome_from
+from pytest_raq.records import Ranking, Repeats
+from pytest_raq.records.plain import outcome_from, scores_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pytest_raq.records import Outcome, SpeedSamples
+    from pytest_raq.records import Outcome, ScoreOutcome, SpeedSamples
     from pytest_raq.running.run_parts import RunParts
 
 
@@ -27,6 +27,13 @@ def export_run(parts: RunParts) -> str:
         rankings.found,
         rankings.judge.spending,
         checked_panel=rankings.checked_panel.export(),
+        again={
+            model: found
+            for model in parts.answers.models
+            if (found := parts.answers.of(model).repetition.found)
+        },
+        otherwise=parts.repeats.otherwise,
+        scores=parts.likelihoods.export(),
     )
 
 
@@ -34,10 +41,12 @@ def absorb_into(parts: RunParts, text: str) -> None:
     """Take over what another process exported."""
     outcomes, speeds, accepted = read_export(text)
     parts.answers.absorb(outcomes)
+    parts.likelihoods.absorb(read_scores(text))
     parts.speeds.absorb(speeds, accepted)
     rankings, spent, checked_panel = read_judging(text)
     parts.rankings.absorb(rankings, spent)
     parts.rankings.checked_panel.absorb(checked_panel)
+    parts.repeats.absorb(*read_repeats(text))
 
 
 def export_text(
@@ -48,8 +57,14 @@ def export_text(
     spending: Spending | None = None,
     *,
     checked_panel: str = "",
+    again: Mapping[str, Repeats] | None = None,
+    otherwise: Mapping[str, Repeats] | None = None,
+    scores: Iterable[ScoreOutcome] = (),
 ) -> str:
-    """Return outcomes, speed samples, and the rankings, costs and checks of judges, as text."""
+    """Return outcomes, speeds, rankings, costs and checks of judges, and likelihoods, as text.
+
+    With how many answers changed when they were asked ``again``, or ``otherwise``.
+    """
     table = {
         "outcomes": [asdict(item) for item in outcomes],
         "speeds": dict(speeds),
@@ -57,6 +72,9 @@ def export_text(
         "rankings": [asdict(item) for item in rankings],
         "spending": asdict(spending or Spending()),
         "bench": checked_panel,
+        "again": {model: asdict(item) for model, item in (again or {}).items()},
+        "otherwise": {model: asdict(item) for model, item in (otherwise or {}).items()},
+        "scores": [asdict(item) for item in scores],
     }
     return json.dumps(table)
 
@@ -75,6 +93,21 @@ def read_judging(text: str) -> tuple[list[Ranking], Spending, str]:
     table = json.loads(text)
     rankings = [Ranking(**row) for row in table["rankings"]]
     return rankings, Spending(**table["spending"]), table["bench"]
+
+
+def read_repeats(text: str) -> tuple[dict[str, Repeats], dict[str, Repeats]]:
+    """Return how many answers changed; nothing if an older version wrote the text."""
+    table = json.loads(text)
+    again, otherwise = (
+        {model: Repeats(**row) for model, row in table.get(name, {}).items()}
+        for name in ("again", "otherwise")
+    )
+    return again, otherwise
+
+
+def read_scores(text: str) -> list[ScoreOutcome]:
+    """Return the likelihoods that `export_text` wrote; none in a text of an older version."""
+    return [scores_from(row) for row in json.loads(text).get("scores", ())]
 
 
 def _speeds(table: dict[str, dict[str, list[float]]]) -> dict[str, SpeedSamples]:

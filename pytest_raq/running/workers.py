@@ -113,6 +113,12 @@ class SharedWork:
         """Send an outcome to the other processes."""
         self.exchange.put(answers.sharing_key, outcome)
 
+    @contextmanager
+    def hold_file(self, *name: str) -> Iterator[Path]:
+        """Let this process alone read and write the file of a name in the exchange folder."""
+        with self.exchange.lock("\0".join(("file", *name)), wait=True):
+            yield self.exchange.folder / f"{_digest(*name)}.json"
+
     def obtain(self, wanted: Shared) -> None:
         """Return when all planned answers of ``wanted`` are known here.
 

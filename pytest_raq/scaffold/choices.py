@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.config import DatasetSettings
-from pytest_raq.datasets import load_questions
+from pytest_raq.datasets import load_questions, sample_questions
 from pytest_raq.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_raq.records import Question
     from pytest_raq.scaffold.models import Contestant
+    from pytest_raq.scaffold.price import Price
 
 
 CI_SYSTEMS = ("github", "gitlab", "jenkins", "none")
@@ -27,6 +31,7 @@ _SIGNS = {"gitlab": ".gitlab-ci.yml", "jenkins": "Jenkinsfile"}
 _MOST_COPIED = 50_000_000
 """Maximum bytes of a file of questions that is copied into the project."""
 
+_EXAMPLES = 6
 _ALL_UP_TO, _SAMPLE = 500, 200
 
 
@@ -35,7 +40,8 @@ class Choices:
     """What to write; ``folder`` is absolute.
 
     ``judge`` is ``reference``, the name of a definition in the folder, or a
-    contestant whose definition will be written.
+    contestant whose definition will be written. ``prices`` says, by model, what
+    reproducible answers cost, if that was measured.
     """
 
     folder: Path
@@ -44,6 +50,7 @@ class Choices:
     suite: str
     judge: str | Contestant
     ci: str
+    prices: Mapping[str, Price] = field(default_factory=dict)
 
 
 def check_suite_name(name: str) -> str:
@@ -75,7 +82,7 @@ class Questions:
     ``source`` is the path in the suite, relative to its folder. ``content`` is
     what to write there, or None if the file stays. ``longest`` counts the
     UTF-8 bytes of the longest passage with its question; ``passages`` is 0 for
-    questions without passages.
+    questions without passages. ``examples`` are a few of them.
     """
 
     source: str
@@ -84,6 +91,7 @@ class Questions:
     longest: int
     content: bytes | None = None
     own: bool = True
+    examples: tuple[Question, ...] = ()
 
     @property
     def sample(self) -> int | None:
@@ -106,13 +114,12 @@ def find_questions(text: str, folder: Path) -> Questions:
         raise DatasetError(
             f"--questions {text}: does not exist; give a JSON, JSONL, CSV or Parquet file"
         )
-    count, passages, longest = _measure(path)
+    measured = _measure(path)
     if path.is_relative_to(folder):
-        source = Path(os.path.relpath(path, folder / "suites")).as_posix()
-        return Questions(source, count, passages, longest)
+        return replace(measured, source=Path(os.path.relpath(path, folder / "suites")).as_posix())
     if path.is_dir() or path.stat().st_size > _MOST_COPIED:
         raise DatasetError(f"--questions {text}: is not copied: move it into {folder} first")
-    return Questions(path.name, count, passages, longest, path.read_bytes())
+    return replace(measured, content=path.read_bytes())
 
 
 def starter_questions(suite: str, folder: Path) -> Questions:
@@ -124,13 +131,14 @@ def starter_questions(suite: str, folder: Path) -> Questions:
     with resources.as_file(
         resources.files("pytest_raq.scaffold").joinpath("templates/starter.json")
     ) as template:
-        count, passages, longest = _measure(template)
-    return Questions(path.name, count, passages, longest, content, own=False)
+        found = _measure(template)
+    return replace(found, source=path.name, content=content, own=False)
 
 
-def _measure(path: Path) -> tuple[int, int, int]:
-    """Return the number of questions and passages, and the longest prompt in bytes."""
+def _measure(path: Path) -> Questions:
+    """Return the questions of a file: how many there are, how long, and some of them."""
     items = load_questions(DatasetSettings(source=str(path)), path.parent).questions
     longest = max(len(f"{item.passage}{item.question}".encode()) for item in items)
     passages = {item.passage for item in items if item.passage}
-    return len(items), len(passages), longest
+    examples = sample_questions(items, _EXAMPLES, seed=0)
+    return Questions(path.name, len(items), len(passages), longest, examples=tuple(examples))

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.scaffold.choices import Choices
     from pytest_raq.scaffold.models import Contestant
+    from pytest_raq.scaffold.price import Price
 
 MAX_TOKENS = 64
 _SMALLEST_CONTEXT, _LARGEST_CONTEXT = 1024, 131_072
@@ -58,8 +59,9 @@ def _suite_lines(choices: Choices) -> Iterator[str]:
         yield "seed = 0"
     yield ""
     yield "[gate]"
-    yield "alpha = 0.05         # significance level of the test, over all models"
+    yield "alpha = 0.05         # how often a build may be red by chance, over all models"
     yield "margin = 0.10        # net preference that may be lost; a pass rules out a larger loss"
+    yield "pass_level = 0.025   # how often a model that loses the margin may pass by chance"
     yield "min_effect = 0.05    # a smaller loss is never called a regression"
     yield "max_f1_drop = 0.02"
     if any(_is_tiny(model) for model in choices.models):
@@ -70,6 +72,7 @@ def _suite_lines(choices: Choices) -> Iterator[str]:
     else:
         yield "max_slowdown = 0.10  # compared only on the same kind of machine"
     yield 'inconclusive = "pass"  # "fail": an inconclusive run fails'
+    yield 'suspect = "fail"       # "pass": a likely loss that is not proven gives a warning'
 
 
 def _is_tiny(model: Contestant) -> bool:
@@ -92,8 +95,10 @@ def _model_lines(model: Contestant, choices: Choices) -> Iterator[str]:
         yield f"file = {_quote(model.hub.filename.rpartition('/')[2])}"
         if model.hub.sha256:
             yield f"sha256 = {_quote(model.hub.sha256)}"
-    yield f"context_length = {_context_length(model, choices.questions.longest)}"
+    yield f"context_length = {context_length(model, choices.questions.longest)}"
     yield f"max_tokens = {MAX_TOKENS}"
+    if not model.url:
+        yield _reproducible_line(choices.prices.get(model.name))
     yield "temperature = 0.0  # greedy"
     yield "seed = 0"
     yield from _prompt_lines(model, has_passages=choices.questions.passages > 0)
@@ -113,6 +118,16 @@ def _model_lines(model: Contestant, choices: Choices) -> Iterator[str]:
             yield f"# the key is in the environment variable {model.key}; api_key_env names another"
         else:
             yield 'api_key_env = ""  # the server needs no key'
+
+
+def _reproducible_line(price: Price | None) -> str:
+    """Return the key that makes answers repeatable; a comment where it costs too much time."""
+    what = "the same answers, bit for bit, in any batch"
+    if price is None:
+        return f"# reproducible = true  # {what}; the time that it costs was not measured"
+    if price.is_low:
+        return f"reproducible = true  # {what}; costs less than a third of the time here"
+    return f"# reproducible = true  # {what}; costs more than a third of the time here"
 
 
 def _prompt_lines(model: Contestant, *, has_passages: bool) -> Iterator[str]:
@@ -145,8 +160,11 @@ def file_place(file: Path, folder: Path) -> Path:
     return file
 
 
-def _context_length(model: Contestant, longest: int) -> int:
-    """Return the tokens for the longest prompt and its answer, up to the limit of the model."""
+def context_length(model: Contestant, longest: int) -> int:
+    """Return the tokens for the longest prompt and its answer, up to the limit of the model.
+
+    ``longest`` counts the UTF-8 bytes of a passage with its question.
+    """
     needed = longest // _BYTES_A_TOKEN + _FRAME + MAX_TOKENS
     length = _SMALLEST_CONTEXT
     while length < min(needed, _LARGEST_CONTEXT):

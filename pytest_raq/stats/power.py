@@ -66,14 +66,21 @@ def spread(preferences: Mapping[str, int], clusters: Mapping[str, str]) -> Sprea
     if changed < ENOUGH_CHANGES:
         return Spread(changed / max(1, values.size))
     table = sum_by_passage(list(preferences), values[:, None], clusters)
-    return Spread(changed / values.size, _correlation(values, table.sums[:, 0], table.sizes))
+    return Spread(
+        changed / values.size, intraclass_correlation(values, table.sums[:, 0], table.sizes)
+    )
 
 
-def _correlation(
+def intraclass_correlation(
     values: NDArray[np.float64],
     sums: NDArray[np.float64],
     sizes: NDArray[np.float64],
 ) -> float:
+    """Return the correlation (0 to 1) within passages of ``values``, one a question.
+
+    ``sums`` and ``sizes`` have one value a passage. `DEFAULT_CORRELATION` where the values do
+    not tell it: of one passage, of passages of one question, and without any variance.
+    """
     count, passages = values.size, sizes.size
     if passages < 2 or passages == count:
         return DEFAULT_CORRELATION
@@ -103,8 +110,10 @@ class _Design:
 
     def power(self) -> Callable[[float], float]:
         """Return the share of runs that find a loss, as a function of the loss."""
-        small = self.passages <= SIMULATED_PASSAGES and self.questions <= SIMULATED_QUESTIONS
-        return _Simulation(self).found if small else self._approximate
+        if not is_simulated(self.questions, self.passages):
+            return self._approximate
+        simulation = Simulation(self.questions, self.passages, self.spread)
+        return lambda loss: simulation.found(loss, self.level, self.min_effect)
 
     def _approximate(self, loss: float) -> float:
         from scipy import stats
@@ -115,6 +124,11 @@ class _Design:
         critical = float(stats.t.ppf(1 - self.level, self.passages - 1))
         limit = max(critical, self.min_effect / error)
         return float(stats.t.sf(limit - loss / error, self.passages - 1))
+
+
+def is_simulated(questions: int, passages: int) -> bool:
+    """Whether runs of this size are simulated; for larger ones, an approximation is as good."""
+    return passages <= SIMULATED_PASSAGES and questions <= SIMULATED_QUESTIONS
 
 
 def _shares(loss: float, changed: float) -> tuple[float, float]:
@@ -132,31 +146,35 @@ def _shares(loss: float, changed: float) -> tuple[float, float]:
     return odds / total, 1 / odds / total
 
 
-class _Simulation:
-    """Simulated runs of a design, the same random numbers for every loss.
+class Simulation:
+    """Simulated runs of a size and spread, the same random numbers for every loss.
 
     Each s_i is, with probability √correlation, the common draw of its passage,
     else an independent draw: two questions of a passage then have the
     requested correlation, whatever the shares.
     """
 
-    def __init__(self, design: _Design) -> None:
+    def __init__(self, questions: int, passages: int, spread: Spread) -> None:
         rng = np.random.default_rng(0)
-        starts = np.arange(design.passages) * design.questions // design.passages
-        sizes = np.diff([*starts.tolist(), design.questions])
-        own = rng.random((SIMULATIONS, design.questions))
-        copies = rng.random(own.shape) < math.sqrt(design.spread.correlation)
-        common = rng.random((SIMULATIONS, design.passages))
-        self._draws = np.where(copies, np.repeat(common, sizes, axis=1), own)
-        self._starts, self._design = starts, design
+        self.starts = np.arange(passages) * questions // passages
+        self.sizes = np.diff([*self.starts.tolist(), questions])
+        own = rng.random((SIMULATIONS, questions))
+        copies = rng.random(own.shape) < math.sqrt(spread.correlation)
+        common = rng.random((SIMULATIONS, passages))
+        self._draws = np.where(copies, np.repeat(common, self.sizes, axis=1), own)
+        self._changed = spread.changed
 
-    def found(self, loss: float) -> float:
+    def signs(self, loss: float) -> NDArray[np.int64]:
+        """Return s_i, runs × questions, at a net preference lost (0 to 1)."""
+        worse, better = _shares(loss, self._changed)
+        return (self._draws > 1 - better).astype(np.int64) - (self._draws < worse)
+
+    def found(self, loss: float, level: float, min_effect: float) -> float:
         """Return the share of runs in which the loss is significant and beyond min_effect."""
-        worse, better = _shares(loss, self._design.spread.changed)
-        signs = (self._draws > 1 - better).astype(np.int64) - (self._draws < worse)
-        sums = np.add.reduceat(signs, self._starts, axis=1)
-        far = sums.sum(axis=1) <= 1e-9 - self._design.min_effect * self._design.questions
-        return float((far & (sign_flip_tails(sums) <= self._design.level + 1e-12)).mean())
+        signs = self.signs(loss)
+        sums = np.add.reduceat(signs, self.starts, axis=1)
+        far = sums.sum(axis=1) <= 1e-9 - min_effect * signs.shape[1]
+        return float((far & (sign_flip_tails(sums) <= level + 1e-12)).mean())
 
 
 def sign_flip_tails(sums: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -28,6 +28,12 @@ CELLS = 2_000_000
 EXACT_LENGTH = 40_000
 """Number of possible totals up to which computing a distribution is faster than sampling."""
 
+ENUMERATED = 14
+"""Passages with differences up to which all sign vectors are tried: 16,384 of them."""
+
+ROUNDING = 1e-9
+"""Real sums that differ by less are equal."""
+
 SMALLEST_P = float(np.finfo(np.float64).tiny)
 UNDEFINED = Interval(math.nan, math.nan)
 
@@ -124,6 +130,29 @@ def _sampled_tail(sizes: Integers, total: int, seed: int, resamples: int) -> tup
     return (1 + below) / (1 + resamples), (1 + level) / (1 + resamples)
 
 
+def real_sign_flip(sums: Floats, *, seed: int, resamples: int) -> float:
+    """Return the one-sided p of sign flips of real sums per passage: of a total this low.
+
+    As `sign_flip`, for sums that are not whole numbers: all sign vectors of up to
+    `ENUMERATED` passages that differ, ``resamples`` random ones of more. Never 0.
+    """
+    changed = sums[np.abs(sums) > ROUNDING]
+    if changed.size == 0:
+        return 1.0
+    total = float(changed.sum()) + ROUNDING
+    if changed.size <= ENUMERATED:
+        totals = np.zeros(1)
+        for size in np.abs(changed):
+            totals = np.concatenate((totals - size, totals + size))
+        return float((totals <= total).mean())
+    rng = generator(seed)
+    hits = 0
+    for rows in _chunks(resamples, changed.size):
+        signs = 2.0 * rng.integers(0, 2, size=(rows, changed.size), dtype=np.int8) - 1.0
+        hits += int((signs @ np.abs(changed) <= total).sum())
+    return (1 + hits) / (1 + resamples)
+
+
 def generator(seed: int) -> np.random.Generator:
     """Return a random generator for any integer, also a negative one."""
     return np.random.default_rng(seed % 2**64)
@@ -138,9 +167,21 @@ def _chunks(rows: int, columns: int) -> Iterator[int]:
 def passage_intervals(
     sums: Floats, sizes: Floats, *, level: float, seed: int, resamples: int
 ) -> list[Interval]:
-    """Return an interval for the mean over questions of each column.
+    """Return a two-sided interval for the mean over questions of each column.
 
-    ``sums`` is passages × columns, ``sizes`` the same or passages × 1.
+    The tails are equal: see `passage_bounds`.
+    """
+    tail = (1 - level) / 2
+    return passage_bounds(sums, sizes, tails=(tail, tail), seed=seed, resamples=resamples)
+
+
+def passage_bounds(
+    sums: Floats, sizes: Floats, *, tails: tuple[float, float], seed: int, resamples: int
+) -> list[Interval]:
+    """Return a lower and an upper bound for the mean over questions of each column.
+
+    ``sums`` is passages × columns, ``sizes`` the same or passages × 1, ``tails`` the
+    probabilities (0 to 0.5) that the truth is below the lower and above the upper bound.
     Passages are drawn with replacement and the ratio of sums to sizes is
     calculated: a percentile bootstrap of
     ``resamples`` draws (common to all columns), with the percentiles moved outwards as
@@ -153,8 +194,8 @@ def passage_intervals(
     if count < 2:
         return [UNDEFINED] * columns
     means = np.concatenate(list(_resampled_means(sums, sizes, seed, resamples)))
-    tail = expanded_tail(count, level)
-    low, high = np.quantile(means, (tail, 1 - tail), axis=0)
+    below, above = (expanded_tail(count, tail) for tail in tails)
+    low, high = np.quantile(means, (below, 1 - above), axis=0)
     return [Interval(float(a), float(b)) for a, b in zip(low, high, strict=True)]
 
 
@@ -169,12 +210,34 @@ def _resampled_means(sums: Floats, sizes: Floats, seed: int, resamples: int) -> 
         yield (weights @ sums) / (weights @ sizes)
 
 
-def expanded_tail(count: int, level: float) -> float:
-    """Return the lower percentile (0 to 0.5) of an interval over ``count`` passages."""
+def expanded_tail(count: int, tail: float) -> float:
+    """Return the percentile (0 to 0.5) of a bound with this tail over ``count`` passages."""
     from scipy import stats
 
-    quantile = stats.t.ppf((1 + level) / 2, count - 1) * math.sqrt(count / (count - 1))
+    quantile = stats.t.isf(tail, count - 1) * math.sqrt(count / (count - 1))
     return float(stats.norm.sf(quantile))
+
+
+def subset_bound(sums: Floats, sizes: Floats, tail: float, *, seed: int, resamples: int) -> float:
+    """Return an upper bound of the mean that is below 0 wherever the sign flips find a loss.
+
+    A sign flip of the sums minus δ times the sizes, over a set of passages, reaches the
+    observed total where the mean of that set is at least δ. So the upper end of all
+    δ that the test does not reject is a quantile of the means of random sets of passages
+    (Hartigan, "Using Subsample Values as Typical Values", 1969). ``sums`` and
+    ``sizes`` have one value a passage; ``tail`` is the level of the test. It is for
+    a test that is significant: the sampled quantile is then moved below 0.
+    """
+    rng = generator(seed)
+    means: list[Floats] = []
+    for rows in _chunks(resamples, sums.size):
+        chosen = rng.integers(0, 2, size=(rows, sums.size), dtype=np.int8).astype(np.float64)
+        totals = chosen @ sizes
+        means.append((chosen @ sums)[totals > 0] / totals[totals > 0])
+    found = np.sort(np.concatenate(means))[::-1]
+    # An empty set never rejects; where sampling leaves 0 inside, take the first value below it.
+    place = max(math.ceil(tail * resamples) - (resamples - found.size), int((found >= 0).sum()))
+    return float(found[min(place, found.size - 1)])
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -14,11 +14,13 @@ from pytest_raq.records import (
     FinishReason,
     JudgeExchange,
     JudgeVerdict,
+    Likelihood,
     OrderReading,
     RunRecord,
     Timing,
 )
 from pytest_raq.store.schema import FIGURES, DamagedError
+from pytest_raq.text import well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,6 +39,8 @@ _LATER = frozenset(
         "reproducible",
         "instruction_set",
         "tested_sequences",
+        "asked_again",
+        "changed_again",
     }
 )
 """Fields of `EngineInfo` that its first version did not have."""
@@ -85,10 +89,20 @@ def answer_from(table: Mapping[str, Any], question_id: str, model: str) -> Answe
     return Answer(
         question_id=question_id,
         model=model,
-        text=table["text"],
+        text=well_formed(table["text"]),  # earlier versions kept halves of surrogate pairs
         finish_reason=FinishReason(table["finish_reason"]),
         timing=Timing(**table["timing"]),
     )
+
+
+def likelihood_to_payload(likelihood: Likelihood) -> str:
+    """Return how likely a text is."""
+    return to_payload(asdict(likelihood))
+
+
+def likelihood_from(table: Mapping[str, Any]) -> Likelihood:
+    """Return how likely a text is."""
+    return Likelihood(**table)
 
 
 def engine_to_payload(info: EngineInfo) -> str:

@@ -51,6 +51,12 @@ class AnswerKeys:
         return digest.hexdigest()
 
 
+def likelihood_key(answer_key: str, text: str) -> str:
+    """Return the key of a text's likelihood after the prompt of an answer's key."""
+    whole = answer_key.encode() + b"\0likelihood\0" + text.encode("utf-8", "surrogatepass")
+    return hashlib.sha256(whole).hexdigest()
+
+
 def _pairs(prompt: Prompt) -> list[list[str]]:
     return [[message.role, message.content] for message in prompt.messages]
 

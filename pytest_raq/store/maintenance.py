@@ -26,7 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-_LABELS = {"answers": "model", "verdicts": "judge", "runs": "suite", "results": "suite"}
+_LABELS = {
+    "answers": "model",
+    "likelihoods": "model",
+    "verdicts": "judge",
+    "runs": "suite",
+    "results": "suite",
+}
+_PRUNED = ("answers", "verdicts", "runs", "results", "files")
 _LATE = (
     "SELECT id, suite FROM (SELECT id, suite, row_number() OVER"
     " (PARTITION BY suite ORDER BY time DESC, id DESC) AS place FROM runs) WHERE place <= ?"
@@ -165,10 +172,10 @@ def _prune(
     connection: sqlite3.Connection, selection: Selection, *, dry_run: bool
 ) -> dict[str, int]:
     def work(connection: sqlite3.Connection) -> dict[str, int]:
-        removed = dict.fromkeys(("answers", "verdicts", "runs", "results", "files"), 0)
+        removed = dict.fromkeys(_PRUNED, 0)
         for rows in _selected(connection, selection):
             count = rows.count(connection) if dry_run else rows.remove(connection)
-            if rows.table != "run_models":
+            if rows.table in _PRUNED or (count and rows.table != "run_models"):
                 removed[rows.table] = removed.get(rows.table, 0) + count
         return removed
 
@@ -202,7 +209,8 @@ def _selected_answers(selection: Selection) -> Iterator[_Rows]:
         conditions.append(f"model IN ({', '.join('?' * len(selection.models))})")
         values += selection.models
     if conditions:
-        yield _Rows("answers", " AND ".join(conditions), tuple(values))
+        for table in ("answers", "likelihoods"):  # what was said of answers goes with them
+            yield _Rows(table, " AND ".join(conditions), tuple(values))
 
 
 def _selected_results(selection: Selection) -> Iterator[_Rows]:

@@ -1,19 +1,21 @@
 """The tables of the store, their format number, and how an older file becomes a newer one.
 
-Format 3. ``PRAGMA application_id`` says that a file is a store, ``PRAGMA
+Format 5. ``PRAGMA application_id`` says that a file is a store, ``PRAGMA
 user_version`` of which format. Times are seconds since 1970 (UTC).
 
     answers    key → what a model said: text, finish_reason, timing
+    likelihoods key → how likely a text is after a prompt; since format 5
     engines    key → what ran a model: build, quantization, template
     verdicts   key → what a judge said: tiers or reason, prompt, reply, usage
     files      path → SHA-256, as long as inode, size and times are the same
     runs       one row a run and suite: when, commit, options, provenance
-    run_models one row a run, suite and model: its figures
+    run_models one row a run, suite and model: its figures; since format 4 with those since the
+               anchor
     results    all that a run found out about a suite, for the last runs; since format 3
     entries    what format 1 kept, where the file is that old
 
 Keys are SHA-256 (64 hexadecimal digits) of all that can change the value; see
-`pytest_raq.store.keys`. Values of answers, engines and verdicts are JSON in
+`pytest_raq.store.keys`. Values of answers, likelihoods, engines and verdicts are JSON in
 ASCII, so that any text survives, with a CRC-32 of key and value: SQLite has no
 checksums of its own, and a page of noise must not become somebody's answer.
 
@@ -35,7 +37,7 @@ from pytest_raq.records import RunFigures
 if TYPE_CHECKING:
     import sqlite3
 
-FORMAT: Final = 3
+FORMAT: Final = 5
 FORMER: Final = 1
 APPLICATION_ID: Final = 0x52415131
 """``RAQ1`` in ASCII."""
@@ -55,6 +57,7 @@ def _figure(name: str) -> str:
 
 TABLES: Final = {
     "answers": ("key TEXT NOT NULL", "model TEXT NOT NULL", *_VALUE),
+    "likelihoods": ("key TEXT NOT NULL", "model TEXT NOT NULL", *_VALUE),
     "engines": ("key TEXT NOT NULL", *_VALUE),
     "verdicts": ("key TEXT NOT NULL", "judge TEXT NOT NULL", *_VALUE),
     "files": ("path TEXT NOT NULL", "signature TEXT NOT NULL", "sha256 TEXT NOT NULL"),
@@ -90,8 +93,18 @@ _KEYS = {
     "run_models": "run, suite, model",
     "results": "run, suite",
 }
-_SINCE = {"results": 3}
+_SINCE = {"results": 3, "likelihoods": 5}
 """The format that brought a table, where that is not 2."""
+
+_ADDED = {
+    "anchor_net_preference",
+    "anchor_net_preference_low",
+    "anchor_net_preference_high",
+    "reference_bits_per_byte",
+    "likelihood_difference",
+    "likelihood_p_value",
+}
+"""Columns of ``run_models`` that formats 4 and 5 brought, behind those that were there."""
 
 
 class DamagedError(Exception):
@@ -145,6 +158,10 @@ def _migrate(connection: sqlite3.Connection) -> None:
                 connection.execute(
                     f"CREATE TABLE {name} ({', '.join(columns)}, PRIMARY KEY ({key})) WITHOUT ROWID"
                 )
+            known = _columns(connection, "run_models")
+            for name in FIGURES if known else ():
+                if name not in known and name in _ADDED:
+                    connection.execute(f"ALTER TABLE run_models ADD COLUMN {_figure(name)}")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {FORMAT}")
         connection.execute("COMMIT")

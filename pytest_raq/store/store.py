@@ -12,6 +12,7 @@ from pytest_raq.store.tables import (
     EngineTable,
     FileHashTable,
     FormerTable,
+    LikelihoodTable,
     VerdictTable,
 )
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class Store:
-    """Answers, engine descriptions, verdicts of judges, hashes of files, and runs.
+    """Answers, likelihoods, engine descriptions, verdicts of judges, hashes of files, and runs.
 
     Many processes may share one file. Each ``put`` is kept when it returns.
     ``notices`` says what was wrong with the file and mended; without ``mend``
@@ -43,6 +44,7 @@ class Store:
         self._access = Access(path, busy_seconds=busy_seconds, mend=mend, on_error=on_error)
         former = FormerTable(self._access)
         self.answers = AnswerTable(self._access, former)
+        self.likelihoods = LikelihoodTable(self._access)
         self.engines = EngineTable(self._access, former)
         self.verdicts = VerdictTable(self._access)
         self.file_hashes = FileHashTable(self._access)

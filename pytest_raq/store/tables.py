@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Any
 
-    from pytest_raq.records import Answer, EngineInfo, JudgeVerdict
+    from pytest_raq.records import Answer, EngineInfo, JudgeVerdict, Likelihood
 
 OnError = Literal["raise", "degrade"]
 
@@ -124,17 +124,20 @@ class KeyedTable:
 
     def put(self, key: str, payload: str, **labels: str) -> None:
         """Keep a value."""
-        values = {
-            "key": key,
-            **labels,
-            "payload": payload,
-            "checksum": codec.checksum(key, payload),
-            "created": int(time.time()),
-        }
-        statement = f"INSERT OR REPLACE INTO {self._name} ({', '.join(values)})"
+        self.put_many({key: payload}, **labels)
+
+    def put_many(self, payloads: Mapping[str, str], **labels: str) -> None:
+        """Keep values by their keys, all of them or none."""
+        names = ("key", *labels, "payload", "checksum", "created")
+        statement = f"INSERT OR REPLACE INTO {self._name} ({', '.join(names)})"
+        created = int(time.time())
+        rows = [
+            (key, *labels.values(), payload, codec.checksum(key, payload), created)
+            for key, payload in payloads.items()
+        ]
         self._access.write(
-            lambda connection: connection.execute(
-                f"{statement} VALUES ({marks(len(values))})", tuple(values.values())
+            lambda connection: connection.executemany(
+                f"{statement} VALUES ({marks(len(names))})", rows
             )
         )
 
@@ -167,6 +170,22 @@ class AnswerTable:
     def put(self, key: str, answer: Answer) -> None:
         """Keep an answer."""
         self._table.put(key, codec.answer_to_payload(answer), model=answer.model)
+
+
+class LikelihoodTable:
+    """How likely texts are, by the keys of `pytest_raq.answering.identity`."""
+
+    def __init__(self, access: Access) -> None:
+        self._table = KeyedTable(access, "likelihoods")
+
+    def get_many(self, keys: Sequence[str]) -> dict[str, Likelihood]:
+        """Return what is known under keys."""
+        return {key: codec.likelihood_from(table) for key, table in self._table.get_many(keys)}
+
+    def put_many(self, model: str, likelihoods: Mapping[str, Likelihood]) -> None:
+        """Keep likelihoods by their keys."""
+        payloads = {key: codec.likelihood_to_payload(each) for key, each in likelihoods.items()}
+        self._table.put_many(payloads, model=model)
 
 
 class EngineTable:

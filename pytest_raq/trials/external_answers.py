@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 from pytest_raq.config import nearest
 from pytest_raq.errors import ConfigError
 from pytest_raq.gate import GateInput, decide
+from pytest_raq.gate.comparison import Pair, compare, plan_of
 from pytest_raq.judging.checked_panel import CheckedPanel
 from pytest_raq.judging.suite_rankings import SuiteRankings
 from pytest_raq.machine import describe_machine, describe_versions
@@ -23,25 +24,25 @@ from pytest_raq.records import (
     SuiteResult,
     Timing,
 )
+from pytest_raq.records.rankings import ANCHOR
 from pytest_raq.stats.model_summary import score_answer, summarize
-from pytest_raq.stats.quality import preferences, quality_evidence
 from pytest_raq.stats.ranks import rank_tests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from pytest_raq.config import GateSettings
+    from pytest_raq.gate.comparison import Comparison
     from pytest_raq.judging import Judge
     from pytest_raq.progress import Progress
     from pytest_raq.records import (
         ModelSummary,
         Outcome,
-        QualityEvidence,
         Question,
         Ranking,
         RankTests,
-        Verdict,
     )
+    from pytest_raq.stats.quality import QualityPlan
     from pytest_raq.trials.external_answers_file import AnswerTable
 
 SUITE = "answers"
@@ -57,6 +58,7 @@ def rank_answers(
     settings: GateSettings,
     *,
     baseline: str = "",
+    anchor: str = "",
     seed: int = 0,
     progress: Progress | None = None,
 ) -> SuiteResult:
@@ -65,11 +67,12 @@ def rank_answers(
     All answers to a question are ranked together. With ``baseline``, the name
     of a model, its answers are the accepted ones and each other model gets a
     verdict; s_i compares the ranks of the two, Holm's correction counts the
-    other models. Without it there are no verdicts. No speed was measured, so
-    none is reported. Raises ConfigError if ``baseline`` is not one of the models,
-    or is the only one.
+    other models, and with ``anchor``, the name of a model too, twice. Without it there are no
+    verdicts. No speed was measured, so
+    none is reported. Raises ConfigError if ``baseline`` or ``anchor`` is not one of
+    the models, or if there is no other one.
     """
-    _refuse_baseline(table, baseline)
+    _refuse_baseline(table, baseline, anchor)
     questions = table.questions.questions
     by_id = {item.id: item for item in questions}
     checked_panel = CheckedPanel(judge, questions, settings, seed=seed)
@@ -83,34 +86,51 @@ def rank_answers(
     rankings = judging.rankings
     clusters = {item.id: item.cluster for item in questions}
     tests = rank_tests(rankings.values(), clusters, list(table.answers), seed=seed)
-    comparison = _compare(table, rankings, settings, baseline, seed)
+    plan = plan_of(settings, seed=seed, accuracy=checked_panel.accuracy_bound)
+    tested = _compare(table, rankings, plan, baseline, anchor)
+    found = {model: tested[model] for model in _others(table, baseline, anchor)}
+    verdicts = {
+        model: decide(_gate_input(model, table, rankings, tested, checked_panel.problems), settings)
+        for model in found
+    }
     return SuiteResult(
         suite=SUITE,
         models={model: _summary(model, table, tests) for model in table.answers},
         tests=tests,
-        verdicts=_verdicts(table, rankings, comparison, settings, checked_panel.problems),
-        questions=tuple(_result(item, table, rankings[item.id], comparison) for item in questions),
+        verdicts=verdicts,
+        questions=tuple(
+            _result(item, table, rankings[item.id], baseline, found) for item in questions
+        ),
         provenance=_provenance(table, judge),
         passages=len(set(clusters.values())),
-        notes=(*_notes(table, baseline), *judging.notes()),
+        notes=(*_notes(table, baseline, anchor), *judging.notes()),
         judges=checked_panel.report(
             {model: model for model in table.answers}, lambda name: _texts(table, name)
         ),
     )
 
 
-def _refuse_baseline(table: AnswerTable, baseline: str) -> None:
+def _refuse_baseline(table: AnswerTable, baseline: str, anchor: str) -> None:
+    if anchor and not baseline:
+        raise ConfigError(f"--anchor {anchor}: is compared beside a baseline; give --baseline too")
     if not baseline:
         return
     models = list(table.answers)
-    if baseline not in models:
-        raise ConfigError(
-            f"--baseline {baseline}: no answer is from that model{nearest(baseline, models)}"
-        )
-    if len(models) == 1:
-        raise ConfigError(
-            f"--baseline {baseline}: is the only model; give the answers of another one too"
-        )
+    for option, name in (("--baseline", baseline), ("--anchor", anchor)):
+        if name and name not in models:
+            raise ConfigError(
+                f"{option} {name}: no answer is from that model{nearest(name, models)}"
+            )
+    if not _others(table, baseline, anchor):
+        only = len(models) == 1
+        told = "is the only model" if only else f"and {anchor} are the only models"
+        raise ConfigError(f"--baseline {baseline}: {told}; give the answers of another one too")
+
+
+def _others(table: AnswerTable, baseline: str, anchor: str) -> list[str]:
+    """Return the models that are compared with the accepted one."""
+    accepted = {baseline, anchor}
+    return [model for model in table.answers if baseline and model not in accepted]
 
 
 def _texts(table: AnswerTable, question_id: str) -> dict[str, str]:
@@ -121,88 +141,43 @@ def _texts(table: AnswerTable, question_id: str) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Comparison:
-    """The comparison of each other model with the accepted one; empty without one."""
-
-    baseline: str
-    preferences: Mapping[str, Mapping[str, int]]
-    quality: Mapping[str, QualityEvidence]
-
-
 def _compare(
     table: AnswerTable,
     rankings: Mapping[str, Ranking],
-    settings: GateSettings,
+    plan: QualityPlan,
     baseline: str,
-    seed: int,
-) -> _Comparison:
-    others = [model for model in table.answers if baseline and model != baseline]
-    found = preferences(
-        rankings.values(), {model: model for model in others}, dict.fromkeys(others, baseline)
-    )
-    quality = quality_evidence(
-        {model: items for model, items in found.items() if items},
-        {item.id: item.cluster for item in table.questions.questions},
-        alpha=settings.alpha,
-        min_effect=settings.min_effect,
-        seed=seed,
-    )
-    return _Comparison(baseline, found, quality)
-
-
-def _verdicts(
-    table: AnswerTable,
-    rankings: Mapping[str, Ranking],
-    comparison: _Comparison,
-    settings: GateSettings,
-    judge_problems: tuple[str, ...],
-) -> dict[str, Verdict]:
-    scores = {} if not comparison.baseline else _f1_scores(table)
-    return {
-        model: decide(
-            replace(
-                _gate_input(model, table, rankings, comparison, scores),
-                judge_problems=judge_problems,
-            ),
-            settings,
-        )
-        for model in comparison.preferences
+    anchor: str,
+) -> dict[str, Comparison]:
+    """Compare each other model with the accepted one and with the anchor; empty without one."""
+    states = {"": baseline}
+    if anchor and table.answers[anchor] != table.answers[baseline]:
+        states[ANCHOR] = anchor
+    pairs = {
+        prefix + model: Pair(model, state, _outcomes(model, table), table.answers[state])
+        for prefix, state in states.items()
+        for model in _others(table, baseline, anchor)
     }
-
-
-def _f1_scores(table: AnswerTable) -> dict[str, dict[str, float]]:
-    """Return F1 by model and question; questions without references have none."""
-    questions = {item.id: item for item in table.questions.questions}
-    return {
-        model: {
-            name: scored.f1
-            for name, text in answers.items()
-            if (scored := score_answer(text, questions[name])) is not None
-        }
-        for model, answers in table.answers.items()
-    }
+    return compare(pairs, rankings, table.questions.questions, plan)
 
 
 def _gate_input(
     model: str,
     table: AnswerTable,
     rankings: Mapping[str, Ranking],
-    comparison: _Comparison,
-    scores: Mapping[str, Mapping[str, float]],
+    tested: Mapping[str, Comparison],
+    judge_problems: tuple[str, ...],
 ) -> GateInput:
-    answers = table.answers[model]
-    now, before = scores[model], scores[comparison.baseline]
-    shared = now.keys() & before.keys()
+    answers, now, since = table.answers[model], tested[model], tested.get(ANCHOR + model)
     return GateInput(
         model=model,
         expected=len(table.questions),
         answered=len(answers),
         ranked=sum(model in rankings[question_id].ranks for question_id in answers),
-        quality=comparison.quality.get(model),
-        f1_now=fmean(now[name] for name in shared) if shared else None,
-        f1_before=fmean(before[name] for name in shared) if shared else None,
-        models=len(comparison.quality),
+        quality=now.quality,
+        f1=now.f1,
+        anchor=since.quality if since else None,
+        anchor_f1=since.f1 if since else None,
+        judge_problems=judge_problems,
     )
 
 
@@ -221,28 +196,30 @@ def _outcomes(model: str, table: AnswerTable) -> dict[str, Outcome]:
     return {
         item.id: Answer(item.id, model, answers[item.id], FinishReason.STOP, Timing())
         if item.id in answers
-        else Failure(item.id, model, NO_ANSWER)
+        else Failure(item.id, model, NO_ANSWER, is_infrastructure=False)
         for item in table.questions.questions
     }
 
 
 def _result(
-    question: Question, table: AnswerTable, ranking: Ranking, comparison: _Comparison
+    question: Question,
+    table: AnswerTable,
+    ranking: Ranking,
+    baseline: str,
+    found: Mapping[str, Comparison],
 ) -> QuestionResult:
     answers = _texts(table, question.id)
-    accepted = answers.get(comparison.baseline)
+    accepted = answers.get(baseline)
     return QuestionResult(
         question=question,
         answers=answers,
-        baseline_answers=(
-            {} if accepted is None else dict.fromkeys(comparison.preferences, accepted)
-        ),
+        baseline_answers=({} if accepted is None else dict.fromkeys(found, accepted)),
         failures={model: NO_ANSWER for model in table.answers if model not in answers},
         ranks=ranking.ranks,
         preferences={
-            model: items[question.id]
-            for model, items in comparison.preferences.items()
-            if question.id in items
+            model: comparison.preferences[question.id]
+            for model, comparison in found.items()
+            if question.id in comparison.preferences
         },
         missing=ranking.missing,
         orders_agreed=ranking.orders_agreed,
@@ -275,10 +252,13 @@ def _provenance(table: AnswerTable, judge: Judge) -> Provenance:
     )
 
 
-def _notes(table: AnswerTable, baseline: str) -> Iterator[str]:
+def _notes(table: AnswerTable, baseline: str, anchor: str) -> Iterator[str]:
     yield from table.questions.notes
     if baseline:
         yield f"the answers of {baseline} are the accepted ones"
+        yield from _selected(table, baseline, anchor)
+    if anchor:
+        yield f"the answers of {anchor} are the anchor"
     expected = len(table.questions)
     for model, answers in table.answers.items():
         if len(answers) < expected:
@@ -287,4 +267,24 @@ def _notes(table: AnswerTable, baseline: str) -> Iterator[str]:
         yield (
             f"{table.unasked} of {table.questions.total} questions of {table.questions.source}"
             " have no answer from any model and are left out"
+        )
+
+
+def _selected(table: AnswerTable, baseline: str, anchor: str) -> Iterator[str]:
+    """Yield a warning where the accepted answers may be those of the best of several models."""
+    questions = {item.id: item for item in table.questions.questions}
+
+    def mean_f1(model: str) -> float:
+        answers = table.answers[model].items()
+        scores = [score_answer(text, questions[name]) for name, text in answers]
+        return fmean([item.f1 for item in scores if item]) if any(scores) else math.nan
+
+    others = _others(table, baseline, anchor)
+    best = mean_f1(baseline)
+    if len(others) > 1 and all(best > mean_f1(model) for model in others):
+        yield (
+            f"{baseline} has the highest F1 of {len(others) + 1} models: if it was chosen for that"
+            " from these answers, it looks better than it is, and models as good as it are called"
+            ' worse too often (docs/statistics.md, "Selected baselines"); compare on other'
+            " questions"
         )

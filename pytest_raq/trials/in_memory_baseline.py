@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Answer, Baseline, BaselineQuestion, Failure
+from pytest_raq.running.likelihoods import baseline_figures
 from pytest_raq.stats.model_summary import summarize
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def accept_in_memory(
     ``partners`` maps each contestant to the model of ``run`` with which it is
     compared.
     """
-    provenance = run.provenance
+    provenance, likelihoods = run.provenance, _likelihoods(run, partners)
     summaries = {model: summary_of(run, model, items) for model, items in outcomes.items()}
     answers = {
         question.id: {
@@ -60,8 +61,23 @@ def accept_in_memory(
         models={name: summaries[partner] for name, partner in partners.items()},
         tests=None,
         speeds={},
-        questions={name: BaselineQuestion(texts, {}) for name, texts in answers.items()},
+        questions={
+            name: BaselineQuestion(texts, {}, likelihoods.get(name, {}))
+            for name, texts in answers.items()
+        },
     )
+
+
+def _likelihoods(
+    run: SuiteRun, partners: Mapping[str, str]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Return bits per byte by question, measure and contestant; nothing where none is wanted."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for measure, by_model in baseline_figures(run.parts).items():
+        for name, partner in partners.items():
+            for question_id, bits in by_model.get(partner, {}).items():
+                found.setdefault(question_id, {}).setdefault(measure, {})[name] = bits
+    return found
 
 
 def _for_partners(provenance: Provenance, partners: Mapping[str, str]) -> Provenance:

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from pytest_raq.engines.llamacpp.quantizer import Quantizer, plain_name
 from pytest_raq.errors import ConfigError, EngineError, MeasurementError
 from pytest_raq.files import show_path
-from pytest_raq.records import Decision
+from pytest_raq.gate.likelihood import is_inside
 from pytest_raq.records.command_results import Ladder, Rung
+from pytest_raq.records.likelihood import REFERENCE
 from pytest_raq.speed.rounds import time_in_turns
+from pytest_raq.stats.likelihood import mean_bits
 from pytest_raq.stats.speed import compare_speed
 from pytest_raq.trials.in_memory_baseline import (
     accept_in_memory,
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from pytest_raq.config import ModelDefinition, SuiteDefinition
+    from pytest_raq.records import Baseline
     from pytest_raq.running import Session, SuiteRun
 
     class Teller(Protocol):
@@ -151,6 +154,7 @@ class LadderClimber:
             accepted = accept_in_memory(above, outcomes, dict.fromkeys(below.models, top.kind))
             below.compare_with(accepted)
             rungs = [self._judged(below, rung) for rung in rungs]
+            summary = replace(summary, reference_bits_per_byte=_mean_reference(accepted, below))
         top = replace(top, summary=summary)
         top, rungs = self._timed(suite, above, below, top, rungs)
         result = [*rungs, *broken]
@@ -163,6 +167,8 @@ class LadderClimber:
             top=_shown(top),
             rungs=tuple(map(_shown, result)),
             smallest=_smallest(result),
+            smallest_by_likelihood=_smallest_by_likelihood(result, suite, len(above.questions)),
+            likelihood_margin=suite.gate.likelihood_margin,
             provenance=above.provenance,
             notes=(
                 *above.answers.notes,
@@ -223,8 +229,26 @@ def _shown(rung: Rung) -> Rung:
 
 
 def _smallest(rungs: Sequence[Rung]) -> str:
-    passed = [r for r in rungs if r.verdict and r.verdict.decision is Decision.PASS]
+    passed = [r for r in rungs if r.verdict and r.verdict.decision.is_good]
     return min(passed, key=lambda rung: rung.bytes).kind if passed else ""
+
+
+def _smallest_by_likelihood(rungs: Sequence[Rung], suite: SuiteDefinition, expected: int) -> str:
+    inside = [
+        rung
+        for rung in rungs
+        if rung.verdict
+        and rung.verdict.likelihood
+        and is_inside(rung.verdict.likelihood, suite.gate, expected=expected)
+    ]
+    return min(inside, key=lambda rung: rung.bytes).kind if inside else ""
+
+
+def _mean_reference(accepted: Baseline, below: SuiteRun) -> float | None:
+    """Return the mean bits per byte of the references for the top, as the rungs see it."""
+    name = below.models[0]
+    found = [item.likelihood.get(REFERENCE, {}).get(name) for item in accepted.questions.values()]
+    return mean_bits(bits for bits in found if bits is not None)
 
 
 def _notes(rungs: Sequence[Rung]) -> Iterator[str]:
@@ -236,7 +260,7 @@ def _notes(rungs: Sequence[Rung]) -> Iterator[str]:
     doubtful = [
         rung.kind
         for rung in rungs
-        if rung.verdict and rung.bytes > limit and rung.verdict.decision is not Decision.PASS
+        if rung.verdict and rung.bytes > limit and not rung.verdict.decision.is_good
     ]
     if doubtful:
         yield (

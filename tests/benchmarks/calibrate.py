@@ -21,12 +21,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from calibrate_gate import sections as gate_sections
+from calibrate_likelihood import sections as likelihood_sections
 from picture import draw
 from scipy import stats
 from worlds import PER_PASSAGE, World
 
 from pytest_raq.config import GateSettings
 from pytest_raq.gate import GateInput, decide
+from pytest_raq.gate.comparison import plan_of
 from pytest_raq.records import Decision
 from pytest_raq.stats.power import detectable_effect
 from pytest_raq.stats.quality import quality_evidence
@@ -43,6 +46,7 @@ BEGIN, END = "<!-- calibration: begin -->", "<!-- calibration: end -->"
 RESAMPLES = 1_000
 SETTINGS = GateSettings()
 ALPHA = SETTINGS.alpha
+PLAN = replace(plan_of(SETTINGS, seed=0), power=None, resamples=RESAMPLES)
 
 DESIGNS = tuple(product((60, 200), (3, 5)))
 """Questions and models."""
@@ -53,9 +57,7 @@ def verdicts(world: World, rng: np.random.Generator) -> list[Verdict]:
     found = quality_evidence(
         world.preferences(rng),
         world.clusters,
-        alpha=ALPHA,
-        power=None,
-        resamples=RESAMPLES,
+        PLAN,
     )
     count = world.questions
     return [
@@ -69,7 +71,8 @@ def alarms(world: World, runs: int) -> tuple[float, float]:
     rng = np.random.default_rng(10)
     found = [[item.decision for item in verdicts(world, rng)] for _ in range(runs)]
     passed = sum(row.count(Decision.PASS) for row in found)
-    return _share(Decision.REGRESSION in row for row in found), passed / runs / world.models
+    red = {Decision.REGRESSION, Decision.SUSPECT}
+    return _share(red.intersection(row) for row in found), passed / runs / world.models
 
 
 def rank_alarms(world: World, runs: int) -> tuple[float, ...]:
@@ -247,7 +250,14 @@ def report(runs: int, mapper: Mapper) -> str:
             mapper(partial(coverage_row, runs), INTERVAL_CASES),
         ),
     )
-    told = [f"**{title}.**\n\n{table(header, rows)}" for title, header, rows in sections]
+    told = [
+        f"**{title}.**\n\n{table(header, rows)}"
+        for title, header, rows in (
+            *sections,
+            *gate_sections(runs, mapper),
+            *likelihood_sections(runs, mapper),
+        )
+    ]
     return "\n\n".join((_introduction(runs), *told))
 
 

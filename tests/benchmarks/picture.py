@@ -16,6 +16,7 @@ LOW, HIGH = -0.35, 0.20
 COLOURS = {
     Decision.PASS: "#2a7f3f",
     Decision.INCONCLUSIVE: "#b7791f",
+    Decision.SUSPECT: "#8e3b8e",
     Decision.REGRESSION: "#c0262d",
 }
 

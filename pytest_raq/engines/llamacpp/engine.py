@@ -13,14 +13,17 @@ from pytest_raq.engines.llamacpp.recovery import is_fault, recovery_note, tell_d
 from pytest_raq.engines.llamacpp.worker_client import WorkerClient
 from pytest_raq.engines.protocol import Closing
 from pytest_raq.errors import EngineCrashError, EngineDiedError, EngineError, EngineStartError
-from pytest_raq.records import Failure
+from pytest_raq.records import Answer, Failure, Scores
 from pytest_raq.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pytest_raq.config import ModelDefinition
-    from pytest_raq.records import EngineInfo, Outcome, Prompt
+    from pytest_raq.records import EngineInfo, Outcome, Prompt, ScoreOutcome, ScorePrompt
+
+    Asked = Prompt | ScorePrompt
+    Found = Outcome | Scores
 
 _WORKER = Path(__file__).with_name("worker") / "main.py"
 
@@ -117,19 +120,30 @@ class LlamaCppEngine(Closing):
 
         While a block is read the worker may already work on the next one.
         """
-        blocks = [tuple(group) for _, group in groupby(prompts, key=lambda prompt: prompt.block)]
+        for outcome in self._outcomes(prompts):
+            assert not isinstance(outcome, Scores)
+            yield outcome
+
+    def scores(self, prompts: Sequence[ScorePrompt]) -> Iterator[ScoreOutcome]:
+        """Yield how likely continuations are, block by block."""
+        for outcome in self._outcomes(prompts):
+            assert not isinstance(outcome, Answer)
+            yield outcome
+
+    def _outcomes(self, asked: Sequence[Asked]) -> Iterator[Found]:
+        blocks = [tuple(group) for _, group in groupby(asked, key=lambda each: each.block)]
         epoch = self._worker.begin()
         try:
             for index, block in enumerate(blocks):
-                yield from self._answer(block, blocks[index + 1 : index + 2])
+                yield from self._work_on(block, blocks[index + 1 : index + 2])
         finally:
             # Left before its end: what is in flight is not wanted any more.
             if epoch == self._worker.epoch:
                 self._worker.begin()
 
-    def _answer(
-        self, block: tuple[Prompt, ...], following: list[tuple[Prompt, ...]]
-    ) -> Iterator[Outcome]:
+    def _work_on(
+        self, block: tuple[Asked, ...], following: list[tuple[Asked, ...]]
+    ) -> Iterator[Found]:
         waiting = {prompt.question_id: prompt for prompt in block}
         try:
             yield from self._ask(block, waiting, following)
@@ -145,10 +159,10 @@ class LlamaCppEngine(Closing):
 
     def _ask(
         self,
-        block: tuple[Prompt, ...],
-        waiting: dict[str, Prompt],
-        following: Sequence[tuple[Prompt, ...]] = (),
-    ) -> Iterator[Outcome]:
+        block: tuple[Asked, ...],
+        waiting: dict[str, Asked],
+        following: Sequence[tuple[Asked, ...]] = (),
+    ) -> Iterator[Found]:
         """Yield what is found out, and take it from what is ``waiting``; EngineError at an end."""
         if self._ended:
             raise EngineError(self._ended)
@@ -171,7 +185,7 @@ class LlamaCppEngine(Closing):
             self._worker.close()
             raise EngineError(self._ended)
 
-    def _ask_alone(self, waiting: dict[str, Prompt]) -> Iterator[Outcome]:
+    def _ask_alone(self, waiting: dict[str, Asked]) -> Iterator[Found]:
         """Find out which question it is that cannot be answered."""
         for prompt in list(waiting.values()):
             if self._ended:
@@ -183,7 +197,7 @@ class LlamaCppEngine(Closing):
             except EngineError as exc:
                 yield self._failure(prompt, self._tell(exc, prompt))
 
-    def _tell(self, exc: EngineError, prompt: Prompt) -> str:
+    def _tell(self, exc: EngineError, prompt: Asked) -> str:
         """Return why a question failed alone; too many of them end the engine."""
         if self._ended:
             return f"not asked, because {self._ended}"
@@ -194,7 +208,7 @@ class LlamaCppEngine(Closing):
             self._ended = f"{exc} at each of {self._crashes} questions that were asked alone"
         return f"{exc} at question {prompt.question_id!r}; {self._worker.last_words}"
 
-    def _failure(self, prompt: Prompt, reason: str) -> Failure:
+    def _failure(self, prompt: Asked, reason: str) -> Failure:
         return Failure(prompt.question_id, self._definition.name, one_line(reason, 2_000))
 
     def close(self) -> None:

@@ -35,7 +35,10 @@ _OLD = ("AVX", "AVX2", "BMI2", "F16C", "FMA")
 LEVELS: Mapping[str, tuple[str, ...]] = {
     "avx2": ("-DGGML_NATIVE=OFF",),
     "sse42": ("-DGGML_NATIVE=OFF", *(f"-DGGML_{name}=OFF" for name in _OLD)),
+    "avx512": ("-DGGML_NATIVE=OFF", "-DGGML_AVX512=ON"),
+    "avx512_bf16": ("-DGGML_NATIVE=OFF", "-DGGML_AVX512=ON", "-DGGML_AVX512_BF16=ON"),
     "dotprod": ("-DGGML_NATIVE=OFF", "-DGGML_CPU_ARM_ARCH=armv8.2-a+dotprod"),
+    "neon": ("-DGGML_NATIVE=OFF", "-DGGML_CPU_ARM_ARCH=armv8-a"),
     "generic": ("-DGGML_NATIVE=OFF",),
 }
 """Level → arguments of CMake.
@@ -43,7 +46,8 @@ LEVELS: Mapping[str, tuple[str, ...]] = {
 ``avx2``: Intel Core and Xeon since 2013, AMD since 2015. ``sse42``: other x86-64
 processors since 2009, among them Pentium, Celeron and Atom of the last ten years
 that have no AVX2. ``dotprod``: 64-bit Arm since 2018 (Graviton 2, Apple M1,
-Raspberry Pi 5). ``generic``: any other.
+Raspberry Pi 5). ``generic``: any other. ``avx512``, ``avx512_bf16`` and ``neon``
+(64-bit Arm without dot products) are never chosen, but a definition can ask for them.
 """
 
 _TRAVELS: Mapping[str, str] = {

@@ -14,12 +14,15 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.engines.llamacpp.engine_build import cmake_arguments, processor_flags
+from pytest_raq.engines.llamacpp.engine_build import LEVELS, cmake_arguments, processor_flags
 from pytest_raq.engines.llamacpp.worker_process import foreign_variables, signal_name
+from pytest_raq.errors import ConfigError
 from pytest_raq.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from pytest_raq.config import ModelDefinition
 
 _PROBE = Path(__file__).with_name("library_probe.py")
 _SECONDS = 60
@@ -74,6 +77,17 @@ _ROUNDING = (
 """Features with which sums are rounded otherwise; the others move data or add whole numbers."""
 _WITHIN: Mapping[str, str] = {"AVX": "AVX2", "AVX2": "AVX512"}
 """Feature → the one that makes it no news."""
+
+_NO_VECTORS = "no vector instructions"
+_ARITHMETIC: Mapping[str, str] = {
+    "sse42": _NO_VECTORS,
+    "avx2": "AVX2 F16C FMA",
+    "avx512": "F16C FMA AVX512",
+    "avx512_bf16": "F16C FMA AVX512 AVX512_BF16",
+    "neon": "NEON ARM_FMA",
+    "dotprod": "NEON ARM_FMA DOTPROD",
+}
+"""What a definition can ask for → what `arithmetic_of` says of a build for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +181,25 @@ def arithmetic_of(python: Path | None = None) -> str:
     runnable = [found for found in build.variants.values() if not offered or found <= offered]
     used = max(runnable, key=len, default=build.features)
     names = [name for name in _ROUNDING if name in used and _WITHIN.get(name) not in used]
-    return " ".join(names) or ("" if build.problem else "no vector instructions")
+    return " ".join(names) or ("" if build.problem else _NO_VECTORS)
+
+
+def require_instruction_set(definition: ModelDefinition, python: Path | None = None) -> None:
+    """Raise ConfigError if a model asks for another instruction set than llama.cpp was built for.
+
+    ``python`` is the interpreter that runs the model; this one if None.
+    """
+    wanted = definition.instruction_set
+    if wanted is None or arithmetic_of(python) == _ARITHMETIC[wanted]:
+        return
+    build = library_build(None if str(python) == sys.executable else python)
+    found = arithmetic_of(python)
+    told = f"llama.cpp of {build.python} computes with {found}" if found else explain_build(build)
+    raise ConfigError(
+        f'{definition.path}: instruction_set = "{wanted}" is asked for, but {told}: compile it'
+        f" with {reinstall_command(build, LEVELS[wanted])}, or name an environment that has such"
+        " a build with python ="
+    )
 
 
 def missing_features(build: LibraryBuild) -> tuple[str, ...]:
@@ -195,10 +227,13 @@ def explain_build(build: LibraryBuild) -> str:
     return f"{compiled}; this processor has all of that"
 
 
-def reinstall_command(build: LibraryBuild) -> str:
-    """Return the command that compiles llama-cpp-python again, for all processors of this kind."""
+def reinstall_command(build: LibraryBuild, arguments: Sequence[str] = ()) -> str:
+    """Return the command that compiles llama-cpp-python again, for all processors of this kind.
+
+    Or with other ``arguments`` of CMake.
+    """
     pin = f"=={build.version}" if build.version else ""
     return (
-        f'CMAKE_ARGS="{" ".join(cmake_arguments())}" {build.python} -m pip install'
+        f'CMAKE_ARGS="{" ".join(arguments or cmake_arguments())}" {build.python} -m pip install'
         f" --force-reinstall --no-deps --no-cache-dir llama-cpp-python{pin}"
     )

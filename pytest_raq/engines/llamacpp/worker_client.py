@@ -7,7 +7,7 @@ import signal
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_raq.config.prompts import own_prompt
 from pytest_raq.engines.llamacpp.engine_build import EXTRA, pip_install
@@ -15,8 +15,17 @@ from pytest_raq.engines.llamacpp.instruction_sets import arithmetic_of
 from pytest_raq.engines.llamacpp.reproducible import VARIABLES, notes, outcome
 from pytest_raq.engines.llamacpp.worker_process import WorkerProcess
 from pytest_raq.errors import EngineCrashError, EngineDiedError, EngineError, EngineStartError
-from pytest_raq.records import Answer, EngineInfo, Failure, FinishReason, Timing
-from pytest_raq.text import one_line
+from pytest_raq.records import (
+    Answer,
+    EngineInfo,
+    Failure,
+    FinishReason,
+    Likelihood,
+    ScorePrompt,
+    Scores,
+    Timing,
+)
+from pytest_raq.text import one_line, well_formed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,6 +33,8 @@ if TYPE_CHECKING:
     from pytest_raq.config import ModelDefinition
     from pytest_raq.engines.llamacpp.worker_process import Reply
     from pytest_raq.records import Outcome, Prompt
+
+    WorkerBlock = tuple[Prompt | ScorePrompt, ...]
 
 _START_SILENCE = 120.0
 """Seconds: importing llama.cpp from a cold disk takes long."""
@@ -33,8 +44,8 @@ _START_SILENCE = 120.0
 class _Flight:
     """A block that was sent: what is still unanswered, and what nobody took yet."""
 
-    requests: dict[int, Prompt]
-    outcomes: deque[Outcome] = field(default_factory=deque)
+    requests: dict[int, Prompt | ScorePrompt]
+    outcomes: deque[Outcome | Scores] = field(default_factory=deque)
 
 
 class WorkerClient:
@@ -62,7 +73,7 @@ class WorkerClient:
         self._is_verified = is_verified
         self._parallel = parallel
         self._requests = 0
-        self._in_flight: dict[tuple[Prompt, ...], _Flight] = {}
+        self._in_flight: dict[WorkerBlock, _Flight] = {}
         self.epoch = 0
         self.is_closed = False
         self.end = self.last_words = ""
@@ -176,9 +187,11 @@ class WorkerClient:
         return self.epoch
 
     def ask(
-        self, block: tuple[Prompt, ...], following: Sequence[tuple[Prompt, ...]] = ()
-    ) -> Iterator[Outcome]:
+        self, block: WorkerBlock, following: Sequence[WorkerBlock] = ()
+    ) -> Iterator[Outcome | Scores]:
         """Yield the outcomes of a block as they come; send what follows it ahead.
+
+        A block is of prompts to be answered, or of such whose continuations are scored.
 
         EngineError when the block cannot be finished; EngineCrashError, after
         which the conversation is closed, when that is the end of the worker.
@@ -203,7 +216,7 @@ class WorkerClient:
             self.close()
             raise type(exc)(self.end) from exc
 
-    def _send_block(self, block: tuple[Prompt, ...]) -> None:
+    def _send_block(self, block: WorkerBlock) -> None:
         if block in self._in_flight:
             return
         if not self._in_flight:
@@ -212,19 +225,26 @@ class WorkerClient:
         self._requests += len(block)
         self._in_flight[block] = _Flight(dict(enumerate(block, first)))
         questions = [self._question(n, prompt) for n, prompt in enumerate(block, first)]
-        order = {"type": "block", "epoch": self.epoch, "parallel": self._parallel}
+        kind = "score" if isinstance(block[0], ScorePrompt) else "block"
+        order = {"type": kind, "epoch": self.epoch, "parallel": self._parallel}
         self._send({**order, "questions": questions})
 
     def _send(self, order: dict[str, object]) -> None:
         self._process.send(order, self._definition.timeout)
 
-    def _question(self, request: int, prompt: Prompt) -> dict[str, object]:
+    def _question(self, request: int, asked: Prompt | ScorePrompt) -> dict[str, object]:
         definition = self._definition
-        return {
+        prompt = asked.prompt if isinstance(asked, ScorePrompt) else asked
+        common: dict[str, object] = {
             "request": request,
             "text": prompt.text,
             "chat": prompt.chat,
             "messages": [(message.role, message.content) for message in prompt.messages],
+        }
+        if isinstance(asked, ScorePrompt):
+            return {**common, "continuations": asked.continuations}
+        return {
+            **common,
             "schema": prompt.schema,
             "max_tokens": prompt.max_tokens or definition.max_tokens,
             "temperature": definition.temperature,
@@ -247,18 +267,21 @@ class WorkerClient:
                 prompt = flight.requests.pop(request)
                 flight.outcomes.append(self._read_outcome(reply, prompt))
 
-    def _read_outcome(self, reply: Reply, prompt: Prompt) -> Outcome:
+    def _read_outcome(self, reply: Reply, prompt: Prompt | ScorePrompt) -> Outcome | Scores:
         model = self._definition.name
         try:
+            if isinstance(prompt, ScorePrompt) and reply["type"] == "scores":
+                return _read_scores(reply["scores"], prompt, model)
             if reply["type"] == "too long":
                 reason = self._tell_too_long(int(reply["prompt_tokens"]))
-                return Failure(prompt.question_id, model, reason)
+                return Failure(prompt.question_id, model, reason, is_infrastructure=False)
             if reply["type"] == "error":
-                return Failure(prompt.question_id, model, one_line(str(reply["reason"]), 2_000))
+                reason = one_line(str(reply["reason"]), 2_000)
+                return Failure(prompt.question_id, model, reason, is_infrastructure=False)
             return Answer(
                 prompt.question_id,
                 model,
-                str(reply["text"]),
+                well_formed(str(reply["text"])),
                 FinishReason(reply["finish_reason"]),
                 _read_timing(reply["timing"]),
             )
@@ -294,6 +317,17 @@ def _read_timing(fields: dict[str, float]) -> Timing:
         decode_seconds=float(fields["decode_seconds"]),
         total_seconds=float(fields["total_seconds"]),
     )
+
+
+def _read_scores(rows: list[dict[str, Any]], asked: ScorePrompt, model: str) -> Scores:
+    texts, problems = {}, {}
+    for text, row in zip(asked.continuations, rows, strict=True):
+        if "reason" in row:
+            problems[text] = str(row["reason"])
+        else:
+            figures = float(row["log_p"]), int(row["tokens"]), int(row["bytes"])
+            texts[text] = Likelihood(*figures, str(row["greedy"]))
+    return Scores(asked.question_id, model, texts, problems)
 
 
 def _tell_unreadable(reply: Reply) -> str:

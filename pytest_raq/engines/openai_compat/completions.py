@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from pytest_raq.text import well_formed
+
 
 @dataclass(frozen=True, slots=True)
 class Completion:
@@ -13,6 +15,7 @@ class Completion:
     was called with. Token counts are those of the server, 0 where it tells
     none; ``pieces`` counts the parts in which the reply came. Seconds are
     since the request was sent: up to the first piece, the last one, the end.
+    ``body`` is the whole reply, where it was asked for.
     """
 
     text: str = ""
@@ -25,6 +28,7 @@ class Completion:
     first_seconds: float = 0.0
     last_seconds: float = 0.0
     total_seconds: float = 0.0
+    body: object = None
 
 
 @dataclass(slots=True)
@@ -106,8 +110,8 @@ class Collector:
     def finish(self, seconds: float) -> Completion:
         """Return what came together until the end."""
         return Completion(
-            text="".join(self.texts),
-            arguments="".join(self.arguments),
+            text=well_formed("".join(self.texts)),
+            arguments=well_formed("".join(self.arguments)),
             finish_reason=self.finish_reason,
             **self.usage,
             pieces=self.pieces,

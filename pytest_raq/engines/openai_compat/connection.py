@@ -51,13 +51,15 @@ _STARTED = "raq_started"
 class Request:
     """What is sent: the ``body`` without the model's name, to e.g. ``/chat/completions``.
 
-    ``retries`` stands for those of the server, where it is given.
+    ``retries`` stands for those of the server, where it is given; the reply of
+    one that ``keeps_body`` has all that the server said.
     """
 
     path: str
     body: Mapping[str, object]
     stream: bool = False
     retries: int | None = None
+    keeps_body: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,17 +259,19 @@ def _ask_whole(client: openai.OpenAI, server: Server, request: Request) -> Resul
     import httpx2
 
     # Not parsed into the client's own models: that takes longer than the rest of a call.
-    body = {"model": server.model, **request.body}
+    said = {"model": server.model, **request.body}
     options: Any = {} if request.retries is None else {"max_retries": request.retries}
-    response = client.post(request.path, cast_to=httpx2.Response, body=body, options=options)
+    response = client.post(request.path, cast_to=httpx2.Response, body=said, options=options)
     seconds = time.perf_counter() - response.request.extensions[_STARTED]
     collector = Collector()
-    collector.add(response.json(), seconds)
+    body = response.json()
+    collector.add(body, seconds)
     if collector.error and not collector.seen:
         return tell_error(collector.error, server)
     if not collector.seen:
         return no_completion(server, f"it has no choices ({server.hide(response.text)[:80]!r})")
-    return collector.finish(seconds)
+    done = collector.finish(seconds)
+    return replace(done, body=body) if request.keeps_body else done
 
 
 def _ask_stream(client: openai.OpenAI, desk: _Desk, job: _Job) -> Result:

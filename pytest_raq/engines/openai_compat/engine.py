@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.engines.openai_compat.connection import Connection, Parameters, Request
 from pytest_raq.engines.openai_compat.failures import Problem
+from pytest_raq.engines.openai_compat.scoring import ServerScorer
 from pytest_raq.engines.openai_compat.server import find_server
 from pytest_raq.engines.protocol import Closing
 from pytest_raq.errors import EngineStartError
@@ -19,13 +20,16 @@ if TYPE_CHECKING:
     from pytest_raq.config import ModelDefinition
     from pytest_raq.engines.openai_compat.completions import Completion
     from pytest_raq.engines.openai_compat.connection import Result
-    from pytest_raq.records import Outcome, Prompt
+    from pytest_raq.records import Outcome, Prompt, ScoreOutcome, ScorePrompt
 
 DEFAULT_PARALLEL = 4
 """Requests in flight: what a small server of one's own still takes without a queue."""
 
 _ONE_PACKET = 0.0002
 """Seconds; pieces that come so close together came in one packet: they show no speed."""
+
+_REFUSED = {400, 413, 422}
+"""HTTP states of a request that this one question cannot be: too long, or not allowed."""
 
 _FINISHED = {"stop": FinishReason.STOP, "eos": FinishReason.STOP, "length": FinishReason.LENGTH}
 
@@ -53,6 +57,9 @@ class OpenAIEngine(Closing):
             self._connection.close()
             raise EngineStartError(problem.reason)
         self.info = EngineInfo(engine="openai", build="")
+        self._scorer = ServerScorer(
+            self._connection, self._parameters, model=definition.name, parallel=self._parallel
+        )
 
     def answers(self, prompts: Sequence[Prompt]) -> Iterator[Outcome]:
         """Yield outcomes as they come; what is in flight is given up when nobody reads on."""
@@ -80,6 +87,15 @@ class OpenAIEngine(Closing):
         finally:
             if flying and not self._is_closed:
                 self._connection.cancel()
+
+    def scores(self, prompts: Sequence[ScorePrompt]) -> Iterator[ScoreOutcome]:
+        """Yield how likely texts are, where the server tells probabilities of a prompt."""
+        for asked in prompts:
+            if self._ended:
+                reason = f"not asked, because {self._ended}"
+                yield Failure(asked.question_id, self._definition.name, one_line(reason, 2_000))
+            else:
+                yield from self._scorer.scores([asked])
 
     def _send(self, ticket: int, prompt: Prompt) -> tuple[Prompt, dict[str, object]]:
         body = self._parameters.write(self._body(prompt))
@@ -111,7 +127,10 @@ class OpenAIEngine(Closing):
         if isinstance(result, Problem):
             if result.is_final:
                 self._ended = self._ended or result.reason
-            return self._failure(prompt, self._tell(result, prompt))
+            is_refused = result.status in _REFUSED and not result.is_final
+            return self._failure(
+                prompt, self._tell(result, prompt), is_infrastructure=not is_refused
+            )
         reason = _FINISHED.get(result.finish_reason)
         if result.finish_reason in _CALLS:
             return self._failure(
@@ -121,7 +140,8 @@ class OpenAIEngine(Closing):
             )
         if reason is None:
             said = one_line(repr(result.finish_reason), 80)
-            return self._failure(prompt, f"the server withheld the answer (finish_reason {said})")
+            withheld = f"the server withheld the answer (finish_reason {said})"
+            return self._failure(prompt, withheld, is_infrastructure=False)
         text = _until_stop(result.text, self._definition.stop)
         return Answer(
             prompt.question_id, self._definition.name, text.strip(), reason, _timing(result)
@@ -132,8 +152,9 @@ class OpenAIEngine(Closing):
             return f'{problem.reason}; a server without /completions needs prompt = "chat"'
         return problem.reason
 
-    def _failure(self, prompt: Prompt, reason: str) -> Failure:
-        return Failure(prompt.question_id, self._definition.name, one_line(reason, 2_000))
+    def _failure(self, prompt: Prompt, reason: str, *, is_infrastructure: bool = True) -> Failure:
+        told = one_line(reason, 2_000)
+        return Failure(prompt.question_id, self._definition.name, told, is_infrastructure)
 
     @property
     def _is_closed(self) -> bool:

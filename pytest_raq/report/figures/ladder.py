@@ -5,8 +5,8 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
-from pytest_raq.errors import ConfigError, StoreError
 from pytest_raq.records import Decision
+from pytest_raq.report.figures.plot_file import save_picture
 from pytest_raq.text import size_text
 
 if TYPE_CHECKING:
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from pytest_raq.records.command_results import Ladder, Rung
 
-FORMATS = (".png", ".svg", ".pdf")
-
 _COLOURS = {
     Decision.PASS: "#2a7f3f",
+    Decision.UNCHANGED: "#2a7f3f",
+    Decision.SUSPECT: "#c0262d",
     Decision.INCONCLUSIVE: "#b7791f",
     Decision.REGRESSION: "#c0262d",
 }
@@ -31,27 +31,12 @@ _SPEEDS = (
 )
 
 
-def require_plot(path: Path) -> None:
-    """ConfigError, before anything is measured, when a picture could not be drawn there."""
-    if path.suffix.lower() not in FORMATS:
-        raise ConfigError(f"--plot {path}: write a name that ends with {', '.join(FORMATS)}")
-    if not path.parent.is_dir():
-        raise ConfigError(f"--plot {path}: {path.parent} is not a folder")
-    try:
-        import matplotlib  # noqa: F401, ICN001 - only whether it is there
-    except ImportError as exc:
-        raise ConfigError(
-            f"--plot {path}: pictures need matplotlib: pip install 'pytest-raq[plot]'"
-        ) from exc
-
-
 def draw_ladder(ladder: Ladder, path: Path) -> None:
     """Write a picture of a ladder in the format of the name; StoreError when that fails.
 
     One row a file, the largest on top: its size, its speed, and its net
     preference against the top with interval, in the color of its verdict.
     """
-    from matplotlib import rc_context
     from matplotlib.figure import Figure
 
     rungs = [ladder.top, *(rung for rung in ladder.rungs if rung.bytes)]
@@ -65,13 +50,7 @@ def draw_ladder(ladder: Ladder, path: Path) -> None:
         f" {ladder.passages} passages, judge {ladder.provenance.judge.name}"
     )
     figure.suptitle(title, parse_math=False)
-    # Text stays text, and the same ladder is the same file.
-    metadata = {"Date": None} if path.suffix.lower() == ".svg" else None
-    try:
-        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "raq"}):
-            figure.savefig(path, dpi=150, metadata=metadata)
-    except OSError as exc:
-        raise StoreError(f"{path}: cannot be written: {exc.strerror or exc}") from exc
+    save_picture(figure, path)
 
 
 def _draw_sizes(axes: Axes, rungs: Sequence[Rung]) -> None:

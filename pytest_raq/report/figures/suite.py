@@ -20,6 +20,7 @@ from pytest_raq.report.figures.drawing import (
     draw_shares,
     style,
 )
+from pytest_raq.report.figures.likelihood import draw_differences, likelihood_text
 from pytest_raq.text import number, p_text, safe_text
 
 if TYPE_CHECKING:
@@ -71,8 +72,8 @@ def suite_pictures(result: SuiteResult) -> list[Picture]:
 
 
 def quality_pictures(result: SuiteResult) -> Iterator[Picture]:
-    """Yield net preference, rank distribution, mean ranks and critical difference."""
-    for draw in (_net_preference, _distribution, _mean_ranks, _difference):
+    """Yield net preference, likelihood, rank distribution, mean ranks and critical difference."""
+    for draw in (_net_preference, _likelihood, _distribution, _mean_ranks, _difference):
         picture = draw(result)
         if picture is not None:
             yield picture
@@ -94,6 +95,14 @@ def _net_preference(result: SuiteResult) -> Picture | None:
     )
     text = _sentence("net preference", marks, lambda model: marks[model].text(sign=True))
     return Picture("net-preference", "Net preference", text, figure)
+
+
+def _likelihood(result: SuiteResult) -> Picture | None:
+    figure = draw_differences(result)
+    if figure is None:
+        return None
+    title = "Bits per byte of the reference, today minus accepted"
+    return Picture("likelihood", title, likelihood_text(result), figure)
 
 
 def _distribution(result: SuiteResult) -> Picture | None:

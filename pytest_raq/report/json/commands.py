@@ -74,6 +74,7 @@ def plan_to_json(plan: PowerPlan) -> Json:
     """Return a plan as plain data; None for a loss that is not found."""
     needed = plan.needed
     return {
+        "likelihood": plain(plan.likelihood),
         **asdict(plan.run),
         "spread": {
             "source": plan.source,
@@ -83,11 +84,14 @@ def plan_to_json(plan: PowerPlan) -> Json:
                     "changed": item.changed,
                     "correlation": item.correlation,
                     "detectable": plain(item.detectable),
+                    "pass_chance": plain(item.pass_chance),
+                    "outlook": plain(item.outlook),
                 }
                 for item in plan.spreads
             ],
         },
         "detectable": plain(plan.detectable),
+        "pass_chance": plain(min(item.pass_chance for item in plan.spreads)),
         "effect": plan.effect,
         "questions_needed": needed[0] if needed else None,
         "passages_needed": needed[1] if needed else None,

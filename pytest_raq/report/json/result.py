@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.records import (
         Agreement,
+        Baseline,
         HumanAgreement,
         JudgeCheck,
         JudgeHabits,
@@ -59,6 +60,8 @@ def suite_from_json(name: str, table: Mapping[str, object]) -> SuiteResult:
     baseline = _table(given.get("baseline") or {})
     given["baseline_problem"] = baseline.get("problem") or ""
     given["baseline"] = _baseline_from_json(name, baseline) if "models" in baseline else None
+    anchor = _table(given.get("anchor") or {})
+    given["anchor"] = _baseline_from_json(name, anchor) if "models" in anchor else None
     return TypeAdapter(SuiteResult).validate_python(given)
 
 
@@ -105,7 +108,20 @@ def _verdict_from_json(item: object) -> object:
         "reasons": item.get("reasons", []),
         "quality": _undefined(item.get("quality")),
         "speed": _undefined(item.get("speed") or []),
+        "f1": _undefined(item.get("f1")),
+        "since_anchor": _undefined(_table(item.get("anchor")).get("quality")),
+        "f1_since_anchor": _undefined(_table(item.get("anchor")).get("f1")),
+        "likelihood": _likelihood_from_json(item.get("likelihood")),
+        "likelihood_since_anchor": _likelihood_from_json(item.get("likelihood_since_anchor")),
     }
+
+
+def _likelihood_from_json(item: object) -> object:
+    if not isinstance(item, dict):
+        return None
+    drift = item.get("drift")
+    table = {key: value for key, value in item.items() if key != "drift"}
+    return {**_table(_undefined(table)), "drift": _undefined(drift) if drift else None}
 
 
 def _baseline_from_json(suite: str, table: Table) -> Table:
@@ -231,9 +247,11 @@ def suite_to_json(result: SuiteResult) -> Json:
         "questions": {item.question.id: _question_to_json(item) for item in result.questions},
         "passages": result.passages,
         "speeds": plain(result.speeds),
-        "baseline": _baseline_to_json(result),
+        "baseline": _baseline_to_json(result.baseline, result.baseline_problem),
+        "anchor": _baseline_to_json(result.anchor),
         "judge": judges_to_json(result.judges),
         "notes": list(result.notes),
+        "repeatability": plain(dict(result.repeatability)),
         "provenance": plain(result.provenance),
     }
 
@@ -254,6 +272,24 @@ def _verdict_to_json(verdict: Verdict) -> Json:
         "reasons": list(verdict.reasons),
         "quality": plain(quality),
         "speed": plain(verdict.speed),
+        "likelihood": plain(verdict.likelihood),
+        "likelihood_since_anchor": plain(verdict.likelihood_since_anchor),
+        "f1": plain(verdict.f1),
+        "anchor": _anchor_to_json(verdict),
+    }
+
+
+def _anchor_to_json(verdict: Verdict) -> Json | None:
+    """Return the comparison with the anchor; None where it is the accepted state itself."""
+    quality = verdict.since_anchor
+    if quality is None:
+        return None
+    return {
+        "net_preference": plain(quality.net_preference),
+        "interval": plain(quality.interval),
+        "p_value": plain(quality.adjusted_p),
+        "quality": plain(quality),
+        "f1": plain(verdict.f1_since_anchor),
     }
 
 
@@ -272,21 +308,25 @@ def _question_to_json(item: QuestionResult) -> Json:
         "preferences": dict(item.preferences),
         "missing": item.missing,
         "orders_agreed": item.orders_agreed,
+        "reference_bits": dict(item.reference_bits),
+        "baseline_reference_bits": dict(item.baseline_reference_bits),
+        "answer_bits": dict(item.answer_bits),
+        "likelihoods": plain(item.likelihoods),
         "reasons": dict(item.reasons),
         "baseline_reasons": dict(item.baseline_reasons),
     }
 
 
-def _baseline_to_json(result: SuiteResult) -> Json | None:
-    if result.baseline is None:
-        return {"problem": result.baseline_problem} if result.baseline_problem else None
+def _baseline_to_json(baseline: Baseline | None, problem: str = "") -> Json | None:
+    if baseline is None:
+        return {"problem": problem} if problem else None
     return {
-        "accepted_at": result.baseline.accepted_at,
-        "reason": result.baseline.reason,
-        "problem": result.baseline_problem,
-        "models": {name: _model_to_json(model) for name, model in result.baseline.models.items()},
-        "tests": plain(result.baseline.tests),
-        "provenance": plain(result.baseline.provenance),
+        "accepted_at": baseline.accepted_at,
+        "reason": baseline.reason,
+        "problem": problem,
+        "models": {name: _model_to_json(model) for name, model in baseline.models.items()},
+        "tests": plain(baseline.tests),
+        "provenance": plain(baseline.provenance),
     }
 
 

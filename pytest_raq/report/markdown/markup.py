@@ -20,6 +20,7 @@ _BACKTICKS = re.compile("`+")
 
 _LEVELS = {
     Decision.REGRESSION: "error",
+    Decision.SUSPECT: "error",
     Decision.NO_BASELINE: "error",
     Decision.NOT_MEASURED: "error",
     Decision.INCONCLUSIVE: "warning",

@@ -7,12 +7,18 @@ said stands in code spans, so it cannot become markup, a link or a mention.
 from __future__ import annotations
 
 import math
-from itertools import combinations
+from itertools import combinations, compress
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
 from pytest_raq.report.markdown.markup import cell, code, folded, html_code, table
-from pytest_raq.report.terminal.suite import mean_rank_text, net_preference_text, rank_change_text
+from pytest_raq.report.repeatability import repeatability_lines
+from pytest_raq.report.terminal.suite import (
+    bits_text,
+    mean_rank_text,
+    net_preference_text,
+    rank_change_text,
+)
 from pytest_raq.report.words import decode_text
 from pytest_raq.text import LONGEST_NOTE, number, p_text
 
@@ -32,6 +38,8 @@ _QUESTIONS = (10, 3, 0)
 
 _SIGNS = {
     Decision.PASS: "✅ pass",
+    Decision.UNCHANGED: "✅ unchanged",
+    Decision.SUSPECT: "❌ **suspect**",
     Decision.REGRESSION: "❌ **regression**",
     Decision.INCONCLUSIVE: "⚠️ inconclusive",
     Decision.NO_BASELINE: "❌ **no baseline**",
@@ -63,8 +71,9 @@ def _suite(result: SuiteResult, limit: int) -> Iterator[str]:
         f" judge {code(result.provenance.judge.name)}"
     )
     yield ""
+    yield from _repeatability(result)
     for verdict in result.verdicts.values():
-        if verdict.decision is not Decision.PASS:
+        if not verdict.decision.is_good:
             yield from _reasons(verdict)
     for model in result.verdicts:
         yield from _worst(model, result, limit)
@@ -72,16 +81,22 @@ def _suite(result: SuiteResult, limit: int) -> Iterator[str]:
     yield from _notes(result)
 
 
+def _repeatability(result: SuiteResult) -> Iterator[str]:
+    lines = list(repeatability_lines(result, result.models))
+    yield from (f"- {code(names, 400)}: {code(told, 600)}" for names, told in lines)
+    if lines:
+        yield ""
+
+
 def _headline(result: SuiteResult) -> str:
     decisions = [verdict.decision for verdict in result.verdicts.values()]
-    order = [item for item in Decision if item is not Decision.PASS] + [Decision.PASS]
-    parts = [f"{decisions.count(item)} {item.value}" for item in order if item in decisions]
+    parts = [f"{decisions.count(item)} {item.value}" for item in Decision if item in decisions]
     return f"{code(result.suite)}: {', '.join(parts) or 'no verdict'}"
 
 
 def _models(result: SuiteResult) -> list[str]:
-    header = ("model", "verdict", "net preference", "p", "mean rank", "change", "EM", "F1",
-              "words/s", "tok/s")  # fmt: skip
+    header = ("model", "verdict", "net preference", "p", "since the anchor", "mean rank", "change",
+              "EM", "F1", "bits/byte", "words/s", "tok/s")  # fmt: skip
     rows = []
     for name, model in result.models.items():
         verdict = result.verdicts.get(name)
@@ -90,17 +105,23 @@ def _models(result: SuiteResult) -> list[str]:
             (
                 cell(name),
                 _SIGNS[verdict.decision] if verdict else "–",
-                net_preference_text(verdict),
+                net_preference_text(quality),
                 p_text(quality.adjusted_p) if quality else "–",
+                net_preference_text(verdict.since_anchor if verdict else None),
                 mean_rank_text(model),
                 rank_change_text(model, result),
                 number(model.exact_match),
                 number(model.f1),
+                bits_text(model, verdict),
                 number(model.words_per_second, 1),
                 decode_text(model),
             )
         )
-    return table(header, rows)
+    has_anchor = any(verdict.since_anchor for verdict in result.verdicts.values())
+    has_bits = any(item.reference_bits_per_byte is not None for item in result.models.values())
+    unknown = {"since the anchor": has_anchor, "bits/byte": has_bits}
+    kept = [unknown.get(name, True) for name in header]
+    return table(list(compress(header, kept)), [list(compress(row, kept)) for row in rows])
 
 
 def _reasons(verdict: Verdict) -> Iterator[str]:

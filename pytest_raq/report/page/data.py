@@ -32,6 +32,7 @@ FIELDS = (
     "judges",
     "why",
     "whyBefore",
+    "lost",
 )
 """The places of the fields of a question; page.js reads it by these names."""
 
@@ -67,6 +68,7 @@ def question_data(result: SuiteResult, judge: Mapping[str, object]) -> PageData:
         "models": models,
         "fields": FIELDS,
         "judges": opinions.is_there,
+        "likelihood": any(item.baseline_reference_bits for item in result.questions),
         "questions": [_row(item, models, passages, opinions) for item in result.questions],
         "passages": list(passages),  # filled by the rows
     }
@@ -103,6 +105,17 @@ def _row(
         opinions.ranks(question.id),
         [item.reasons.get(model) for model in models],
         [item.baseline_reasons.get(model) for model in models],
+        _lost(item, models),
+    ]
+
+
+def _lost(item: QuestionResult, models: Sequence[str]) -> list[float | None]:
+    """Return by model how many bits per byte the reference lost; None where that is not known."""
+    return [
+        round(item.reference_bits[model] - item.baseline_reference_bits[model], 3)
+        if model in item.reference_bits and model in item.baseline_reference_bits
+        else None
+        for model in models
     ]
 
 

@@ -13,7 +13,15 @@ from pytest_raq.report.figures.drawing import style
 from pytest_raq.report.figures.files import inline_svg
 from pytest_raq.report.figures.suite import quality_pictures, speed_pictures
 from pytest_raq.report.page.data import question_data
-from pytest_raq.report.page.tables import judge_tables, probe_table, provenance_tables, shown
+from pytest_raq.report.page.likelihood import likelihood_table, worst_table
+from pytest_raq.report.page.tables import (
+    anchor_table,
+    f1_table,
+    judge_tables,
+    probe_table,
+    provenance_tables,
+    shown,
+)
 from pytest_raq.report.page.views import (
     COLUMNS,
     DIFFERS,
@@ -24,6 +32,7 @@ from pytest_raq.report.page.views import (
     standing_lines,
     verdict_views,
 )
+from pytest_raq.report.repeatability import repeatability_lines
 from pytest_raq.text import safe_text
 
 if TYPE_CHECKING:
@@ -40,6 +49,8 @@ _LONGEST = 4000
 _NOTES = {
     "net-preference": "Below zero, today’s answers rank below the accepted ones more often than"
     " above. Lines are 95 % intervals.",
+    "likelihood": "A tick is a question. Right of zero, its reference has become less likely. The"
+    " dot is the mean, with its 95 % interval; the farthest questions stand at the edge.",
     "mean-ranks": "Lines are 95 % intervals.",
     "critical-difference": "Models that a bar joins are not separated by the permutation test"
     " at 0.05.",
@@ -135,11 +146,27 @@ def _suite_view(suite: PageSuite, number: int) -> dict[str, object]:
         "has_baseline": result.baseline is not None,
         "verdicts": list(verdicts.values()),
         "notes": [note for note in result.notes if not note.startswith(DIFFERS)],
+        "repeatability": [
+            f"{names}: {told}"
+            for names, told in repeatability_lines(
+                result, (name for name in result.models if name not in verdicts)
+            )
+        ],
         "columns": COLUMNS,
         "rows": model_rows(result, verdicts),
         "quality": quality,
         "speed": speed,
         "probe": probe_table(result),
+        "quality_tables": [
+            table
+            for table in (
+                anchor_table(result),
+                f1_table(result),
+                likelihood_table(result),
+                worst_table(result),
+            )
+            if table is not None
+        ],
         "matrices": matrix_views(result),
         "omnibus": omnibus_lines(result.tests),
         "standing": standing_lines(result),

@@ -191,6 +191,52 @@ def probe_table(result: SuiteResult) -> Table | None:
     return Table(title, head, rows, numbers_from=2) if rows else None
 
 
+def anchor_table(result: SuiteResult) -> Table | None:
+    """Return what each model lost or won since the anchor; None where nothing moved since then."""
+    rows = [
+        Row(
+            (
+                model,
+                number(quality.net_preference),
+                f"[{number(quality.interval.low)}, {number(quality.interval.high)}]",
+                p_text(quality.adjusted_p),
+                number(f1.difference, 3) if f1 else "–",
+                p_text(f1.adjusted_p) if f1 else "–",
+            )
+        )
+        for model, verdict in result.verdicts.items()
+        if (quality := verdict.since_anchor) is not None
+        for f1 in (verdict.f1_since_anchor,)
+    ]
+    anchor = result.anchor
+    if not rows or anchor is None:
+        return None
+    why = f" ({anchor.reason})" if anchor.reason.strip() else ""
+    head = ("model", "net preference", "interval", "p", "F1 difference", "its p")
+    title = f"Since the anchor, accepted {anchor.accepted_at}{why}"
+    return Table(title, head, rows, numbers_from=1)
+
+
+def f1_table(result: SuiteResult) -> Table | None:
+    """Return the test of F1 of each model against the baseline; None without one."""
+    rows = [
+        Row(
+            (
+                model,
+                number(f1.now, 3),
+                number(f1.before, 3),
+                number(f1.difference, 3),
+                f"[{number(f1.interval.low, 3)}, {number(f1.interval.high, 3)}]",
+                p_text(f1.adjusted_p),
+            )
+        )
+        for model, verdict in result.verdicts.items()
+        if (f1 := verdict.f1) is not None
+    ]
+    head = ("model", "F1 now", "accepted", "difference", "interval", "p")
+    return Table("F1 against the accepted answers", head, rows, numbers_from=1) if rows else None
+
+
 def _figure(value: float) -> str:
     """Return a speed, or seconds, with as many decimals as mean something."""
     return number(value, 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else _DECIMALS)

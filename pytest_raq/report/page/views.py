@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
 from pytest_raq.report.figures.suite import comparable_models
+from pytest_raq.report.repeatability import repeatability_text
 from pytest_raq.report.words import decode_text
 from pytest_raq.text import number, p_text
 
@@ -30,6 +31,8 @@ DIFFERS = "differs from the baseline: "
 
 _KINDS = {
     Decision.PASS: ("good", "✓"),
+    Decision.UNCHANGED: ("good", "="),
+    Decision.SUSPECT: ("bad", "!"),
     Decision.REGRESSION: ("bad", "✗"),
     Decision.INCONCLUSIVE: ("doubt", "?"),
     Decision.NO_BASELINE: ("none", "○"),
@@ -75,6 +78,7 @@ class VerdictView:
     sign: str
     reasons: Sequence[str]
     detectable: str
+    repeatability: str
     jumps: Sequence[Jump]
 
 
@@ -122,6 +126,7 @@ def conclude(results: Sequence[SuiteResult]) -> Conclusion:
     total = sum(map(len, found.values()))
     for decision, text in (
         (Decision.REGRESSION, "Regression: {names} {is_} worse than accepted"),
+        (Decision.SUSPECT, "Suspect: {names} {is_} probably worse than accepted"),
         (Decision.NOT_MEASURED, "Not measured: {names}; this run shows nothing about {them}"),
         (Decision.NO_BASELINE, "No baseline: nothing accepted to compare {names} with"),
         (Decision.INCONCLUSIVE, "Inconclusive: {names}; neither a loss nor its absence is shown"),
@@ -134,6 +139,9 @@ def conclude(results: Sequence[SuiteResult]) -> Conclusion:
             others = total - len(names)
             rest = f". {others} other{'s' * (others != 1)}: {_rest(found, decision)}"
             return Conclusion(told + (rest if others else "."), _KINDS[decision][0])
+    if total and set(found) == {Decision.UNCHANGED}:
+        told = "the model is" if total == 1 else f"all {total} models are"
+        return Conclusion(f"Unchanged: {told} what was accepted, answer for answer.", "good")
     if total:
         told = "the model is" if total == 1 else f"all {total} models are"
         return Conclusion(f"Pass: {told} as good as accepted, within the margin.", "good")
@@ -161,7 +169,7 @@ def verdict_views(result: SuiteResult) -> dict[str, VerdictView]:
 def _verdict_view(result: SuiteResult, verdict: Verdict, index: int) -> VerdictView:
     kind, sign = _KINDS[verdict.decision]
     quality, loss = verdict.quality, ""
-    if verdict.decision is Decision.PASS and quality and not math.isnan(quality.detectable):
+    if verdict.decision.is_good and quality and not math.isnan(quality.detectable):
         loss = f"A net loss of {number(quality.detectable)} would be found in 80 % of such runs."
     return VerdictView(
         model=verdict.model,
@@ -171,6 +179,7 @@ def _verdict_view(result: SuiteResult, verdict: Verdict, index: int) -> VerdictV
         sign=sign,
         reasons=verdict.reasons,
         detectable=loss,
+        repeatability=repeatability_text(result, verdict.model),
         jumps=tuple(_jumps(result, verdict.model)),
     )
 

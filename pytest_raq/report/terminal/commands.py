@@ -31,14 +31,37 @@ _COMMAND = re.compile(r"(?:CMAKE_ARGS=|pip |git |\S*python[\d.]* -m )")
 
 def plan_lines(plan: PowerPlan) -> list[str]:
     """Return a plan as lines of a terminal."""
-    return [*_design(plan), *_spreads(plan), *_found(plan), *_needed(plan)]
+    return [
+        *_design(plan),
+        *_spreads(plan),
+        *_found(plan),
+        *_chance(plan),
+        *_needed(plan),
+        *_outlook(plan),
+        *_likelihood(plan),
+    ]
+
+
+def _likelihood(plan: PowerPlan) -> Iterator[str]:
+    """Yield what the likelihood of the references finds, where a run has measured it."""
+    for item in plan.likelihood:
+        questions, passages = item.needed
+        told = ""
+        if passages:
+            counts = f"{_count(questions, 'question')} in {_count(passages, 'passage')}"
+            told = f"; a loss of {item.effect:g} (likelihood_min_effect) needs about {counts}"
+        yield (
+            f"{safe_text(item.model)}: the likelihood of the references finds a loss of"
+            f" {item.detectable:.3f} bits per byte in 80 % of such runs{told}"
+        )
 
 
 def _design(plan: PowerPlan) -> Iterator[str]:
     yield (
         f"{safe_text(plan.run.name)}: {_count(plan.run.questions, 'question')} in"
         f" {_count(plan.run.passages, 'passage')}, {_count(plan.run.models, 'model')} tested,"
-        f" alpha {plan.run.alpha:g}, min_effect {plan.run.min_effect:g}"
+        f" alpha {plan.run.alpha:g}, min_effect {plan.run.min_effect:g},"
+        f" margin {plan.run.margin:g}"
     )
     yield f"spread: {safe_text(plan.source, 300)}"
 
@@ -50,11 +73,13 @@ def _spreads(plan: PowerPlan) -> Iterator[str]:
             f"{100 * item.changed:.0f} %",
             number(item.correlation),
             number(-item.detectable),
+            _percent(item.pass_chance),
             "",
         )
         for item in plan.spreads
     ]
-    header = ("model", "answers ranked differently", "correlation in passages", "finds", "")
+    header = ("model", "answers ranked differently", "correlation in passages", "finds",
+              "unchanged passes", "")  # fmt: skip
     yield from columns([header, *rows])
 
 
@@ -74,6 +99,33 @@ def _found(plan: PowerPlan) -> Iterator[str]:
         f" {_percent(plan.run.power)} of runs: of 100 answers,"
         f" {max(1, round(100 * plan.detectable))} more are worse than are better."
     )
+
+
+def _chance(plan: PowerPlan) -> Iterator[str]:
+    lowest = min(item.pass_chance for item in plan.spreads)
+    yield (
+        f"A model that did not change passes in {_percent(lowest)} of runs, where it is answered"
+        " anew, e.g. from a new file; the others are inconclusive."
+    )
+
+
+def _outlook(plan: PowerPlan) -> Iterator[str]:
+    """Yield both errors of runs of other sizes, at the spread that finds least."""
+    widest = plan.widest
+    yield ""
+    of = f" for {safe_text(widest.model)}" if widest.model and len(plan.spreads) > 1 else ""
+    yield f"runs of other sizes{of}:"
+    rows = [
+        (
+            f"{item.questions:,}",
+            f"{item.passages:,}",
+            number(-item.detectable),
+            _percent(item.pass_chance),
+            "",
+        )
+        for item in widest.outlook
+    ]
+    yield from columns([("questions", "passages", "finds", "unchanged passes", ""), *rows])
 
 
 def _needed(plan: PowerPlan) -> Iterator[str]:

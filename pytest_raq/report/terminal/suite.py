@@ -9,6 +9,7 @@ from itertools import combinations, compress
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
+from pytest_raq.report.repeatability import repeatability_lines, repeatability_text
 from pytest_raq.report.terminal.judges import judge_lines
 from pytest_raq.report.words import decode_text
 from pytest_raq.text import LONGEST_NOTE, fitted, number, p_text, safe_text
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         ModelProvenance,
         ModelSummary,
         Provenance,
+        QualityEvidence,
         QuestionResult,
         RankTests,
         SuiteResult,
@@ -52,6 +54,8 @@ def _model(model: ModelProvenance) -> str:
         model.quantization,
         f"SHA-256 {model.file_sha256[:12]}" if model.file_sha256 else "",
         f"{model.engine} {model.build}".strip(),
+        f"reproducible: {model.reproducible}" if model.reproducible else "",
+        f"computed with {model.instruction_set}" if model.instruction_set else "",
     )
     return ", ".join(part for part in parts if part)
 
@@ -76,6 +80,8 @@ class Line:
 
 STYLES = {
     Decision.PASS: Style.GREEN,
+    Decision.UNCHANGED: Style.GREEN,
+    Decision.SUSPECT: Style.RED,
     Decision.REGRESSION: Style.RED,
     Decision.INCONCLUSIVE: Style.YELLOW,
     Decision.NO_BASELINE: Style.RED,
@@ -101,6 +107,7 @@ def suite_lines(result: SuiteResult, *, size: int = WIDTH, verbosity: int = 0) -
         *map(Line, judge_lines(result.judges)),
         *_judge_problems(result),
         *_verdicts(result, EXAMPLES if verbosity < 1 else MORE_EXAMPLES),
+        *_repeatability(result),
         *(Line(f"note: {safe_text(note, LONGEST_NOTE)}") for note in result.notes),
         *(_provenance(result) if verbosity > 0 else ()),
     ]
@@ -109,7 +116,7 @@ def suite_lines(result: SuiteResult, *, size: int = WIDTH, verbosity: int = 0) -
 def _troubles(result: SuiteResult) -> Iterator[Line]:
     yield from _judge_problems(result)
     for verdict in result.verdicts.values():
-        if verdict.decision is not Decision.PASS:
+        if not verdict.decision.is_good:
             yield from verdict_lines(verdict)
 
 
@@ -129,9 +136,9 @@ def _heading(result: SuiteResult) -> Iterator[Line]:
     )
 
 
-_HEADER = ("model", "net pref.", "mean rank", "change", "EM", "F1", "words", "words/s", "tok/s",
-           "verdict")  # fmt: skip
-_DISPENSABLE = ("words", "change", "words/s")
+_HEADER = ("model", "net pref.", "since anchor", "mean rank", "change", "EM", "F1", "bits/byte",
+           "words", "words/s", "tok/s", "verdict")  # fmt: skip
+_DISPENSABLE = ("words", "change", "words/s", "bits/byte")
 """Columns that a narrow terminal does without, in this order; the page has them all."""
 _NOTHING = "–"
 
@@ -154,11 +161,13 @@ def _model_row(model: ModelSummary, result: SuiteResult) -> tuple[str, ...]:
     verdict = result.verdicts.get(model.model)
     return (
         safe_text(model.model),
-        net_preference_text(verdict),
+        _net_preference(verdict),
+        _since_anchor(verdict),
         mean_rank_text(model),
         rank_change_text(model, result),
         number(model.exact_match),
         number(model.f1),
+        bits_text(model, verdict),
         number(model.words, 1),
         number(model.words_per_second, 1),
         decode_text(model),
@@ -167,18 +176,39 @@ def _model_row(model: ModelSummary, result: SuiteResult) -> tuple[str, ...]:
 
 
 def _word(decision: Decision) -> str:
-    loud = decision in (Decision.REGRESSION, Decision.NOT_MEASURED, Decision.NO_BASELINE)
+    loud = not decision.is_good and decision is not Decision.INCONCLUSIVE
     return decision.value.upper() if loud else decision.value
 
 
-def net_preference_text(verdict: Verdict | None) -> str:
-    """Return the net preference that decides, with its interval: ``−0.23 (−0.32 to −0.15)``."""
-    quality = verdict.quality if verdict else None
+def net_preference_text(quality: QualityEvidence | None) -> str:
+    """Return a net preference that decides, with its interval: ``−0.23 (−0.32 to −0.15)``."""
     if quality is None:
         return _NOTHING
     low, high = quality.interval.low, quality.interval.high
     interval = "" if math.isnan(low) else f" ({number(low)} to {number(high)})"
     return number(quality.net_preference) + interval
+
+
+def _net_preference(verdict: Verdict | None) -> str:
+    """Return the net preference; where nothing was made anew, an interval says nothing."""
+    if verdict is not None and verdict.decision is Decision.UNCHANGED and verdict.quality:
+        return number(verdict.quality.net_preference)
+    return net_preference_text(verdict.quality if verdict else None)
+
+
+def _since_anchor(verdict: Verdict | None) -> str:
+    """Return the net preference since the anchor; its interval stands with the reasons."""
+    quality = verdict.since_anchor if verdict else None
+    return number(quality.net_preference) if quality else _NOTHING
+
+
+def bits_text(model: ModelSummary, verdict: Verdict | None) -> str:
+    """Return the bits per byte of the references, and the change since the baseline."""
+    if model.reference_bits_per_byte is None:
+        return _NOTHING
+    likelihood = verdict.likelihood if verdict else None
+    change = f" ({number(likelihood.difference, 3, sign=True)})" if likelihood else ""
+    return number(model.reference_bits_per_byte, 3) + change
 
 
 def mean_rank_text(model: ModelSummary) -> str:
@@ -253,14 +283,29 @@ def _verdicts(result: SuiteResult, examples: int) -> Iterator[Line]:
     for model, verdict in result.verdicts.items():
         yield from verdict_lines(verdict)
         yield from _detectable(verdict)
-        if verdict.decision is Decision.REGRESSION:
+        if told := repeatability_text(result, model):
+            yield Line(f"  {safe_text(told, 600)}")
+        if verdict.decision in {Decision.REGRESSION, Decision.SUSPECT}:
             yield from example_lines(model, result.questions, examples)
+
+
+def _repeatability(result: SuiteResult) -> Iterator[Line]:
+    """Yield how repeatable models are that have no verdict."""
+    others = (model for model in result.models if model not in result.verdicts)
+    for names, told in repeatability_lines(result, others):
+        yield Line(f"{safe_text(names, 400)}: {safe_text(told, 600)}")
 
 
 def _detectable(verdict: Verdict) -> Iterator[Line]:
     quality = verdict.quality
-    if verdict.decision is Decision.PASS and quality and not math.isnan(quality.detectable):
-        yield Line(f"  a net loss of {quality.detectable:.2f} would be found in 80 % of such runs")
+    if verdict.decision.is_good and quality and not math.isnan(quality.detectable):
+        chance = (
+            ""
+            if math.isnan(quality.pass_chance)
+            else f"; an unchanged model that is answered anew passes in {quality.pass_chance:.0%}"
+        ).replace("%", " %")
+        told = f"a net loss of {quality.detectable:.2f} would be found in 80 % of such runs"
+        yield Line(f"  {told}{chance}")
 
 
 def verdict_lines(verdict: Verdict) -> list[Line]:

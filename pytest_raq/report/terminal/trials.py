@@ -7,7 +7,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
-from pytest_raq.report.terminal.suite import STYLES, Line, Style, suite_lines
+from pytest_raq.report.terminal.suite import STYLES, Line, Style, bits_text, suite_lines
 from pytest_raq.text import LONGEST_NOTE, columns, number, p_text, safe_text, size_text
 
 if TYPE_CHECKING:
@@ -40,10 +40,13 @@ def _heading(ladder: Ladder) -> Iterator[Line]:
 def _table(ladder: Ladder) -> Iterator[Line]:
     header = (
         "file", "size", "of top", "decode tok/s", "prefill tok/s", "EM", "F1", "words",
-        "net preference", "interval", "p (Holm)", "verdict",
+        "net preference", "interval", "p (Holm)", "bits/byte", "p (Holm)", "verdict",
     )  # fmt: skip
     rungs = (ladder.top, *ladder.rungs)
-    head, *lines = columns([header, *(_row(rung, ladder.top) for rung in rungs)])
+    rows = [header, *(_row(rung, ladder.top) for rung in rungs)]
+    if all(rung.summary is None or rung.summary.reference_bits_per_byte is None for rung in rungs):
+        rows = [(*row[:-3], row[-1]) for row in rows]
+    head, *lines = columns(rows)
     yield Line(head)
     for line, rung in zip(lines, rungs, strict=True):
         yield Line(line, STYLES[rung.verdict.decision] if rung.verdict else Style.PLAIN)
@@ -52,6 +55,7 @@ def _table(ladder: Ladder) -> Iterator[Line]:
 def _row(rung: Rung, top: Rung) -> tuple[str, ...]:
     summary = rung.summary
     quality = rung.verdict.quality if rung.verdict else None
+    likelihood = rung.verdict.likelihood if rung.verdict else None
     return (
         rung.kind,
         size_text(rung.bytes) if rung.bytes else "–",
@@ -65,6 +69,8 @@ def _row(rung: Rung, top: Rung) -> tuple[str, ...]:
         number(quality.net_preference, sign=True) if quality else "–",
         f"{number(quality.interval.low)} to {number(quality.interval.high)}" if quality else "–",
         p_text(quality.adjusted_p) if quality else "–",
+        bits_text(summary, rung.verdict) if summary else "–",
+        p_text(likelihood.adjusted_p) if likelihood else "–",
         _word(rung, top),
     )
 
@@ -81,12 +87,13 @@ def _word(rung: Rung, top: Rung) -> str:
     if rung.verdict is None:
         return "the top" if rung is top else "NOT MADE"
     decision = rung.verdict.decision
-    loud = decision in (Decision.REGRESSION, Decision.NOT_MEASURED, Decision.NO_BASELINE)
+    loud = not decision.is_good and decision is not Decision.INCONCLUSIVE
     return decision.value.upper() if loud else decision.value
 
 
 def _conclusion(ladder: Ladder) -> Iterator[Line]:
     yield Line("")
+    yield from _by_likelihood(ladder)
     margin = f"within the margin ({ladder.margin:g})"
     if not ladder.smallest:
         yield Line(f"no smaller file is shown to be not worse {margin}", Style.YELLOW)
@@ -100,11 +107,20 @@ def _conclusion(ladder: Ladder) -> Iterator[Line]:
     )
 
 
+def _by_likelihood(ladder: Ladder) -> Iterator[Line]:
+    if any(rung.verdict and rung.verdict.likelihood for rung in ladder.rungs):
+        margin = f"{ladder.likelihood_margin:g} bits per byte"
+        yield Line(
+            "the smallest file by the likelihood of the references"
+            f" ({margin}): {ladder.smallest_by_likelihood or 'none'}"
+        )
+
+
 def _details(ladder: Ladder) -> Iterator[Line]:
     for rung in ladder.rungs:
         if rung.problem:
             yield Line(f"{rung.kind}: {safe_text(rung.problem, 400)}", Style.RED)
-        elif rung.verdict and rung.verdict.decision is not Decision.PASS:
+        elif rung.verdict and not rung.verdict.decision.is_good:
             word = rung.verdict.decision.value
             for index, reason in enumerate(rung.verdict.reasons):
                 yield Line(f"{rung.kind}: {word}: {reason}" if not index else f"  {reason}")

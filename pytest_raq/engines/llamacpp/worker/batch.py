@@ -44,13 +44,15 @@ class Batch:
         self._logits[at] = 1
         self.size = at + 1
 
-    def extend(self, tokens: Sequence[int], position: int, sequence: int) -> None:
-        """Append tokens that are only read."""
+    def extend(
+        self, tokens: Sequence[int], position: int, sequence: int, *, wanted: int = 0
+    ) -> None:
+        """Append tokens that are read; of the first ``wanted`` the successors are wanted."""
         start, count = self.size, len(tokens)
         self.size = end = start + count
         self._tokens[start:end] = tokens
         self._positions[start:end] = range(position, position + count)
-        self._logits[start:end] = bytes(count)
+        self._logits[start:end] = b"\1" * wanted + bytes(count - wanted)
         for pointer in self._sequences[start:end]:
             pointer[0] = sequence
 

@@ -24,7 +24,7 @@ else:  # beside the worker, in an environment that may not have this package
     from questions import StoppedText
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from pytest_raq.engines.llamacpp.worker.model import Model
     from pytest_raq.engines.llamacpp.worker.questions import Question
@@ -79,13 +79,21 @@ class Block:
         self._parallel = parallel
         self._free = list(range(model.sequences - 1, -1, -1))
         self._cells = model.cells
-        works = _works(questions, self.least_shared, model.least)
-        self._waiting: deque[Work] = deque(works)
+        self._waiting: deque[Work] = deque(self._works(questions, model.least))
         self._reading: deque[Work] = deque()
         self._decoding: list[Reading] = []
         self._asked = 0
 
         model.clear()
+
+    def _works(self, questions: Sequence[Question], own: int) -> Iterator[Work]:
+        """Yield what is to be evaluated for questions, parents first."""
+        return works_of(
+            [question.tokens for question in questions],
+            self.least_shared,
+            own,
+            lambda piece, parent: _reading(questions, piece, parent),
+        )
 
     @property
     def is_done(self) -> bool:
@@ -225,7 +233,10 @@ class Block:
         self._model.drop(reading.sequence)
         self._free.append(reading.sequence)
         self._asked -= 1
-        work: Work | None = reading
+        self._give_back(reading)
+
+    def _give_back(self, work: Work | None) -> None:
+        """Free the cells that nobody holds any more: of a work and what it goes on from."""
         while work is not None:
             work.holders -= 1
             if work.holders:
@@ -241,24 +252,40 @@ class Block:
                 work.sampler = None
 
 
-def _works(questions: Sequence[Question], least_shared: int, own: int) -> Iterator[Work]:
-    """Yield what is to be evaluated for questions, parents first."""
+def works_of(
+    prompts: Sequence[list[int]],
+    least_shared: int,
+    own: int,
+    make: Callable[[Piece, Work | None], Work],
+) -> Iterator[Work]:
+    """Yield what is to be evaluated for prompts, parents first.
+
+    ``make`` returns the work of the piece that completes a prompt, after that of its parent.
+    """
     works: dict[Piece, Work] = {}
-    for piece in share_prefixes([question.tokens for question in questions], least_shared, own):
+    for piece in share_prefixes(prompts, least_shared, own):
         parent = works[piece.parent] if piece.parent is not None else None
-        size = len(piece.tokens)
         if piece.prompt is None:
+            size = len(piece.tokens)
             works[piece] = work = Work(piece=piece, parent=parent, cells=size, holders=0)
         else:
-            question = questions[piece.prompt]
-            text = StoppedText(question.stop)
-            cells = size + question.room
-            work = Reading(
-                piece=piece, parent=parent, cells=cells, holders=1, question=question, text=text
-            )
+            work = make(piece, parent)
         if parent is not None:
             parent.holders += 1
         yield work
+
+
+def _reading(questions: Sequence[Question], piece: Piece, parent: Work | None) -> Reading:
+    assert piece.prompt is not None
+    question = questions[piece.prompt]
+    return Reading(
+        piece=piece,
+        parent=parent,
+        cells=len(piece.tokens) + question.room,
+        holders=1,
+        question=question,
+        text=StoppedText(question.stop),
+    )
 
 
 def _reply(reading: Reading) -> dict[str, Any]:

@@ -68,6 +68,17 @@ class ChatTemplate:
         cuts = sorted(_cuts(rendered, self._spans(rendered, messages), special))
         return [rendered[start:end] for start, end in zip([0, *cuts], [*cuts, None], strict=True)]
 
+    def lead(self, messages: Sequence[Message]) -> str:
+        """Return the white space that the template writes before the assistant's reply."""
+        reply = _MARK.format(len(messages))
+        try:
+            whole = self._render([*messages, ("assistant", reply)])
+        except TemplateError:  # it shows no replies
+            return ""
+        before, found, _ = whole.partition(reply)
+        lead = before.removeprefix(self._render(messages))
+        return lead if found and lead != before and not lead.strip() else ""
+
     def _spans(self, rendered: str, messages: Sequence[Message]) -> list[Span]:
         """Return where the messages are in the rendered prompt, as (start, end).
 

@@ -15,6 +15,9 @@ end of stdin is the end of the worker, also in the middle of a question.
     → answer   request, text, finish_reason, timing
     → too long request, prompt_tokens
     → error    request, reason
+    ← score    epoch, parallel, questions: each request, text, chat, messages, continuations
+    → scores   request, scores: for each continuation log_p (nats), tokens, bytes and greedy (a 1
+               for each token that greedy decoding takes, else a 0), or a reason
     → lost     epoch, reason: what was not answered of a block will not be
     → alive    at most every sign_seconds, while a model loads or answers
     ← epoch    epoch: blocks of earlier epochs are not wanted any more
@@ -37,7 +40,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING or __package__:
     from pytest_raq.engines.llamacpp.worker.block import Block
@@ -45,6 +48,11 @@ if TYPE_CHECKING or __package__:
     from pytest_raq.engines.llamacpp.worker.model import Model
     from pytest_raq.engines.llamacpp.worker.prompt_tokens import read_prompt
     from pytest_raq.engines.llamacpp.worker.questions import LoadError, QuestionError, TooLongError
+    from pytest_raq.engines.llamacpp.worker.scoring import (
+        ScoreBlock,
+        StreamScoreBlock,
+        scores_reply,
+    )
     from pytest_raq.engines.llamacpp.worker.self_test import self_test
     from pytest_raq.engines.llamacpp.worker.streams import StreamBlock
 else:  # a script: its folder is on the path for these imports only
@@ -55,16 +63,17 @@ else:  # a script: its folder is on the path for these imports only
     from model import Model
     from prompt_tokens import read_prompt
     from questions import LoadError, QuestionError, TooLongError
+    from scoring import ScoreBlock, StreamScoreBlock, scores_reply
     from self_test import self_test
     from streams import StreamBlock
 
     sys.path[:] = [folder for folder in sys.path if folder != _beside]
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from types import ModuleType
 
-    from pytest_raq.engines.llamacpp.worker.questions import Question
+T = TypeVar("T")
 
 _DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 _DIES_FIRST = "800"  # of 1,000: the kernel spares who has less
@@ -103,9 +112,9 @@ class Channel:
         """Whether nobody waits for the replies of an epoch any more."""
         return epoch < self._epoch
 
-    def send(self, message: str, **fields: object) -> None:
+    def send(self, type: str, **fields: object) -> None:  # noqa: A002 - as it is written
         """Write one reply."""
-        line = json.dumps({"type": message, **fields}).encode("ascii") + b"\n"
+        line = json.dumps({"type": type, **fields}).encode("ascii") + b"\n"
         self._last_sign = time.monotonic()
         while line:
             line = line[os.write(self._replies, line) :]
@@ -189,13 +198,13 @@ def load_model(llama: ModuleType, order: dict[str, Any], channel: Channel) -> Mo
 
 
 def read_questions(
-    model: Model, orders: Iterable[dict[str, Any]], channel: Channel
-) -> Iterator[Question]:
+    read: Callable[[dict[str, Any]], T], orders: Iterable[dict[str, Any]], channel: Channel
+) -> Iterator[T]:
     """Yield questions that can be asked; reply to the others why not."""
     for order in orders:
         request = order["request"]
         try:
-            yield model.question(order)
+            yield read(order)
         except TooLongError as exc:
             channel.send("too long", request=request, prompt_tokens=exc.prompt_tokens)
         except (QuestionError, TemplateError) as exc:
@@ -204,26 +213,44 @@ def read_questions(
 
 def answer_block(model: Model, order: dict[str, Any], channel: Channel) -> None:
     """Reply to the questions of a block as they are answered, until nobody wants them."""
-    epoch = order["epoch"]
-    if channel.is_over(epoch):
-        return
-    questions = list(read_questions(model, order["questions"], channel))
+    questions = list(read_questions(model.question, order["questions"], channel))
     kind = StreamBlock if model.reproducible else Block
-    block = kind(model, questions, order["parallel"])
+    finish_block(kind(model, questions, order["parallel"]), order["epoch"], channel)
+
+
+def score_block(model: Model, order: dict[str, Any], channel: Channel) -> None:
+    """Reply how likely the continuations of questions are, until nobody wants to know."""
+    questions = []
+    for question in read_questions(model.scored_question, order["questions"], channel):
+        if question.wanted:
+            questions.append(question)
+        else:
+            channel.send(request=question.request, **scores_reply(question))
+    kind = StreamScoreBlock if model.reproducible else ScoreBlock
+    finish_block(kind(model, questions, order["parallel"]), order["epoch"], channel)
+
+
+def finish_block(block: Block, epoch: int, channel: Channel) -> None:
+    """Reply to the questions of a block as they end."""
     try:
         while not (block.is_done or channel.is_over(epoch)):
             for request, reply in block.step():
-                channel.send(reply.pop("type"), request=request, **reply)
+                channel.send(request=request, **reply)
     finally:
         block.close()
 
 
+_WORK = {"block": answer_block, "score": score_block}
+
+
 def work(model: Model, channel: Channel) -> None:
-    """Answer blocks until stdin ends."""
+    """Answer and score blocks until stdin ends."""
     while True:
         order = channel.receive()
+        if channel.is_over(order["epoch"]):
+            continue
         try:
-            answer_block(model, order, channel)
+            _WORK[order["type"]](model, order, channel)
         except QuestionError as exc:
             channel.send("lost", epoch=order["epoch"], reason=str(exc))
         except Exception as exc:  # noqa: BLE001 - a fault here must not cost the other questions

@@ -14,21 +14,36 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING or __package__:
     from pytest_raq.engines.llamacpp.worker.batch import Batch
     from pytest_raq.engines.llamacpp.worker.cache import least_rows, shared_layouts, stream_layouts
+    from pytest_raq.engines.llamacpp.worker.log_softmax import log_softmax
     from pytest_raq.engines.llamacpp.worker.questions import (
+        EMPTY,
+        TOO_LONG,
+        Continuation,
         LoadError,
         Question,
         QuestionError,
+        ScoredQuestion,
         TooLongError,
     )
     from pytest_raq.engines.llamacpp.worker.vocabulary import Vocabulary
 else:  # beside the worker, in an environment that may not have this package
     from batch import Batch
     from cache import least_rows, shared_layouts, stream_layouts
-    from questions import LoadError, Question, QuestionError, TooLongError
+    from log_softmax import log_softmax
+    from questions import (
+        EMPTY,
+        TOO_LONG,
+        Continuation,
+        LoadError,
+        Question,
+        QuestionError,
+        ScoredQuestion,
+        TooLongError,
+    )
     from vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
     from types import ModuleType
 
     from pytest_raq.engines.llamacpp.worker.cache import Layout
@@ -189,6 +204,27 @@ class Model:
             seconds=time.perf_counter() - started,
         )
 
+    def scored_question(self, order: dict[str, Any]) -> ScoredQuestion:
+        """Return a question with its continuations as tokens.
+
+        QuestionError, TemplateError or TooLongError when none can be scored.
+        """
+        vocabulary, chat = self.vocabulary, order["chat"]
+        messages = order.get("messages", ())
+        tokens = vocabulary.prompt_tokens(order["text"], chat=chat, messages=messages)
+        if len(tokens) >= self._limit:
+            raise TooLongError(len(tokens))
+        lead = vocabulary.lead(order["text"], chat=chat, messages=messages)
+        found = []
+        for text in order["continuations"]:
+            following = vocabulary.continuation_tokens(text, lead, tokens[-1]) if text else []
+            size = len(text.encode("utf-8", "replace"))
+            # A single token may have to be evaluated with others.
+            fits = len(tokens) + max(len(following), self.least) <= self._limit
+            problem = "" if following and fits else TOO_LONG if following else EMPTY
+            found.append(Continuation(following, size, problem))
+        return ScoredQuestion(order["request"], tokens, found)
+
     def clear(self) -> None:
         """Empty the cache."""
         self._llama.llama_memory_clear(self._memory, True)
@@ -218,6 +254,11 @@ class Model:
         """Forget a sequence; cells that no other has are free."""
         self._llama.llama_memory_seq_rm(self._memory, sequence, -1, -1)
 
+    def cut(self, sequence: int, position: int) -> None:
+        """Forget what a sequence has from a position on; QuestionError where it cannot be cut."""
+        if not self._llama.llama_memory_seq_rm(self._memory, sequence, position, -1):
+            raise QuestionError("llama.cpp cannot cut the cache of this model")
+
     def evaluate(self) -> None:
         """Evaluate the batch; QuestionError when llama.cpp cannot."""
         self.batch.raw.n_tokens = self.batch.size
@@ -240,6 +281,11 @@ class Model:
         """Return the logits of all successors of the token at a place of the batch."""
         found = self._llama.llama_get_logits_ith(self._context, place)
         return ctypes.string_at(found, self.vocabulary.size * ctypes.sizeof(ctypes.c_float))
+
+    def log_p(self, place: int, tokens: Sequence[int]) -> tuple[list[float], int]:
+        """Return log p (nats) of successors of the token at a place, and the likeliest of all."""
+        found = self._llama.llama_get_logits_ith(self._context, place)
+        return log_softmax(found, self.vocabulary.size, tokens)
 
     def free_sampler(self, sampler: object) -> None:
         """Free what `Question.make_sampler` made."""

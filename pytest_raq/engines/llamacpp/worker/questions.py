@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import codecs
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -44,6 +44,56 @@ class Question:
     stop: Sequence[str]
     make_sampler: Callable[[], Any]
     seconds: float = 0.0
+
+
+EMPTY = "empty"
+TOO_LONG = "too long"
+"""Why a continuation has no probability: no token, or more than the context holds."""
+
+
+@dataclass(eq=False, slots=True)
+class Continuation:
+    """Tokens that may follow a prompt, of a text of ``size`` bytes; ``problem`` says why not.
+
+    ``log_p`` has the log-probability (nats) of each token that was scored so
+    far, ``greedy`` whether it is the likeliest one there.
+    """
+
+    tokens: list[int]
+    size: int
+    problem: str = ""
+    log_p: list[float] = field(default_factory=list)
+    greedy: list[bool] = field(default_factory=list)
+    sequence: int = -1
+
+    @property
+    def is_done(self) -> bool:
+        """Whether each token is scored."""
+        return len(self.log_p) == len(self.tokens)
+
+    @property
+    def unread(self) -> list[int]:
+        """The tokens that must be read: the first is scored by then, the last has no successor."""
+        return self.tokens[len(self.log_p) - 1 : -1]
+
+    def add(self, log_p: float, likeliest: int) -> None:
+        """Score the next token."""
+        self.greedy.append(self.tokens[len(self.log_p)] == likeliest)
+        self.log_p.append(log_p)
+
+
+@dataclass(eq=False, slots=True)
+class ScoredQuestion:
+    """One question of a block that is scored: its prompt, and what may follow it."""
+
+    request: int
+    tokens: list[int]
+    continuations: list[Continuation]
+
+    @property
+    def wanted(self) -> list[Continuation]:
+        """The continuations that can be scored."""
+        return [each for each in self.continuations if not each.problem]
 
 
 class StoppedText:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or __package__:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 _CHARACTERS_OF_A_PIECE = 256
+_BEFORE = ("\n", ".", "a")
+"""Texts that are tokenized before another one, so that it does not begin a text."""
 
 
 class Vocabulary:
@@ -91,6 +94,43 @@ class Vocabulary:
         if not tokens:
             raise QuestionError("the prompt is empty")
         return tokens
+
+    def lead(self, text: str, *, chat: bool, messages: Sequence[Sequence[str]] = ()) -> str:
+        """Return the white space between a prompt and the text that follows it.
+
+        In a chat what the template writes there; else a space, unless the prompt ends with one.
+        """
+        if not chat:
+            return " " if text[-1:].strip() else ""
+        self._chat = self._chat or self._chat_template()
+        return self._chat.lead([(role, content) for role, content in messages] or [("user", text)])
+
+    def continuation_tokens(self, text: str, lead: str, last: int) -> list[int]:
+        """Return the tokens of a text that goes on after ``lead`` and the ``last`` token.
+
+        Some tokenizers add a space to the beginning of a text; here only what a
+        generated text would have is added.
+        """
+        whole = lead + text
+        if not self._adds_space or (not lead and self._is_control(last)):
+            return self._tokenize(whole, parse_special=False)
+        if lead == " ":
+            return self._tokenize(text, parse_special=False)
+        for mark in _BEFORE:
+            before = self._tokenize(mark, parse_special=False)
+            tokens = self._tokenize(mark + whole, parse_special=False)
+            if tokens[: len(before)] == before:
+                return tokens[len(before) :]
+        return self._tokenize(whole, parse_special=False)
+
+    @cached_property
+    def _adds_space(self) -> bool:
+        first = self._tokenize("a", parse_special=False)[:1]
+        return b"".join(map(self.to_bytes, first)).startswith(b" ")
+
+    def _is_control(self, token: int) -> bool:
+        kind = self._llama.llama_vocab_get_attr(self._vocab, token)
+        return bool(kind & self._llama.LLAMA_TOKEN_ATTR_CONTROL)
 
     def chat_pieces(self, text: str, messages: Sequence[Sequence[str]] = ()) -> list[str]:
         """Return a chat as the template renders it, cut where a message spells special tokens."""

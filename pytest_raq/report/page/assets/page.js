@@ -11,8 +11,10 @@
     ["tied", "Tied"],
     ["missing", "Missing"],
     ["disagree", "Judges disagree"],
+    ["unlikely", "Truth less likely"],
   ];
-  const BITS = { all: 0, worse: 1, better: 2, tied: 4, missing: 8, disagree: 16 };
+  const LOST = 0.1; // bits per byte of the reference that make a question less likely
+  const BITS = { all: 0, worse: 1, better: 2, tied: 4, missing: 8, disagree: 16, unlikely: 32 };
   const SIGNS = { "-1": ["▼", "worse"], 0: ["=", "tied"], 1: ["▲", "better"] };
   // Controls, direction marks, invisible and lone halves of characters; not tab and newline.
   const HIDDEN =
@@ -267,6 +269,7 @@
       const group = make("fieldset", { class: "chips" }, make("legend", {}, "Show"));
       for (const [state, label] of STATES) {
         if (state === "disagree" && !this.table.judges) continue;
+        if (state === "unlikely" && !this.table.likelihood) continue;
         const chip = make("button", { type: "button", "data-state": state }, label);
         chip.addEventListener("click", () => {
           this.state = state;
@@ -404,6 +407,7 @@
         const change = item.changes[index];
         if (change !== null) bits |= change < 0 ? BITS.worse : change > 0 ? BITS.better : BITS.tied;
         if (item.now[index] === null) bits |= BITS.missing;
+        if (item.lost[index] > LOST) bits |= BITS.unlikely;
       }
       if (bits & (BITS.worse | BITS.better)) bits &= ~BITS.tied;
       return item.disagree ? bits | BITS.disagree : bits;
@@ -597,6 +601,8 @@
         const kind = { "-1": "bad", 0: "none", 1: "good" }[change];
         title.append(make("span", { class: `badge ${kind}` }, make("span", { "aria-hidden": "true" }, `${sign} `), word));
       }
+      const lost = item.lost[index];
+      if (lost) title.append(make("span", { class: "quiet small" }, `reference ${lost > 0 ? "+" : "−"}${Math.abs(lost)} bits per byte`));
       const now = item.now[index];
       const before = item.before[index];
       const list = make("dl");
