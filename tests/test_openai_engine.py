@@ -16,6 +16,7 @@ from openai_server import Response, chat, error, serving, stream
 from pytest_raq.baselines.file import load_baseline, save_baseline
 from pytest_raq.config import ModelDefinition
 from pytest_raq.engines import open_engine
+from pytest_raq.engines.openai_compat.cut_prompts import CutPrompts
 from pytest_raq.errors import EngineStartError
 from pytest_raq.records import Answer, Failure, FinishReason, Prompt, Question, Timing
 from pytest_raq.report.words import decode_text
@@ -363,3 +364,43 @@ def test_half_a_surrogate_pair_is_replaced_and_a_pair_in_two_pieces_joined():
     with serving(lambda _: reply) as server:
         (answer,) = ask(server, chat_prompt())
     assert answer.text == "😀 and \ufffd"
+
+
+def counted(tokens):
+    """Reply with a token for four characters of the prompt, at most so many."""
+
+    def reply(request):
+        size = len(request["messages"][0]["content"]) // 4
+        response = chat("x")
+        response.body["usage"]["prompt_tokens"] = min(tokens, size)
+        return response
+
+    return reply
+
+
+def test_a_server_that_cuts_prompts_without_a_word_is_found_out():
+    prompts = [Prompt(f"q{n}", "word " * (400 + 100 * n), chat=True) for n in range(12)]
+    with serving(counted(1000)) as server:
+        outcomes = ask(server, *prompts, parallel=1)
+    assert [isinstance(item, Answer) for item in outcomes] == [True] * 7 + [False] * 5
+    assert outcomes[-1].reason == (
+        "the server cut the prompt: it counts 1,000 tokens for prompts of unlike length: raise"
+        " its context length (num_ctx of Ollama)"
+    )
+    with serving(counted(10_000)) as server:
+        assert all(isinstance(item, Answer) for item in ask(server, *prompts, *prompts))
+
+
+@pytest.mark.parametrize(
+    ("prompts", "cut"),
+    [
+        ([(4000, 1000), (5000, 1000), (6000, 1000)], [False, False, True]),
+        ([(4000, 1000), (4100, 1000), (4200, 1000)], [False] * 3),
+        ([(4000, 1000), (6000, 1001), (6000, 1000), (7000, 1000)], [False] * 4),
+        ([(400, 100), (5000, 100), (6000, 100)], [False] * 3),
+        ([(9000, 1000), (6000, 1000), (6000, 1000), (8000, 1000)], [False, False, False, True]),
+    ],
+)
+def test_a_ceiling_is_the_largest_count_for_texts_of_unlike_length(prompts, cut):
+    ceiling = CutPrompts()
+    assert [ceiling.is_cut(*item) for item in prompts] == cut
