@@ -94,10 +94,8 @@ def test_a_run_compares_with_a_baseline_of_the_first_edition(pytester):
     path.write_text(json.dumps(table), "utf-8")
     project.replies({"first": {"q1": "right 1", "q2": "not right 2"}})
     found = project.results()
-    assert {name: v["verdict"] for name, v in found["verdicts"].items()} == {
-        "first": "pass",
-        "second": "pass",
-    }
+    assert found["verdicts"]["second"]["verdict"] == "unchanged"
+    assert found["verdicts"]["first"]["net_preference"] > 0
     question = found["questions"]["q1"]
     assert question["preferences"] == {"first": 1, "second": 0}
     assert question["reasons"]["first"] == "equal: same text"

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import openai._base_client
 import pytest
+from accepted import make_baseline
 from openai_server import Response, chat, error, serving, stream
 
+from pytest_raq.baselines.file import load_baseline, save_baseline
 from pytest_raq.config import ModelDefinition
 from pytest_raq.engines import open_engine
+from pytest_raq.engines.openai_compat.cut_prompts import CutPrompts
 from pytest_raq.errors import EngineStartError
-from pytest_raq.records import Answer, Failure, FinishReason, Prompt
+from pytest_raq.records import Answer, Failure, FinishReason, Prompt, Question, Timing
+from pytest_raq.report.words import decode_text
+from pytest_raq.running.result import _estimates
+from pytest_raq.speed.suite_speed import SpeedProbe
+from pytest_raq.stats.model_summary import summarize
+from pytest_raq.store.codec import answer_from, answer_to_payload, parse_payload
 
 KEY = "sk-the-secret-of-the-test"
 
@@ -60,7 +70,7 @@ def test_a_chat_answer_is_streamed_and_timed():
     assert isinstance(answer, Answer)
     assert (answer.text, answer.finish_reason) == ("Seoul", FinishReason.STOP)
     timing = answer.timing
-    assert (timing.prompt_tokens, timing.generated_tokens) == (50, 7)
+    assert (timing.prompt_tokens, timing.generated_tokens, timing.is_estimate) == (50, 7, False)
     assert 0 < timing.time_to_first_token <= timing.total_seconds < 5
     assert server.paths == ["/v1/chat/completions"]
     assert server.keys == [f"Bearer {KEY}"]
@@ -85,6 +95,7 @@ def test_a_plain_prompt_goes_to_the_server_as_it_is():
         assert server.requests[0]["prompt"] == "Q: capital?\nA:"
     assert (answer.text, answer.finish_reason) == ("Seoul", FinishReason.LENGTH)
     assert answer.timing.generated_tokens == 2  # nobody counted: the pieces are
+    assert answer.timing.is_estimate
 
 
 def test_a_server_that_does_not_stream_is_understood():
@@ -307,6 +318,42 @@ def test_a_closed_engine_fails_and_closes_twice():
     assert failure.reason == "not asked, because the engine is closed"
 
 
+def test_a_speed_in_pieces_is_marked_and_decides_nothing():
+    def answered(*, is_estimate):
+        timing = Timing(
+            generated_tokens=11, decode_seconds=0.5, total_seconds=1.0, is_estimate=is_estimate
+        )
+        return Answer("q", "remote", "x", FinishReason.STOP, timing)
+
+    question = Question("q", "", "", "What?", ("x",))
+    for is_estimate, shown in ((True, "~20"), (False, "20")):
+        answer = answered(is_estimate=is_estimate)
+        summary = summarize("remote", {"q": answer}, {"q": question})
+        assert (summary.decode_tokens_per_second, summary.decode_is_estimate) == (20, is_estimate)
+        assert decode_text(summary) == shown
+        answers = SimpleNamespace(
+            model=SimpleNamespace(engine="openai"), probe=lambda _, answer=answer: answer
+        )
+        probe = SpeedProbe(answers, [question])
+        for _ in range(probe.rounds):
+            probe.measure()
+        assert ("decode_tokens_per_second" in probe.samples()) is not is_estimate
+        assert answer_from(parse_payload(answer_to_payload(answer)), "q", "remote") == answer
+
+
+def test_a_run_says_which_speeds_are_estimates(tmp_path):
+    summary = summarize("m", {}, {})
+    estimated = replace(summary, decode_is_estimate=True)
+    (note,) = _estimates({"m": estimated, "n": summary})
+    assert note.startswith("decode tokens per second of m are an estimate (~)")
+    baseline = make_baseline(tmp_path, {"m": 1})
+    for given in (True, False):
+        models = {"m": replace(baseline.models["m"], decode_is_estimate=given)}
+        path = save_baseline(tmp_path, replace(baseline, models=models))
+        assert ("decode_is_estimate" in path.read_text("utf-8")) is given
+        assert load_baseline(tmp_path, "small").models["m"].decode_is_estimate is given
+
+
 def test_half_a_surrogate_pair_is_replaced_and_a_pair_in_two_pieces_joined():
     chunks = [
         {"choices": [{"delta": {"content": part}}]} for part in ("\ud83d", "\ude00 and \ud83d")
@@ -317,3 +364,43 @@ def test_half_a_surrogate_pair_is_replaced_and_a_pair_in_two_pieces_joined():
     with serving(lambda _: reply) as server:
         (answer,) = ask(server, chat_prompt())
     assert answer.text == "😀 and \ufffd"
+
+
+def counted(tokens):
+    """Reply with a token for four characters of the prompt, at most so many."""
+
+    def reply(request):
+        size = len(request["messages"][0]["content"]) // 4
+        response = chat("x")
+        response.body["usage"]["prompt_tokens"] = min(tokens, size)
+        return response
+
+    return reply
+
+
+def test_a_server_that_cuts_prompts_without_a_word_is_found_out():
+    prompts = [Prompt(f"q{n}", "word " * (400 + 100 * n), chat=True) for n in range(12)]
+    with serving(counted(1000)) as server:
+        outcomes = ask(server, *prompts, parallel=1)
+    assert [isinstance(item, Answer) for item in outcomes] == [True] * 7 + [False] * 5
+    assert outcomes[-1].reason == (
+        "the server cut the prompt: it counts 1,000 tokens for prompts of unlike length: raise"
+        " its context length (num_ctx of Ollama)"
+    )
+    with serving(counted(10_000)) as server:
+        assert all(isinstance(item, Answer) for item in ask(server, *prompts, *prompts))
+
+
+@pytest.mark.parametrize(
+    ("prompts", "cut"),
+    [
+        ([(4000, 1000), (5000, 1000), (6000, 1000)], [False, False, True]),
+        ([(4000, 1000), (4100, 1000), (4200, 1000)], [False] * 3),
+        ([(4000, 1000), (6000, 1001), (6000, 1000), (7000, 1000)], [False] * 4),
+        ([(400, 100), (5000, 100), (6000, 100)], [False] * 3),
+        ([(9000, 1000), (6000, 1000), (6000, 1000), (8000, 1000)], [False, False, False, True]),
+    ],
+)
+def test_a_ceiling_is_the_largest_count_for_texts_of_unlike_length(prompts, cut):
+    ceiling = CutPrompts()
+    assert [ceiling.is_cut(*item) for item in prompts] == cut

@@ -88,6 +88,8 @@ def _to_text(baseline: Baseline) -> str:
             if not model[name]:
                 del model[name]
     for summary in table["models"].values():
+        if not summary["decode_is_estimate"]:
+            del summary["decode_is_estimate"]
         if summary["reference_bits_per_byte"] is None:
             del summary["reference_bits_per_byte"]
     for question in table["questions"].values():

@@ -27,6 +27,8 @@ class Timing:
     ``prompt_tokens`` is the length of the prompt, ``prefilled_tokens`` how many
     of them were evaluated for this answer (fewer if a prefix was shared).
     ``decode_seconds`` is the time of the generated tokens after the first.
+    ``is_estimate`` says that ``generated_tokens`` counts the pieces of a stream,
+    because the server does not count its tokens.
     """
 
     prompt_tokens: int = 0
@@ -36,6 +38,7 @@ class Timing:
     prefill_seconds: float = 0.0
     decode_seconds: float = 0.0
     total_seconds: float = 0.0
+    is_estimate: bool = False
 
     @property
     def prefill_tokens_per_second(self) -> float | None:

@@ -90,6 +90,8 @@ class ModelSummary:
     answers, the other speeds (tokens per second; seconds for the time to first
     token) medians. ``reference_bits_per_byte`` is the mean over questions of
     −log₂ p of the first reference per byte. None if nothing was measured.
+    ``decode_is_estimate`` if tokens of some answers were not counted by the
+    server, but are pieces of its stream.
     """
 
     model: str
@@ -106,6 +108,7 @@ class ModelSummary:
     prefill_tokens_per_second: float | None
     time_to_first_token: float | None
     reference_bits_per_byte: float | None = None
+    decode_is_estimate: bool = False
 
 
 @dataclass(frozen=True, slots=True)

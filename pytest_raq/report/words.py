@@ -9,7 +9,7 @@ from pytest_raq.records.history import MarkKind
 from pytest_raq.text import number, safe_text
 
 if TYPE_CHECKING:
-    from pytest_raq.records import RunRecord
+    from pytest_raq.records import ModelSummary, RunRecord
     from pytest_raq.records.history import Measure, SuiteHistory, TrendChange
 
 
@@ -81,3 +81,9 @@ def verdict_text(run: RunRecord) -> str:
     if len(counts) == 1:
         return next(iter(counts))
     return ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+
+
+def decode_text(model: ModelSummary) -> str:
+    """Return the decoded tokens per second of a model, with a mark if it is an estimate."""
+    text = number(model.decode_tokens_per_second, 0)
+    return f"~{text}" if model.decode_is_estimate else text

@@ -14,7 +14,7 @@ from pytest_raq.stats.mid_ranks import candidate_ranking, reasons_of
 from pytest_raq.stats.model_summary import summarize
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pytest_raq.records import ModelSummary, Outcome, Provenance, Question, Ranking
     from pytest_raq.running.run_parts import RunParts
@@ -37,9 +37,10 @@ def make_result(
     evidence, comparison = verdicts.evidence(), parts.comparison
     models, questions = parts.answers.models, parts.questions.questions
     names = {CANDIDATE + model: model for model in models}
+    summaries = {model: _summary(model, parts, verdicts) for model in models}
     return SuiteResult(
         suite=parts.suite.name,
-        models={model: _summary(model, parts, verdicts) for model in models},
+        models=summaries,
         tests=evidence.tests,
         verdicts={
             model: verdict
@@ -63,11 +64,22 @@ def make_result(
             *parts.likelihoods.notes(is_asked="likelihood" in parts.suite.gate.model_fields_set),
             *parts.rankings.notes(),
             *notes,
+            *_estimates(summaries),
             *(f"differs from the baseline: {text}" for text in comparison.differences(provenance)),
         ),
         judges=parts.rankings.checked_panel.report(names, parts.joint_texts),
         repeatability=repeatability_of(parts, provenance.models),
     )
+
+
+def _estimates(summaries: Mapping[str, ModelSummary]) -> Iterator[str]:
+    """Yield which speeds are estimates."""
+    found = [model for model, summary in summaries.items() if summary.decode_is_estimate]
+    if found:
+        yield (
+            f"decode tokens per second of {', '.join(found)} are an estimate (~): the server does"
+            " not count tokens, so the pieces of its stream are counted; they decide nothing"
+        )
 
 
 def _summary(model: str, parts: RunParts, verdicts: SuiteVerdicts) -> ModelSummary:

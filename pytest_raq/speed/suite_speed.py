@@ -112,7 +112,10 @@ def _probe(answers: ModelAnswers, question_id: str) -> Answer:
 
 def _samples(timed: Sequence[Answer]) -> SpeedSamples:
     columns: dict[str, list[float | None]] = {
-        "decode_tokens_per_second": [a.timing.decode_tokens_per_second for a in timed],
+        # What is only an estimate must decide nothing.
+        "decode_tokens_per_second": [
+            None if a.timing.is_estimate else a.timing.decode_tokens_per_second for a in timed
+        ],
         "prefill_tokens_per_second": [a.timing.prefill_tokens_per_second for a in timed],
         "time_to_first_token": [a.timing.time_to_first_token or None for a in timed],
         "words_per_second": [a.words_per_second for a in timed],

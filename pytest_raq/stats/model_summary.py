@@ -102,6 +102,9 @@ def summarize(
         time_to_first_token=_of(
             median, (t.time_to_first_token for t in timings if t.time_to_first_token > 0)
         ),
+        decode_is_estimate=any(
+            timing.is_estimate and timing.decode_tokens_per_second is not None for timing in timings
+        ),
     )
 
 

@@ -75,7 +75,11 @@ def answer_to_payload(answer: Answer) -> str:
         {
             "text": answer.text,
             "finish_reason": answer.finish_reason.value,
-            "timing": {name: getattr(answer.timing, name) for name in _TIMES},
+            "timing": {
+                name: value
+                for name in _TIMES
+                if (value := getattr(answer.timing, name)) is not False  # as before it was there
+            },
         }
     )
 

@@ -6,6 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from pytest_raq.engines.openai_compat.connection import Connection, Parameters, Request
+from pytest_raq.engines.openai_compat.cut_prompts import CutPrompts
 from pytest_raq.engines.openai_compat.failures import Problem
 from pytest_raq.engines.openai_compat.scoring import ServerScorer
 from pytest_raq.engines.openai_compat.server import find_server
@@ -51,6 +52,7 @@ class OpenAIEngine(Closing):
         self._parallel = definition.parallel or DEFAULT_PARALLEL
         self._parameters = Parameters(greedy=definition.temperature == 0)
         self._ended = ""
+        self._cut_prompts = CutPrompts()
         server = find_server(definition)
         self._connection = Connection(server, self._parallel)
         if problem := self._connection.find_problem():
@@ -142,6 +144,12 @@ class OpenAIEngine(Closing):
             said = one_line(repr(result.finish_reason), 80)
             withheld = f"the server withheld the answer (finish_reason {said})"
             return self._failure(prompt, withheld, is_infrastructure=False)
+        if self._cut_prompts.is_cut(_length(prompt), result.prompt_tokens):
+            return self._failure(
+                prompt,
+                f"the server cut the prompt: it counts {result.prompt_tokens:,} tokens for prompts"
+                " of unlike length: raise its context length (num_ctx of Ollama)",
+            )
         text = _until_stop(result.text, self._definition.stop)
         return Answer(
             prompt.question_id, self._definition.name, text.strip(), reason, _timing(result)
@@ -169,6 +177,12 @@ class OpenAIEngine(Closing):
 _CLOSED = "the engine is closed"
 
 
+def _length(prompt: Prompt) -> int:
+    if not prompt.chat:
+        return len(prompt.text)
+    return sum(len(message.content) for message in prompt.conversation)
+
+
 def _encodable(text: str) -> str:
     """Return a text without halves of surrogate pairs, which no request can hold."""
     return text.encode("utf-8", "replace").decode()
@@ -191,4 +205,5 @@ def _timing(done: Completion) -> Timing:
         prefill_seconds=done.first_seconds,
         decode_seconds=decoding if decoding > _ONE_PACKET else 0.0,
         total_seconds=done.total_seconds,
+        is_estimate=not done.completion_tokens and done.pieces > 0,
     )

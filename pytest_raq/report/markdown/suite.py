@@ -19,6 +19,7 @@ from pytest_raq.report.terminal.suite import (
     net_preference_text,
     rank_change_text,
 )
+from pytest_raq.report.words import decode_text
 from pytest_raq.text import LONGEST_NOTE, number, p_text
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _models(result: SuiteResult) -> list[str]:
                 number(model.f1),
                 bits_text(model, verdict),
                 number(model.words_per_second, 1),
-                number(model.decode_tokens_per_second, 0),
+                decode_text(model),
             )
         )
     has_anchor = any(verdict.since_anchor for verdict in result.verdicts.values())

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.records import Decision
 from pytest_raq.report.figures.suite import comparable_models
 from pytest_raq.report.repeatability import repeatability_text
+from pytest_raq.report.words import decode_text
 from pytest_raq.text import number, p_text
 
 if TYPE_CHECKING:
@@ -216,7 +217,7 @@ def _figures(model: ModelSummary, *, with_rank: bool) -> list[str]:
         number(model.words, 1),
         number(model.words_per_second, 1),
         number(model.prefill_tokens_per_second, 0),
-        number(model.decode_tokens_per_second, 0),
+        decode_text(model),
         "–" if first is None or math.isnan(first) else f"{number(first * 1000, 1)} ms",
         f"{model.answered}{failed}",
     ]

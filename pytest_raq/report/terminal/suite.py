@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.records import Decision
 from pytest_raq.report.repeatability import repeatability_lines, repeatability_text
 from pytest_raq.report.terminal.judges import judge_lines
+from pytest_raq.report.words import decode_text
 from pytest_raq.text import LONGEST_NOTE, fitted, number, p_text, safe_text
 
 if TYPE_CHECKING:
@@ -169,7 +170,7 @@ def _model_row(model: ModelSummary, result: SuiteResult) -> tuple[str, ...]:
         bits_text(model, verdict),
         number(model.words, 1),
         number(model.words_per_second, 1),
-        number(model.decode_tokens_per_second, 0),
+        decode_text(model),
         _word(verdict.decision) if verdict else _NOTHING,
     )
 
