@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 _PAUSE = 0.02
 
+COMPRESSED = (".gz", ".zst", ".bz2", ".xz")
+"""The suffixes of compressed files that can be read."""
+
 
 def write_atomically(path: Path, content: str | bytes) -> None:
     """Replace ``path`` by ``content`` in one step, making its folder if needed.
@@ -44,6 +47,12 @@ def write_atomically(path: Path, content: str | bytes) -> None:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
         raise StoreError(f"{path}: cannot be written: {exc.strerror or exc}") from exc
+
+
+def data_suffix(path: Path) -> str:
+    """Return what a file contains, by its name: ``.csv`` for ``a.csv`` and ``a.CSV.gz``."""
+    suffix = path.suffix.lower()
+    return path.with_suffix("").suffix.lower() if suffix in COMPRESSED else suffix
 
 
 def show_path(path: Path) -> str:

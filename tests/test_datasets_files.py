@@ -255,8 +255,17 @@ def test_an_id_that_stands_twice_is_told_with_both_places(tmp_path):
             "is not JSON: line 2, column 12: Expecting ':' delimiter",
         ),
         (b'{"data": []}\n{"data": []}', "is not JSON: line 2, column 1: Extra data"),
-        ('{"data": []}'.encode("utf-16"), "is UTF-16; save it as UTF-8"),
-        ('{\n"data": "é"}'.encode("latin-1"), "is not UTF-8 in line 2; save it as UTF-8"),
+        (
+            '{"data": []}'.encode("utf-16"),
+            'is UTF-16; set dataset.encoding = "utf-16", or save it as UTF-8',
+        ),
+        (
+            '{\n"data": "the café"}'.encode("latin-1"),
+            (
+                "is not UTF-8 in line 2; it looks like cp1252 ('café'):"
+                ' set dataset.encoding = "cp1252", or save it as UTF-8'
+            ),
+        ),
         (b"[" * 100_000, "is nested too deeply to be a SQuAD file"),
     ],
 )
@@ -290,8 +299,8 @@ def test_other_formats_are_refused_by_name(tmp_path, name, told):
     (tmp_path / name).touch()
     assert message_of(tmp_path, name) == (
         f"FOLDER/{name}: {told} cannot be read; a source is a file"
-        " (.json, .jsonl, .ndjson, .csv, .tsv, .parquet), a folder made by save_to_disk,"
-        " or a hub id"
+        " (.json, .jsonl, .ndjson, .csv, .tsv, .parquet, text files also with .gz, .zst, .bz2,"
+        " .xz), a folder made by save_to_disk, or a hub id"
     )
 
 

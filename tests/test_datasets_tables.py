@@ -176,10 +176,16 @@ def test_a_cell_may_be_long_and_the_limit_of_the_csv_module_stays(tmp_path):
             "q.csv: line 2: answerable: expected true or false, found the text 'maybe'",
         ),
         ("id,question\n1,Who?\n1,Where?\n", "q.csv: line 2 and line 3 have the same id '1'; "),
-        ("question\nWho?\n".encode("utf-16"), "q.csv: is UTF-16; save it as UTF-8"),
         (
-            "question\n어디?\n".encode("cp949"),
-            "q.csv: is not UTF-8 in line 2; save it as UTF-8",
+            "question\nWho?\n".encode("utf-16"),
+            'q.csv: is UTF-16; set dataset.encoding = "utf-16", or save it as UTF-8',
+        ),
+        (
+            "question\n한국의 수도는 어디입니까?\n".encode("cp949"),
+            (
+                "q.csv: is not UTF-8 in line 2; it looks like cp949 ('한국의'):"
+                ' set dataset.encoding = "cp949", or save it as UTF-8'
+            ),
         ),
     ],
 )

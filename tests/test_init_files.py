@@ -126,3 +126,14 @@ def test_texts_of_a_file_cannot_break_out_of_their_quotes(folder, init):
     assert init("--model", f"odd={path}")[0] == 0
     table = tomllib.loads((folder / "models/odd.toml").read_text(encoding="utf-8"))
     assert table["file"] == '../odd"\n[gate]x.gguf'
+
+
+def test_questions_in_another_encoding_get_the_key(folder, init):
+    (folder / "fragen.csv").write_bytes("question,answer\nWo liegt Zürich?,CH\n".encode("cp1252"))
+    code, lines, _ = init("--model", READER, "--questions", "fragen.csv")
+    assert code == 0
+    assert load_suite(folder / "suites", "fragen").dataset.encoding == "cp1252"
+    assert (
+        "note: fragen.csv is not UTF-8 and is read as cp1252, as in 'Zürich':"
+        " if that is wrong, change encoding in suites/fragen.toml"
+    ) in lines

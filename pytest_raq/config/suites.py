@@ -97,6 +97,8 @@ class DatasetSettings(Settings):
     """The separator between cells of a CSV file; detected from its first line when absent."""
     no_answer: tuple[str, ...] = (UNANSWERABLE,)
     """Correct answers if the passage has no answer; an empty answer is always correct."""
+    encoding: str | None = None
+    """The encoding of a text file that is not UTF-8, for example cp1252."""
     filter: FilterSettings = FilterSettings()
     """Which questions are kept before the sample is drawn."""
     stratify: Annotated[str, Field(min_length=1)] | None = None
@@ -110,6 +112,16 @@ class DatasetSettings(Settings):
     @classmethod
     def _accept_list(cls, value: object) -> object:
         return tuple(value) if isinstance(value, list) else value
+
+    @field_validator("encoding")
+    @classmethod
+    def _know_encoding(cls, value: str | None) -> str | None:
+        if value is not None:
+            try:
+                "".encode(value)
+            except (LookupError, ValueError) as exc:
+                raise ValueError("should be a text encoding, for example cp1252") from exc
+        return value
 
     @property
     def no_answer_references(self) -> tuple[str, ...]:

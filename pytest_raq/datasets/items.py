@@ -6,6 +6,8 @@ import codecs
 import hashlib
 from typing import TYPE_CHECKING, NamedTuple
 
+from pytest_raq.datasets.compression import unpack
+from pytest_raq.datasets.encodings import guess, to_utf8
 from pytest_raq.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -66,15 +68,21 @@ def check_items(source: str, items: Iterable[Item]) -> tuple[list[Item], int]:
     return list(first.values()), repeated
 
 
-def read_bytes(path: Path) -> bytes:
-    """Return the content of a file; raise DatasetError if it cannot be read, or is UTF-16."""
+def read_bytes(path: Path, encoding: str | None = None) -> bytes:
+    """Return the content of a text file, unpacked, as UTF-8.
+
+    ``encoding`` is that of the file; without it, the bytes do not change, and only
+    UTF-16 is refused here. DatasetError when the file cannot be read.
+    """
+    return to_utf8(path, unpack(path, read_file(path)), encoding)
+
+
+def read_file(path: Path) -> bytes:
+    """Return the bytes of a file as they are on the disk; DatasetError if it cannot be read."""
     try:
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as exc:
         raise DatasetError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise DatasetError(f"{path}: is UTF-16; save it as UTF-8")
-    return raw
 
 
 def without_mark(raw: bytes) -> bytes:
@@ -82,13 +90,12 @@ def without_mark(raw: bytes) -> bytes:
     return raw.removeprefix(codecs.BOM_UTF8)
 
 
-def read_text(path: Path, expected: str) -> str:
+def read_text(path: Path, expected: str, encoding: str | None = None) -> str:
     """Return the text of a file; if it is empty, DatasetError says what was expected."""
-    raw = without_mark(read_bytes(path))
+    raw = without_mark(read_bytes(path, encoding))
     if not raw.strip():
         raise DatasetError(f"{path}: is empty; expected {expected}")
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as exc:
-        line = raw.count(b"\n", 0, exc.start) + 1
-        raise DatasetError(f"{path}: is not UTF-8 in line {line}; save it as UTF-8") from exc
+        raise DatasetError(f"{path}: is not UTF-8{guess(raw, exc.start)}") from exc

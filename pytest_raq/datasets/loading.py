@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from pytest_raq.datasets.arrow_rows import hub_table, parquet_table, saved_table
-from pytest_raq.datasets.items import check_items
+from pytest_raq.datasets.compression import unpack
+from pytest_raq.datasets.encodings import foreign_encoding
+from pytest_raq.datasets.items import check_items, read_file
 from pytest_raq.datasets.selection import filter_items, sample_questions
 from pytest_raq.datasets.squad import read_json, squad_items
 from pytest_raq.datasets.tables import QUESTION_STRATA, read_table
 from pytest_raq.datasets.text_rows import csv_table, json_lines_table, json_list_table
 from pytest_raq.errors import DatasetError
+from pytest_raq.files import COMPRESSED, data_suffix
 from pytest_raq.records import QuestionSet
 
 if TYPE_CHECKING:
@@ -25,13 +28,15 @@ if TYPE_CHECKING:
     from pytest_raq.records import Question
 
 SUFFIXES = (".json", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet")
-"""The suffixes of the files that can be read."""
+"""The suffixes of the files that can be read; text files may be compressed too."""
+
+_TEXTS = frozenset(SUFFIXES) - {".parquet"}
 
 _TABLES: Mapping[str, Callable[[Path, DatasetSettings], Table]] = {
-    ".jsonl": lambda path, _: json_lines_table(path),
-    ".ndjson": lambda path, _: json_lines_table(path),
-    ".csv": lambda path, settings: csv_table(path, settings.delimiter),
-    ".tsv": lambda path, settings: csv_table(path, settings.delimiter),
+    ".jsonl": lambda path, settings: json_lines_table(path, settings.encoding),
+    ".ndjson": lambda path, settings: json_lines_table(path, settings.encoding),
+    ".csv": lambda path, settings: csv_table(path, settings.delimiter, settings.encoding),
+    ".tsv": lambda path, settings: csv_table(path, settings.delimiter, settings.encoding),
     ".parquet": lambda path, _: parquet_table(path),
 }
 
@@ -64,6 +69,16 @@ def load_questions(settings: DatasetSettings, folder: Path) -> QuestionSet:
 def is_on_hub(settings: DatasetSettings, folder: Path) -> bool:
     """Whether a source can only be a hub id; raises DatasetError like `load_questions`."""
     return _local_path(settings.source, folder) is None
+
+
+def guess_encoding(path: Path) -> tuple[str, str]:
+    """Return the encoding that a text file looks like, and a word of it; empty for UTF-8.
+
+    Raises DatasetError if the file cannot be read.
+    """
+    if not path.is_file() or data_suffix(path) not in _TEXTS:
+        return "", ""
+    return foreign_encoding(unpack(path, read_file(path)))
 
 
 def _tell_repeated(source: str, repeated: int) -> Iterable[str]:
@@ -111,7 +126,7 @@ def _read(settings: DatasetSettings, folder: Path) -> _Source:
         return _Source(settings.source, read_table(hub.table, settings), hub.revision, hub.notes)
     if path.is_dir():
         return _Source(str(path), read_table(saved_table(path, settings.split), settings))
-    if path.suffix.lower() == ".json":
+    if data_suffix(path) == ".json":
         return _Source(str(path), _read_json(path, settings))
     return _Source(str(path), read_table(_open_table(path, settings), settings))
 
@@ -125,7 +140,7 @@ def _local_path(source: str, folder: Path) -> Path | None:
         raise DatasetError(f"{source!r}: is not a path: {exc}") from exc
     if exists:
         return path
-    if source.startswith(_PATH_STARTS) or path.suffix.lower() in SUFFIXES:
+    if source.startswith(_PATH_STARTS) or data_suffix(path) in SUFFIXES:
         raise DatasetError(
             f"{path}: does not exist; a source is a file or a folder, relative to {folder},"
             " or a hub id"
@@ -134,19 +149,22 @@ def _local_path(source: str, folder: Path) -> Path | None:
 
 
 def _open_table(path: Path, settings: DatasetSettings) -> Table:
-    make = _TABLES.get(path.suffix.lower())
+    suffix = data_suffix(path)
+    make = _TABLES.get(suffix)
     if make is None:
         raise DatasetError(
             f"{path}: {path.suffix or 'a file without suffix'} cannot be read;"
-            f" a source is a file ({', '.join(SUFFIXES)}),"
-            " a folder made by save_to_disk, or a hub id"
+            f" a source is a file ({', '.join(SUFFIXES)}, text files also with"
+            f" {', '.join(COMPRESSED)}), a folder made by save_to_disk, or a hub id"
         )
+    if suffix == ".parquet" and path.suffix.lower() in COMPRESSED:
+        raise DatasetError(f"{path}: Parquet files are compressed inside already; unpack this one")
     return make(path, settings)
 
 
 def _read_json(path: Path, settings: DatasetSettings) -> Iterable[Item]:
     """Return the questions of a SQuAD document, or of a list of objects."""
-    document = read_json(path)
+    document = read_json(path, settings.encoding)
     if isinstance(document, list):
         return read_table(json_list_table(path, document), settings)
     changed = settings.columns.model_fields_set or settings.filter.columns

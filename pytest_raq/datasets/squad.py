@@ -28,10 +28,10 @@ _SHOWN = 40
 """Maximum number of characters of a wrong value in a message."""
 
 
-def read_json(path: Path) -> object:
+def read_json(path: Path, encoding: str | None = None) -> object:
     """Return the document of a JSON file; raise DatasetError if it is not JSON."""
     try:
-        return json.loads(read_text(path, "a SQuAD file"))
+        return json.loads(read_text(path, "a SQuAD file", encoding))
     except json.JSONDecodeError as exc:
         raise DatasetError(
             f"{path}: is not JSON: line {exc.lineno}, column {exc.colno}: {exc.msg}"

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_raq.datasets.encodings import guess
 from pytest_raq.datasets.items import read_bytes, read_text, without_mark
 from pytest_raq.datasets.tables import Table, look_up, nested, refuse_repeated
 from pytest_raq.datasets.values import tell
 from pytest_raq.errors import DatasetError
+from pytest_raq.files import data_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -27,15 +29,16 @@ Record = tuple[int, list[str]]
 Placed = tuple[str, "Mapping[str, object]"]
 
 
-def csv_table(path: Path, delimiter: str | None) -> Table:
+def csv_table(path: Path, delimiter: str | None, encoding: str | None = None) -> Table:
     """Return the rows of a file whose first line names the columns.
 
     DatasetError names the file and the line that cannot be read.
     """
-    text = read_text(path, "a line that names the columns, then one question per line")
+    expected = "a line that names the columns, then one question per line"
+    text = read_text(path, expected, encoding)
     # A passage of several lines is the same for files from any operating system.
     text = text.replace("\r\n", "\n") if "\n" in text else text.replace("\r", "\n")
-    found = delimiter or ("\t" if path.suffix.lower() == ".tsv" else _find_delimiter(text))
+    found = delimiter or ("\t" if data_suffix(path) == ".tsv" else _find_delimiter(text))
     header = _header(path, text, found)
     return Table(str(path), tuple(filter(None, header)), lambda cs: _rows(path, text, found, cs))
 
@@ -124,22 +127,28 @@ class JsonLine:
         return DatasetError(f"{self.place}: {name}: expected {expected}, found {tell(value)}")
 
 
-def read_lines(path: Path, raw: bytes) -> Iterator[tuple[int, dict[str, object]]]:
+def read_lines(
+    path: Path, raw: bytes, *, has_key: bool = False
+) -> Iterator[tuple[int, dict[str, object]]]:
     """Yield the number and the object of each line that is not empty.
 
-    DatasetError names the file and a line that is not a JSON object.
+    ``has_key`` says whether a suite can name the encoding. DatasetError names the
+    file and a line that is not a JSON object.
     """
     # Only a line feed ends a line of JSON Lines: an answer may contain U+2028.
     for number, part in enumerate(without_mark(raw).split(b"\n"), start=1):
         if part.strip():
-            yield number, _parse(f"{path}:{number}", part)
+            yield number, _parse(f"{path}:{number}", part, has_key=has_key)
 
 
-def _parse(place: str, raw: bytes) -> dict[str, object]:
+def _parse(place: str, raw: bytes, *, has_key: bool) -> dict[str, object]:
     try:
         value = json.loads(raw.decode("utf-8"), object_pairs_hook=_once)
     except UnicodeDecodeError as exc:
-        raise DatasetError(f"{place}: is not UTF-8 (byte {exc.start + 1} of the line)") from exc
+        told = guess(raw, exc.start, has_key=has_key, has_lines=False)
+        raise DatasetError(
+            f"{place}: is not UTF-8 (byte {exc.start + 1} of the line){told}"
+        ) from exc
     except json.JSONDecodeError as exc:
         raise DatasetError(
             f"{place}: is not JSON: {exc.msg} (column {exc.colno}); expected one object per line"
@@ -165,12 +174,13 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return table
 
 
-def json_lines_table(path: Path) -> Table:
+def json_lines_table(path: Path, encoding: str | None = None) -> Table:
     """Return the rows of a file with one object per line; DatasetError names a wrong line."""
-    raw = read_bytes(path)
+    raw = read_bytes(path, encoding)
     if not without_mark(raw).strip():
         raise DatasetError(f"{path}: is empty; expected one JSON object per line")
-    return _table(path, [(f"line {number}", row) for number, row in read_lines(path, raw)])
+    lines = read_lines(path, raw, has_key=True)
+    return _table(path, [(f"line {number}", row) for number, row in lines])
 
 
 def json_list_table(path: Path, document: list[object]) -> Table:

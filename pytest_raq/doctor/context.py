@@ -24,7 +24,7 @@ T = TypeVar("T")
 _PART = re.compile("[:;] ")
 _STEP = re.compile(
     r"(?:run|check|set|put|correct|pip|install|raise|lower|download|name|save|give|write|choose"
-    r"|convert|compile|add|remove|start|use|keep|make|ask|copy|try|CMAKE_ARGS=\S+"
+    r"|convert|compile|add|remove|rename|unpack|get|start|use|keep|make|ask|copy|try|CMAKE_ARGS=\S+"
     r"|\S*python\S* -m) "
 )
 """The start of a next step: a verb, or a command."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import ConfigError
+from pytest_raq.files import data_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -140,5 +141,5 @@ def place_dataset(text: str, start: Path) -> str:
     if not text:
         return ""
     path = Path(text).expanduser()
-    is_path = (start / path).exists() or path.suffix in _SUFFIXES or text[0] in ".~/"
+    is_path = (start / path).exists() or data_suffix(path) in _SUFFIXES or text[0] in ".~/"
     return str(start / path) if is_path else text

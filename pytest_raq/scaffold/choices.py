@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.config import DatasetSettings
-from pytest_raq.datasets import load_questions, sample_questions
+from pytest_raq.datasets import guess_encoding, load_questions, sample_questions
 from pytest_raq.errors import ConfigError, DatasetError
 
 if TYPE_CHECKING:
@@ -82,7 +82,9 @@ class Questions:
     ``source`` is the path in the suite, relative to its folder. ``content`` is
     what to write there, or None if the file stays. ``longest`` counts the
     UTF-8 bytes of the longest passage with its question; ``passages`` is 0 for
-    questions without passages. ``examples`` are a few of them.
+    questions without passages. ``examples`` are a few of them. ``encoding`` is what a
+    file that is not UTF-8 looks like, ``word`` a word of it that shows whether that is
+    right.
     """
 
     source: str
@@ -92,6 +94,8 @@ class Questions:
     content: bytes | None = None
     own: bool = True
     examples: tuple[Question, ...] = ()
+    encoding: str = ""
+    word: str = ""
 
     @property
     def sample(self) -> int | None:
@@ -137,8 +141,18 @@ def starter_questions(suite: str, folder: Path) -> Questions:
 
 def _measure(path: Path) -> Questions:
     """Return the questions of a file: how many there are, how long, and some of them."""
-    items = load_questions(DatasetSettings(source=str(path)), path.parent).questions
+    encoding, word = guess_encoding(path)
+    settings = DatasetSettings(source=str(path), encoding=encoding or None)
+    items = load_questions(settings, path.parent).questions
     longest = max(len(f"{item.passage}{item.question}".encode()) for item in items)
     passages = {item.passage for item in items if item.passage}
     examples = sample_questions(items, _EXAMPLES, seed=0)
-    return Questions(path.name, len(items), len(passages), longest, examples=tuple(examples))
+    return Questions(
+        path.name,
+        len(items),
+        len(passages),
+        longest,
+        examples=tuple(examples),
+        encoding=encoding,
+        word=word,
+    )

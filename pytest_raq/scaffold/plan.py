@@ -116,6 +116,13 @@ def _notes(choices: Choices, written: list[Contestant]) -> list[str]:
                 f"{model.name} is split into {model.header.parts} files: sha256 is that of the"
                 " first, the others must be in the same folder"
             )
+    if choices.questions.encoding:
+        shown = f", as in {choices.questions.word!r}" if choices.questions.word else ""
+        notes.append(
+            f"{Path(choices.questions.source).name} is not UTF-8 and is read as"
+            f" {choices.questions.encoding}{shown}: if that is wrong, change encoding in"
+            f" suites/{choices.suite}.toml"
+        )
     if not choices.questions.own:
         notes.append(
             f"suites/{choices.questions.source} has {choices.questions.count} questions as a start:"

@@ -54,6 +54,8 @@ def _suite_lines(choices: Choices) -> Iterator[str]:
     yield ""
     yield "[dataset]"
     yield f"source = {_quote(questions.source)}"
+    if questions.encoding:
+        yield f"encoding = {_quote(questions.encoding)}"
     if questions.sample:
         yield f"sample = {questions.sample}  # of {questions.count}, spread over the passages"
         yield "seed = 0"

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_raq.datasets import fingerprint
-from pytest_raq.datasets.items import read_bytes
+from pytest_raq.datasets.compression import unpack
+from pytest_raq.datasets.encodings import to_utf8
+from pytest_raq.datasets.items import read_file
 from pytest_raq.datasets.text_rows import JsonLine, read_lines
 from pytest_raq.datasets.values import is_half
 from pytest_raq.errors import DatasetError
@@ -57,8 +59,9 @@ def read_answers(
     """
     collector = _Collector(dataset, needs_references=needs_references)
     for path in paths:
-        raw = read_bytes(path)
-        digest = hashlib.sha256(raw).hexdigest()
+        content = read_file(path)
+        raw = to_utf8(path, unpack(path, content), None, has_key=False)
+        digest = hashlib.sha256(content).hexdigest()
         lines = list(_lines(path, raw))
         if not lines:
             raise DatasetError(f"{path}: is empty; expected one JSON object per line")

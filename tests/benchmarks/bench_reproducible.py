@@ -72,7 +72,9 @@ quiet = llama.llama_log_callback(lambda *_: None)
 llama.llama_log_set(quiet, ctypes.c_void_p(0))
 llama.llama_backend_init()
 from pytest_raq.engines.llamacpp.worker.model import Model
-from pytest_raq.engines.llamacpp.worker.self_test import self_test
+from pytest_raq.engines.llamacpp.worker import self_test as trial
+trial._QUICK = trial._SLOW = 1e9  # try everything, also on a busy machine
+self_test = trial.self_test
 load, make = llama.llama_model_load_from_file, llama.llama_init_from_model
 
 def load_with(path, params):
@@ -224,7 +226,8 @@ def find(model: ModelDefinition, switch: str, python: Path | None) -> str:
     """Return what the self-test finds, as a cell."""
     interpreter = str(find_environment(python).python) if python else sys.executable
     command = [interpreter, "-c", TRIAL, str(model.file_path), switch, "16"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # Waiting threads sleep soon, as in the worker.
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "GOMP_SPINCOUNT": "1000"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
     if done.returncode < 0:
         return "the process is killed"

@@ -72,7 +72,7 @@ def alarms(world: World, runs: int) -> tuple[float, float]:
     found = [[item.decision for item in verdicts(world, rng)] for _ in range(runs)]
     passed = sum(row.count(Decision.PASS) for row in found)
     red = {Decision.REGRESSION, Decision.SUSPECT}
-    return _share(red.intersection(row) for row in found), passed / runs / world.models
+    return _share(bool(red.intersection(row)) for row in found), passed / runs / world.models
 
 
 def rank_alarms(world: World, runs: int) -> tuple[float, ...]:

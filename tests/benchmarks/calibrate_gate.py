@@ -111,8 +111,8 @@ def ratchet_row(runs: int, case: tuple[int, float]) -> Row:
         never = sum(stop > UPGRADES for stop in stops) / runs
         shown = median(stops)
         stop = f"{shown:g}" if shown <= UPGRADES else f"over {UPGRADES}"
-        cells += [stop, percent(never), f"−{fmean(losses):.2f}"]
-    return (str(questions), f"−{loss:g}", *cells)
+        cells += [stop, percent(never), signed(-fmean(losses))]
+    return (str(questions), signed(-loss), *cells)
 
 
 def _series(
@@ -232,6 +232,11 @@ def f1_row(runs: int, case: tuple[int, float, float]) -> Row:
         red += is_red(decide(given, SETTINGS))
     shares = (percent(ranks / runs), percent(f1 / runs), percent(red / runs))
     return (str(questions), f"{100 * changed:g} %", f"−{loss:g}" if loss else "0", *shares)
+
+
+def signed(value: float) -> str:
+    """Return a net preference with a minus sign that is one."""
+    return f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−")
 
 
 def percent(share: float) -> str:

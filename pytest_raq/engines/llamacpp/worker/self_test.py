@@ -25,8 +25,11 @@ _PROMPT, _PASSAGE = 16, 72
 """Tokens of what is tried among others, and cut and copied: attention may take 64 at a time."""
 _LONG = 264
 """Tokens of a neighbour: attention then goes over more cells than a prompt of usual length has."""
-_QUICK, _SLOW = 0.7, 3.0
-"""Seconds for a whole batch: what takes longer is tried with less."""
+_QUICK, _SLOW = 0.7, 15.0
+"""Seconds for a whole batch: what takes longer is tried with less.
+
+The second leaves room for a machine that is busy: what passed is remembered.
+"""
 _FOLLOWING = (3,)
 """Stands for the tokens of an answer."""
 _STEP = 7919
