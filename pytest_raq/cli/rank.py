@@ -15,6 +15,7 @@ from pytest_raq.cli.options import (
 )
 from pytest_raq.cli.output import verdict_code, write_result
 from pytest_raq.errors import ConfigError, JudgeError
+from pytest_raq.trials.logs import AUTO, FORMATS
 
 if TYPE_CHECKING:
     import argparse
@@ -41,14 +42,20 @@ GATE_OPTIONS = (
 
 def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``raq rank``."""
-    text = "judge, rank and test answers from JSON Lines files"
+    text = "judge, rank and test answers from JSON Lines files and from logs of other tools"
     parser = commands.add_parser("rank", help=text, description=text)
     parser.add_argument(
         "files",
         nargs="+",
-        type=Path,
-        metavar="FILE",
-        help="one object per line: id, model, answer, references, passage, question",
+        metavar="[MODEL=]FILE",
+        help="one object per line: id, model, answer, references, passage, question; or a log of"
+        " lm-evaluation-harness, inspect_ai or promptfoo; MODEL names the model of a file",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default=AUTO,
+        help="what the files are (default: auto, by their content)",
     )
     parser.add_argument(
         "--dataset",
@@ -105,7 +112,14 @@ def _rank(options: argparse.Namespace) -> int:
     names = split_names(options.judge)
     if not names:
         raise ConfigError(f"--judge {options.judge!r}: name a judge, or several as A,B,C")
-    table = read_answers(options.files, _dataset(options), needs_references=NAME in names)
+    files = [_split_name(text) for text in options.files]
+    table = read_answers(
+        [path for _, path in files],
+        _dataset(options),
+        needs_references=NAME in names,
+        kind=options.format,
+        names=[model for model, _ in files],
+    )
     for name in names:
         require_references(name, table.questions.source, table.questions.questions)
     result, spent = _judge(table, settings, options)
@@ -117,6 +131,16 @@ def _rank(options: argparse.Namespace) -> int:
         options.json,
     )
     return verdict_code(result, settings)
+
+
+def _split_name(text: str) -> tuple[str, Path]:
+    """Return the model and the path of ``MODEL=FILE``; no model for the name of a file."""
+    model, equals, path = text.partition("=")
+    if not equals or Path(text).exists():
+        return "", Path(text)
+    if not (model.strip() and path and model.isprintable()):
+        raise ConfigError(f"{text!r}: write MODEL=FILE, for example old=samples.jsonl")
+    return model, Path(path)
 
 
 def _judge(
