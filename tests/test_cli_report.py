@@ -106,7 +106,7 @@ def test_half_of_a_character_in_an_answer_stops_nothing(project, capsys):
     report(capsys, "run.json")
     report(capsys)
     assert read() == read("page.html")
-    assert "half \ufffd of it" in read()
+    assert r"half \ufffd of it" in read()
 
 
 def test_runs_are_listed_the_latest_first(project, capsys):

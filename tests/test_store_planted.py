@@ -43,8 +43,8 @@ ACTIVE = [
         (
             "DROP TABLE answers",
             (
-                f"CREATE VIEW answers AS {ENDLESS} x AS key, x AS model, x AS payload, x AS checksum,"
-                " x AS created FROM c"
+                f"CREATE VIEW answers AS {ENDLESS} x AS key, x AS model, x AS payload,"
+                " x AS checksum, x AS created FROM c"
             ),
         ),
         "the view answers",
