@@ -153,13 +153,13 @@ def _judge(
     from pytest_raq.cli.output import CommandProgress
     from pytest_raq.judging import open_judge, open_panel, remember
     from pytest_raq.running import split_names
-    from pytest_raq.store import Store
+    from pytest_raq.store import open_for_run
     from pytest_raq.trials.external_answers import rank_answers
 
     folder, names = options.models_folder, split_names(options.judge)
     judges = {name: open_judge(name, folder) for name in names}
     is_free = all(judge.is_free for judge in judges.values())
-    store = None if is_free else Store(options.store, on_error="degrade")
+    store = None if is_free else open_for_run(options.store)
 
     def open_one(name: str) -> Judge:
         return remember(judges[name], store, fresh=options.fresh) if store else judges[name]
