@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import llama_cpp
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from gguf_files import CHAT_TEMPLATE, define
 from openai_server import Response, error, serving
 from test_openai_engine import definition
 
+from pytest_raq.config import load_model
 from pytest_raq.engines import open_engine
 from pytest_raq.engines.llamacpp.worker.log_softmax import log_softmax
 from pytest_raq.engines.llamacpp.worker.model import Model
@@ -16,6 +19,7 @@ from pytest_raq.engines.llamacpp.worker.scoring import ScoreBlock, StreamScoreBl
 from pytest_raq.engines.llamacpp.worker.vocabulary import Vocabulary
 from pytest_raq.records import Failure, Prompt, ScorePrompt, Scores
 
+ROOT = Path(__file__).parent.parent
 PASSAGES = ("the river runs through ten lands " * 4, "in the end an answer is an answer " * 3)
 TEXTS = ("the", "an answer in the end", "Ж", "x" * 40, "", "y" * 900)
 ASKED = [
@@ -202,8 +206,8 @@ def test_a_text_goes_on_after_a_space_unless_the_prompt_ends_with_one(vocabulary
     for tokenizer in ("gpt2", "llama"):
         words = vocabulary(tokenizer=tokenizer)
         for prompt, expected in (("Answer:", b" the end"), ("Answer:\n", b"the end")):
-            lead = words.lead(prompt, chat=False)
             last = words.prompt_tokens(prompt, chat=False)[-1]
+            lead = words.lead(prompt, last, chat=False)
             tokens = words.continuation_tokens("the end", lead, last)
             assert spelled(words, tokens) == expected
 
@@ -214,11 +218,33 @@ def test_a_tokenizer_that_merges_the_space_has_one_token_for_both(vocabulary):
     assert words.to_bytes(token) == b" the"
 
 
-def test_in_a_chat_the_template_says_what_stands_before_the_reply(vocabulary):
-    words = vocabulary(chat_template=CHAT_TEMPLATE)
-    assert words.lead("hello", chat=True) == ""
-    spaced = CHAT_TEMPLATE.replace("{{ message['content'] | trim }}", " {{ message['content'] }}")
-    assert vocabulary(chat_template=spaced).lead("hello", chat=True) in {"", " "}
+@pytest.mark.parametrize(
+    ("template", "lead"),
+    [
+        (CHAT_TEMPLATE, ""),
+        (CHAT_TEMPLATE.replace("{{ message", " {{ message", 2).replace("| {{", "|{{"), " "),
+        (CHAT_TEMPLATE.replace("|>{{", "|>\n\n{{").replace("<|assistant|>{%", "<|assistant|>\n{%"),
+         "\n"),
+        # It shows no reply where it asks for one: as after a prompt without a template.
+        ("{% for m in messages %}{{ m['content'] }}{% endfor %}\nAnswer:", " "),
+        ("{% for m in messages %}{{ m['content'] }}{% endfor %}\n", ""),
+    ],
+)  # fmt: skip
+def test_in_a_chat_the_template_says_what_stands_before_the_reply(vocabulary, template, lead):
+    words = vocabulary(chat_template=template)
+    last = words.prompt_tokens("hello", chat=True)[-1]
+    assert words.lead("hello", last, chat=True) == lead
+
+
+def test_answers_of_the_bundled_readers_have_the_tokens_that_are_scored():
+    # A reader that answers in a chat, and begins with a space as the others do.
+    definition = load_model(ROOT / "models", "reader-mistral")
+    text = definition.render("Vanba is a town. It has 39 towers.", "How many towers has Vanba?")
+    prompt = Prompt("q", text, chat=definition.uses_chat)
+    with open_engine(definition) as engine:
+        (answer,) = engine.answers([prompt])
+        (found,) = engine.scores([ScorePrompt(prompt, (answer.text,))])
+    assert set(found.texts[answer.text].greedy) == {"1"}
 
 
 def vllm(request):

@@ -81,3 +81,7 @@ class SuiteLikelihoods:
                     yield f"{model}: the likelihood of the references is {UNAVAILABLE}"
             elif likelihoods.problem:
                 yield f"{model}: no likelihood of the references: {likelihoods.problem}"
+            elif problems := likelihoods.problems:
+                name, reason = next(iter(problems.items()))
+                count = f"{len(problems)} question{'s' * (len(problems) != 1)}"
+                yield f"{model}: texts of {count} have no likelihood, the first of {name}: {reason}"

@@ -29,6 +29,12 @@ def texts_to_score(parts: RunParts, model: str, question_id: str) -> list[str]:
     return [text for text in dict.fromkeys([*texts, *answers]) if text]
 
 
+def expected_scores(parts: RunParts) -> int:
+    """Return how many questions should have a likelihood: those with a reference, at least half."""
+    questions = parts.questions.questions
+    return max(sum(bool(reference_of(item)) for item in questions), -(-len(questions) // 2))
+
+
 def reference_bits(parts: RunParts, model: str) -> dict[str, float]:
     """Return the bits per byte of the first reference for each question."""
     texts = {question.id: reference_of(question) for question in parts.questions.questions}

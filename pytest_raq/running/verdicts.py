@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.gate.evidence import Evidence, Material, gather_evidence, slowdown_of, verdict_of
 from pytest_raq.gate.likelihood import TruthEvidence, combine
 from pytest_raq.records import Decision, Failure
-from pytest_raq.running.likelihoods import suite_evidence
+from pytest_raq.running.likelihoods import expected_scores, suite_evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,7 +58,7 @@ class SuiteVerdicts:
             verdict_of(model, self.evidence(), self._gate),
             self.likelihood()[model],
             self._gate,
-            expected=len(self._parts.questions.questions),
+            expected=expected_scores(self._parts),
             preferences=self.evidence().preferences.get(model, {}),
             clusters={item.id: item.cluster for item in self._parts.questions.questions},
         )

@@ -53,7 +53,7 @@ class AnswerKeys:
 
 def likelihood_key(answer_key: str, text: str) -> str:
     """Return the key of a text's likelihood after the prompt of an answer's key."""
-    whole = answer_key.encode() + b"\0likelihood\0" + text.encode("utf-8", "surrogatepass")
+    whole = answer_key.encode() + b"\0likelihood 2\0" + text.encode("utf-8", "surrogatepass")
     return hashlib.sha256(whole).hexdigest()
 
 

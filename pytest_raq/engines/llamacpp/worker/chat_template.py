@@ -68,16 +68,20 @@ class ChatTemplate:
         cuts = sorted(_cuts(rendered, self._spans(rendered, messages), special))
         return [rendered[start:end] for start, end in zip([0, *cuts], [*cuts, None], strict=True)]
 
-    def lead(self, messages: Sequence[Message]) -> str:
-        """Return the white space that the template writes before the assistant's reply."""
+    def lead(self, messages: Sequence[Message]) -> str | None:
+        """Return the white space that the template writes before the assistant's reply.
+
+        None where it shows no reply behind the prompt that asks for one.
+        """
         reply = _MARK.format(len(messages))
         try:
             whole = self._render([*messages, ("assistant", reply)])
-        except TemplateError:  # it shows no replies
-            return ""
+        except TemplateError:
+            return None
         before, found, _ = whole.partition(reply)
-        lead = before.removeprefix(self._render(messages))
-        return lead if found and lead != before and not lead.strip() else ""
+        prompt = self._render(messages)
+        lead = before[len(prompt) :]
+        return lead if found and before.startswith(prompt) and not lead.strip() else None
 
     def _spans(self, rendered: str, messages: Sequence[Message]) -> list[Span]:
         """Return where the messages are in the rendered prompt, as (start, end).

@@ -214,7 +214,7 @@ class Model:
         tokens = vocabulary.prompt_tokens(order["text"], chat=chat, messages=messages)
         if len(tokens) >= self._limit:
             raise TooLongError(len(tokens))
-        lead = vocabulary.lead(order["text"], chat=chat, messages=messages)
+        lead = vocabulary.lead(order["text"], tokens[-1], chat=chat, messages=messages)
         found = []
         for text in order["continuations"]:
             following = vocabulary.continuation_tokens(text, lead, tokens[-1]) if text else []

@@ -95,15 +95,23 @@ class Vocabulary:
             raise QuestionError("the prompt is empty")
         return tokens
 
-    def lead(self, text: str, *, chat: bool, messages: Sequence[Sequence[str]] = ()) -> str:
-        """Return the white space between a prompt and the text that follows it.
+    def lead(
+        self, text: str, last: int, *, chat: bool, messages: Sequence[Sequence[str]] = ()
+    ) -> str:
+        """Return the white space between a prompt, with its ``last`` token, and what follows.
 
-        In a chat what the template writes there; else a space, unless the prompt ends with one.
+        In a chat what the template writes there, where it tells; else a space, unless
+        the prompt ends with white space or a control token.
         """
-        if not chat:
-            return " " if text[-1:].strip() else ""
-        self._chat = self._chat or self._chat_template()
-        return self._chat.lead([(role, content) for role, content in messages] or [("user", text)])
+        shown = text
+        if chat:
+            self._chat = self._chat or self._chat_template()
+            asked = [(role, content) for role, content in messages] or [("user", text)]
+            lead = self._chat.lead(asked)
+            if lead is not None:
+                return lead
+            shown = "".join(self.chat_pieces(text, messages))
+        return " " if shown[-1:].strip() and not self._is_control(last) else ""
 
     def continuation_tokens(self, text: str, lead: str, last: int) -> list[int]:
         """Return the tokens of a text that goes on after ``lead`` and the ``last`` token.
