@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import BaselineError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 
@@ -33,6 +35,23 @@ def show_revision(spec: str) -> bytes:
         said = done.stderr.decode("utf-8", errors="replace").strip().splitlines()
         raise BaselineError(f"{spec}: git does not find it: {said[0] if said else 'no reason'}")
     return done.stdout
+
+
+def tracked_files(paths: Sequence[Path]) -> list[Path]:
+    """Return those of some files of one folder that are tracked by git; none without git."""
+    folder = paths[0].parent
+    command = ["git", "--no-optional-locks", "--literal-pathspecs", "-C", str(folder), "ls-files"]
+    try:
+        done = subprocess.run(  # noqa: S603 - no shell
+            [*command, "-z", "--", *(path.name for path in paths)],
+            capture_output=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    names = {os.fsdecode(name) for name in done.stdout.split(b"\0")}
+    return [path for path in paths if path.name in names]
 
 
 def describe_commit(folder: Path) -> str:

@@ -184,6 +184,30 @@ def one_line(text: str, longest: int = 240) -> str:
     return words if len(words) <= longest else words[: longest - 1] + "…"
 
 
+_LOG_COMMAND = re.compile(r"##(?=[a-z]*\[)", re.IGNORECASE)
+_LINE_COMMAND = re.compile(r"^(\s*):(?=:)", re.MULTILINE)
+
+
+def log_text(text: str) -> str:
+    """Return text that no CI system takes for a command to itself.
+
+    GitHub and Azure obey ``##[…]`` and ``##vso[…]`` anywhere in a line of a log, and GitHub obeys
+    ``::…::`` at its start. A space in between makes them words.
+    """
+    return _LINE_COMMAND.sub(r"\1: ", _LOG_COMMAND.sub("# #", text))
+
+
+def message_text(text: str, longest: int = 4_000) -> str:
+    """Return a message for a terminal or a log: one line that starts and commands nothing.
+
+    Messages quote what files of others hold: names of keys, replies of servers.
+    """
+    plain = _ANSI_ESCAPE.sub("", text)
+    spaced = re.sub(r"[\r\n\t]", " ", plain)
+    shown = "".join("�" if _is_control(char) else char for char in spaced)
+    return log_text(shown if len(shown) <= longest else f"{shown[: longest - 1]}…")
+
+
 def percent(share: float) -> str:
     """Return a measured share in whole percent."""
     return f"{100 * share:.0f} %"

@@ -85,6 +85,7 @@ def test_what_must_be_in_order_is(reference, tiers):
         ("It is Paris.", ("Paris",), "states: the reference"),
         ("and so " * 30 + "Paris", ("Paris",), "states at length: the reference, in a long text"),
         ("10", ("10 km",), "near: same number, without its unit"),
+        ("200", ("about 200",), "near: same but for a word like about"),
         ("red and iron", ("red, green and blue",), "shares: 2 of 4 words"),
         ("Paris, Rome or London", ("Paris",), "lists: the reference is one of 3 candidates"),
         ("not Paris", ("Paris",), "wrong: denies the reference"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 from dataclasses import replace
 
@@ -186,8 +187,12 @@ def test_a_second_run_asks_neither_models_nor_judge(project):
     assert not judged.exists()
     assert project.asked() == []
     first, second = (
-        (project.root / name).read_text(encoding="utf-8") for name in ("first.json", "second.json")
+        json.loads((project.root / name).read_text(encoding="utf-8"))
+        for name in ("first.json", "second.json")
     )
+    for table, count in ((first, 0), (second, 20)):
+        stored = table["suites"]["small"].pop("from_store")
+        assert stored == {"first": count, "second": count}
     assert first == second
     run("suites", "-k", "not speed", "--raq-fresh")
     assert len(judged.read_text().splitlines()) == 12 + 12

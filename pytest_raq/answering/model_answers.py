@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from pytest_raq.answering.cache import AnswerCache
 from pytest_raq.answering.engine_pool import file_size
 from pytest_raq.answering.identity import model_options
+from pytest_raq.answering.origins import Origins
 from pytest_raq.answering.prompts import question_prompt
 from pytest_raq.answering.repetition import Repetition
 from pytest_raq.answering.stream import NO_ANSWER, AnswerStream
@@ -80,7 +81,7 @@ class ModelAnswers:
         self.repetition = Repetition(model, self.cache, self._stream.ask_again)
         self._outcomes: dict[str, Outcome] = {}
         self._absorbed: set[str] = set()
-        self._recalled: set[str] = set()
+        self.origins = Origins()
         self._has_recalled = False
         self.given: ModelProvenance | None = None
         self.on_answered: Callable[[], None] = lambda: None
@@ -160,7 +161,7 @@ class ModelAnswers:
             self._keep(Failure(question_id, self.model.name, NO_ANSWER))
         if self._stream.is_done:
             self._stream.end()
-            old = self._absorbed | self._recalled
+            old = self._absorbed | self.origins.recalled
             self.repetition.measure(
                 {
                     name: outcome.text
@@ -191,6 +192,7 @@ class ModelAnswers:
         if self._sharing is not None:
             self._sharing.put(self, outcome)
         if isinstance(outcome, Answer):
+            self.origins.generated.add(outcome.question_id)
             self._stream.show_progress()
             question = self.questions[outcome.question_id]
             self.cache.keep(question_prompt(self.model, question), outcome)
@@ -205,13 +207,13 @@ class ModelAnswers:
         }
         for answer in self.cache.recall(wanted):
             self._outcomes[answer.question_id] = answer
-            self._recalled.add(answer.question_id)
+            self.origins.recalled.add(answer.question_id)
 
     def _remember(self, info: EngineInfo) -> None:
         if self.cache.remember(info):  # other kernels: their own answers are recalled
-            for question_id in self._recalled:
+            for question_id in self.origins.recalled:
                 self._outcomes.pop(question_id, None)
-            self._recalled.clear()
+            self.origins.recalled.clear()
             self._recall(self.planned)
 
     @property

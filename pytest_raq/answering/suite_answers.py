@@ -82,6 +82,14 @@ class SuiteAnswers:
                 names.setdefault(answers.engine_note, []).append(answers.model.name)
         return [f"{', '.join(models)}: {note}" for note, models in names.items()]
 
+    @property
+    def from_store(self) -> dict[str, int]:
+        """How many answers an earlier run gave, by model."""
+        return {
+            model: len(answers.origins.stored & answers.in_hand().keys())
+            for model, answers in self._by_model.items()
+        }
+
     def found_here(self) -> list[Outcome]:
         """Return the outcomes that came from no other process of this run."""
         return [item for answers in self._by_model.values() for item in answers.found_here()]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pytest_raq.cli.output import ExitCode
 from pytest_raq.engines.llamacpp.engine_build import pip_install
 from pytest_raq.errors import ConfigError, UsageError
+from pytest_raq.text import message_text
 
 if TYPE_CHECKING:
     import argparse
@@ -94,7 +95,7 @@ def _ask(label: str, given: str | None, default: str, read: Callable[[str], T]) 
         try:
             return read(text)
         except UsageError as exc:
-            sys.stdout.write(f"  {exc}\n")
+            sys.stdout.write(f"  {message_text(str(exc))}\n")
 
 
 def _only_model(folder: Path) -> str:
@@ -209,7 +210,7 @@ def _init(options: argparse.Namespace) -> int:
         sys.stdout.write("\n")
         raise ConfigError("init: stopped; nothing was written") from exc
     for line in _told(choices, plan, written):
-        sys.stdout.write(f"{line}\n")
+        sys.stdout.write(f"{message_text(line)}\n")
     return ExitCode.FINE
 
 

@@ -76,7 +76,7 @@ def _check(options: argparse.Namespace) -> int:
     from pytest_raq.cli.output import CommandProgress
     from pytest_raq.judging.suite_check import Check, check_suite
     from pytest_raq.running import split_names
-    from pytest_raq.store import Store
+    from pytest_raq.store import open_for_run
 
     suites = [
         suite.model_copy(
@@ -87,7 +87,7 @@ def _check(options: argparse.Namespace) -> int:
     ]
     if not all(suite.judges for suite in suites):
         raise ConfigError(f"--judge {options.judge!r}: name a judge, or several as A,B,C")
-    store = Store(options.store, on_error="degrade")
+    store = open_for_run(options.store)
     check = Check(
         models_folder=options.models_folder,
         baselines_folder=options.baselines_folder,

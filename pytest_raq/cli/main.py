@@ -24,6 +24,7 @@ from pytest_raq.cli.score import add_score_command
 from pytest_raq.cli.store import add_store_command
 from pytest_raq.cli.trials import add_engine_command, add_ladder_command
 from pytest_raq.errors import MeasurementError, RaqError
+from pytest_raq.text import message_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _fail(exc: RaqError, code: ExitCode) -> int:
-    sys.stderr.write(f"raq: {exc}\n")
+    sys.stderr.write(f"raq: {message_text(str(exc))}\n")
     return code
 
 

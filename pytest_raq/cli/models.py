@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.cli.options import add_folder_options, add_json_option
-from pytest_raq.cli.output import ExitCode, write_result
+from pytest_raq.cli.output import ExitCode, say, warn, write_result
 from pytest_raq.errors import ConfigError, HubError, MeasurementError
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ def _pull(options: argparse.Namespace) -> int:
     if len(problems) == len(models) == 1:
         raise HubError(problems[0])
     for problem in problems:
-        sys.stderr.write(f"{problem}\n")
+        warn(problem)
     if problems:
         raise HubError(f"{len(problems)} of {len(models)} models could not be pulled")
     return ExitCode.FINE
@@ -152,19 +151,18 @@ def _tell(model: ModelDefinition, pulled: Pulled, *, pin: bool) -> None:
     from pytest_raq.hub.pull import pin_lines
     from pytest_raq.text import size_text
 
-    write = sys.stdout.write
     how = "is complete" if pulled.how == "complete" else f"pulled {pulled.how}".strip()
     how = how.removesuffix(" fetched")
-    write(f"{model.name}: {how}: {model.file_path}, {size_text(pulled.size)}\n")
+    say(f"{model.name}: {how}: {model.file_path}, {size_text(pulled.size)}")
     commit = pulled.job.remote.commit if pulled.job.remote else ""
     is_pinned = model.sha256 == pulled.sha256 and (
         not commit or (model.source is not None and model.source.revision == commit)
     )
     if pin and not is_pinned:
         pin_definition(model.path, pulled.sha256, commit)
-        write(f"  pinned in {model.path}\n")
+        say(f"  pinned in {model.path}")
     elif model.sha256 is None:
-        write(f"  pin it in {model.path}: {pin_lines(pulled.sha256, commit)}\n")
+        say(f"  pin it in {model.path}: {pin_lines(pulled.sha256, commit)}")
 
 
 def add_models_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -207,7 +205,7 @@ def _definitions(options: argparse.Namespace) -> Iterator[ModelDefinition]:
 def _list(options: argparse.Namespace) -> int:
     for model in _definitions(options):
         place = str(model.file_path) if model.file else getattr(model.openai, "base_url", "")
-        sys.stdout.write(f"{model.name}: {model.engine}, {place}{_state(model)}\n")
+        say(f"{model.name}: {model.engine}, {place}{_state(model)}")
     return ExitCode.FINE
 
 
@@ -237,11 +235,11 @@ def _verify(options: argparse.Namespace) -> int:
         if _is_not_pulled(model):
             # A named model is reported even if it was not pulled.
             problems += bool(options.names)
-            sys.stdout.write(f"{model.name}: not pulled (raq models pull {model.name})\n")
+            say(f"{model.name}: not pulled (raq models pull {model.name})")
             continue
         problem = _problem(model)
         problems += bool(problem)
-        sys.stdout.write(f"{model.name}: {problem or _fine(model)}\n")
+        say(f"{model.name}: {problem or _fine(model)}")
     if problems:
         raise MeasurementError(f"{problems} of the models cannot run as they are defined")
     return ExitCode.FINE

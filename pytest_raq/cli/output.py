@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.report.terminal.progress import ProgressReport
+from pytest_raq.text import log_text, message_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,7 +37,7 @@ def write_result(lines: Iterable[str], table: object, target: str | None) -> Non
     if target is not None:
         text = json.dumps(table, indent=1, ensure_ascii=False, allow_nan=False)
         write_atomically(Path(target), text + "\n")
-    _write("".join(f"{line}\n" for line in lines))
+    _write("".join(f"{log_text(line)}\n" for line in lines))
 
 
 def _is_utf8() -> bool:
@@ -57,6 +58,16 @@ def _write(text: str) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def say(text: str) -> None:
+    """Write one line to standard output, cleaned as every message is."""
+    _write(f"{message_text(text)}\n")
+
+
+def warn(text: str) -> None:
+    """Write one line to standard error, cleaned as every message is."""
+    sys.stderr.write(f"{message_text(text)}\n")
+
+
 class CommandProgress(ProgressReport):
     """Reports on standard error how far a command is."""
 
@@ -67,13 +78,13 @@ class CommandProgress(ProgressReport):
     def draw(self, text: str) -> None:
         """Show a text in place of the one before."""
         self._has_text = True
-        sys.stderr.write(f"\r\x1b[K{text[:100]}")
+        sys.stderr.write(f"\r\x1b[K{message_text(text, 100)}")
         sys.stderr.flush()
 
     def say(self, text: str) -> None:
         """Write a line that stays."""
         self.clear()
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{log_text(text)}\n")
 
     def clear(self) -> None:
         """Wipe the live text."""

@@ -15,6 +15,7 @@ from pytest_raq.cli.options import (
 )
 from pytest_raq.cli.output import verdict_code, write_result
 from pytest_raq.errors import ConfigError, JudgeError
+from pytest_raq.trials.logs import AUTO, FORMATS
 
 if TYPE_CHECKING:
     import argparse
@@ -41,14 +42,20 @@ GATE_OPTIONS = (
 
 def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``raq rank``."""
-    text = "judge, rank and test answers from JSON Lines files"
+    text = "judge, rank and test answers from JSON Lines files and from logs of other tools"
     parser = commands.add_parser("rank", help=text, description=text)
     parser.add_argument(
         "files",
         nargs="+",
-        type=Path,
-        metavar="FILE",
-        help="one object per line: id, model, answer, references, passage, question",
+        metavar="[MODEL=]FILE",
+        help="one object per line: id, model, answer, references, passage, question; or a log of"
+        " lm-evaluation-harness, inspect_ai or promptfoo; MODEL names the model of a file",
+    )
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default=AUTO,
+        help="what the files are (default: auto, by their content)",
     )
     parser.add_argument(
         "--dataset",
@@ -105,7 +112,14 @@ def _rank(options: argparse.Namespace) -> int:
     names = split_names(options.judge)
     if not names:
         raise ConfigError(f"--judge {options.judge!r}: name a judge, or several as A,B,C")
-    table = read_answers(options.files, _dataset(options), needs_references=NAME in names)
+    files = [_split_name(text) for text in options.files]
+    table = read_answers(
+        [path for _, path in files],
+        _dataset(options),
+        needs_references=NAME in names,
+        kind=options.format,
+        names=[model for model, _ in files],
+    )
     for name in names:
         require_references(name, table.questions.source, table.questions.questions)
     result, spent = _judge(table, settings, options)
@@ -119,6 +133,16 @@ def _rank(options: argparse.Namespace) -> int:
     return verdict_code(result, settings)
 
 
+def _split_name(text: str) -> tuple[str, Path]:
+    """Return the model and the path of ``MODEL=FILE``; no model for the name of a file."""
+    model, equals, path = text.partition("=")
+    if not equals or Path(text).exists():
+        return "", Path(text)
+    if not (model.strip() and path and model.isprintable()):
+        raise ConfigError(f"{text!r}: write MODEL=FILE, for example old=samples.jsonl")
+    return model, Path(path)
+
+
 def _judge(
     table: AnswerTable, settings: GateSettings, options: argparse.Namespace
 ) -> tuple[SuiteResult, list[str]]:
@@ -129,13 +153,13 @@ def _judge(
     from pytest_raq.cli.output import CommandProgress
     from pytest_raq.judging import open_judge, open_panel, remember
     from pytest_raq.running import split_names
-    from pytest_raq.store import Store
+    from pytest_raq.store import open_for_run
     from pytest_raq.trials.external_answers import rank_answers
 
     folder, names = options.models_folder, split_names(options.judge)
     judges = {name: open_judge(name, folder) for name in names}
     is_free = all(judge.is_free for judge in judges.values())
-    store = None if is_free else Store(options.store, on_error="degrade")
+    store = None if is_free else open_for_run(options.store)
 
     def open_one(name: str) -> Judge:
         return remember(judges[name], store, fresh=options.fresh) if store else judges[name]

@@ -88,8 +88,13 @@ def unpack(path: Path, raw: bytes) -> bytes:
         raise DatasetError(f"{path}: is damaged: {reason}; get the file again") from exc
 
 
+def most_unpacked(size: int) -> int:
+    """Return the maximum bytes that a compressed file of so many bytes may unpack to."""
+    return min(MOST_UNPACKED, max(_HARMLESS, _MOST_TIMES * size))
+
+
 def _read(path: Path, found: _Format, raw: bytes) -> bytes:
-    most = min(MOST_UNPACKED, max(_HARMLESS, _MOST_TIMES * len(raw)))
+    most = most_unpacked(len(raw))
     content = io.BytesIO()
     with closing(found.open(io.BytesIO(raw))) as file:
         while piece := file.read(_PIECE):

@@ -16,6 +16,7 @@ from pytest_raq.records import Answer, Decision, Failure
 from pytest_raq.report import verdict_lines
 from pytest_raq.speed.rounds import confirm_speed
 from pytest_raq.stats.model_summary import score
+from pytest_raq.text import log_text, message_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -110,7 +111,7 @@ class Benchmark(Protocol):
 
 
 def _fail(reason: str) -> None:
-    pytest.fail(reason, pytrace=False)
+    pytest.fail("\n".join(message_text(line) for line in reason.split("\n")), pytrace=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,5 +232,5 @@ class GateCheck:
         if is_failure(verdict, self.run.suite.gate, updating=self.updating):
             _fail(text)
         if verdict.decision in {Decision.INCONCLUSIVE, Decision.SUSPECT}:
-            warnings.warn(text, InconclusiveWarning, stacklevel=2)
+            warnings.warn(log_text(text), InconclusiveWarning, stacklevel=2)
         return verdict

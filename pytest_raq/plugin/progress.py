@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_raq.report.terminal.progress import ProgressReport
-from pytest_raq.text import width
+from pytest_raq.text import message_text, width
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
@@ -40,7 +40,7 @@ class ProgressDisplay(ProgressReport):
 
         def write(reporter: pytest.TerminalReporter) -> None:
             reporter.ensure_newline()
-            reporter.write_line(f"raq {text}")
+            reporter.write_line(message_text(f"raq {text}"))
 
         self._uncaptured(write)
 

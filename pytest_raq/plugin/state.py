@@ -23,9 +23,10 @@ from pytest_raq.running import (
     publish,
     publish_to_github,
     split_names,
+    stop_commands,
 )
 from pytest_raq.running.workers import SharedWork, WorkerExchange
-from pytest_raq.text import fold
+from pytest_raq.text import fold, log_text, message_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -85,11 +86,11 @@ class PluginState:
             session = self.session(folder)
             runs = [session.run(name) for name in session.names]
         except UsageError as exc:
-            raise pytest.Collector.CollectError(str(exc)) from exc
+            raise pytest.Collector.CollectError(message_text(str(exc))) from exc
         for fixture, cases in _CASES.items():
             if fixture in metafunc.fixturenames:
                 found = [case for run in runs for case in cases(run)]
-                ids = ["-".join(part for part in case if part) for case in found]
+                ids = [log_text("-".join(part for part in case if part)) for case in found]
                 params = [(folder, *case) for case in found]
                 metafunc.parametrize(fixture, params, ids=ids, indirect=True)
 
@@ -194,9 +195,12 @@ class PluginState:
             lines = [Line(part, line.style) for line in lines for part in fold(line.text, size)]
         if lines:
             reporter.section("relative answer quality")
+        stop, resume = stop_commands() if lines else ([], [])
+        for text in stop:
+            reporter.write_line(text)
         for line in lines:
-            reporter.write_line(line.text, **_MARKUP[line.style])
-        for text in self._commands:
+            reporter.write_line(log_text(line.text), **_MARKUP[line.style])
+        for text in (*resume, *self._commands):
             reporter.write_line(text)
 
     def _summary(self, size: int) -> list[Line]:
@@ -205,8 +209,8 @@ class PluginState:
         for result in self._results:
             found = suite_lines(result, size=size, verbosity=self._config.get_verbosity())
             lines += [Line(""), *found] if lines and found else found
-        lines += map(Line, self._told)
-        return lines + [Line(f"ERROR: {text}", Style.RED) for text in self._problems]
+        lines += [Line(message_text(text)) for text in self._told]
+        return lines + [Line(f"ERROR: {message_text(text)}", Style.RED) for text in self._problems]
 
     def close(self) -> None:
         """Close everything, however the run ended."""

@@ -2,7 +2,7 @@
 
 from pytest_raq.running.build import Resources, build_run
 from pytest_raq.running.options import SessionOptions, parse_swaps, place_dataset, split_names
-from pytest_raq.running.outputs import publish, publish_to_github
+from pytest_raq.running.outputs import publish, publish_to_github, stop_commands
 from pytest_raq.running.session import Session
 from pytest_raq.running.shards import parse_shard
 from pytest_raq.running.suite_run import SuiteRun
@@ -19,4 +19,5 @@ __all__ = [
     "publish",
     "publish_to_github",
     "split_names",
+    "stop_commands",
 ]

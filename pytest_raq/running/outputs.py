@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +51,21 @@ def publish_to_github(results: Sequence[SuiteResult]) -> list[str]:
                 file.write(f"\n{run_markdown(results)}\n")
         except OSError as exc:
             told.append(f"GITHUB_STEP_SUMMARY {path}: cannot be written: {exc.strerror}")
-    if os.environ.get("GITHUB_ACTIONS") == "true":
+    if _is_on_github():
         told += annotation_lines(results)
     return told
+
+
+def stop_commands() -> tuple[list[str], list[str]]:
+    """Return lines before and after text of models, for GitHub Actions to obey nothing between.
+
+    The word that ends it is new each time, so no answer can hold it.
+    """
+    if not _is_on_github():
+        return [], []
+    token = secrets.token_hex(16)
+    return [f"::stop-commands::{token}"], [f"::{token}::"]
+
+
+def _is_on_github() -> bool:
+    return os.environ.get("GITHUB_ACTIONS") == "true"

@@ -69,6 +69,7 @@ def make_result(
         ),
         judges=parts.rankings.checked_panel.report(names, parts.joint_texts),
         repeatability=repeatability_of(parts, provenance.models),
+        from_store=parts.answers.from_store,
     )
 
 

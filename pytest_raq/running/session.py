@@ -26,7 +26,7 @@ from pytest_raq.running.model_selection import (
     refuse_unknown,
 )
 from pytest_raq.running.shard_files import write_shard_file
-from pytest_raq.store import Store
+from pytest_raq.store import open_for_run
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from pytest_raq.running.options import SessionOptions
     from pytest_raq.running.suite_run import SuiteRun
     from pytest_raq.running.workers import SharedWork
+    from pytest_raq.store import Store
 
 
 _RECENT = 100
@@ -173,7 +174,7 @@ class Session:
 
     def _open_store(self) -> Store:
         if self._store is None:
-            self._store = Store(self.options.store_path, on_error="degrade")
+            self._store = open_for_run(self.options.store_path)
         return self._store
 
     def digest(self, path: Path) -> str:

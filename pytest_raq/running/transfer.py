@@ -11,7 +11,7 @@ from pytest_raq.records import Ranking, Repeats
 from pytest_raq.records.plain import outcome_from, scores_from
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pytest_raq.records import Outcome, ScoreOutcome, SpeedSamples
     from pytest_raq.running.run_parts import RunParts
@@ -34,6 +34,7 @@ def export_run(parts: RunParts) -> str:
         },
         otherwise=parts.repeats.otherwise,
         scores=parts.likelihoods.export(),
+        origins={model: parts.answers.of(model).origins.export() for model in parts.answers.models},
     )
 
 
@@ -47,9 +48,12 @@ def absorb_into(parts: RunParts, text: str) -> None:
     parts.rankings.absorb(rankings, spent)
     parts.rankings.checked_panel.absorb(checked_panel)
     parts.repeats.absorb(*read_repeats(text))
+    for model, table in json.loads(text).get("origins", {}).items():
+        if model in parts.answers.models:
+            parts.answers.of(model).origins.absorb(table)
 
 
-def export_text(
+def export_text(  # noqa: PLR0913 - one for each part of the text
     outcomes: Iterable[Outcome],
     speeds: Mapping[str, SpeedSamples],
     accepted_speeds: Mapping[str, SpeedSamples],
@@ -60,10 +64,12 @@ def export_text(
     again: Mapping[str, Repeats] | None = None,
     otherwise: Mapping[str, Repeats] | None = None,
     scores: Iterable[ScoreOutcome] = (),
+    origins: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
 ) -> str:
     """Return outcomes, speeds, rankings, costs and checks of judges, and likelihoods, as text.
 
-    With how many answers changed when they were asked ``again``, or ``otherwise``.
+    With how many answers changed when they were asked ``again``, or ``otherwise``, and with the
+    ``origins`` of answers.
     """
     table = {
         "outcomes": [asdict(item) for item in outcomes],
@@ -75,6 +81,7 @@ def export_text(
         "again": {model: asdict(item) for model, item in (again or {}).items()},
         "otherwise": {model: asdict(item) for model, item in (otherwise or {}).items()},
         "scores": [asdict(item) for item in scores],
+        "origins": dict(origins or {}),
     }
     return json.dumps(table)
 

@@ -6,7 +6,7 @@ import json
 import zlib
 from dataclasses import asdict, fields
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pytest_raq.records import (
     Answer,
@@ -23,12 +23,14 @@ from pytest_raq.store.schema import FIGURES, DamagedError
 from pytest_raq.text import well_formed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pydantic import TypeAdapter
 
     from pytest_raq.records import RunFigures
 
+
+T = TypeVar("T")
 
 _TIMES = tuple(item.name for item in fields(Timing))
 _LATER = frozenset(
@@ -60,7 +62,13 @@ def from_payload(key: str, payload: str, expected: int) -> dict[str, Any]:
     """Return the value of a row; DamagedError when it was changed or damaged there."""
     if checksum(key, payload) != expected:
         raise DamagedError(f"the entry {key[:12]} was changed or damaged")
-    return parse_payload(payload)
+    try:
+        table = parse_payload(payload)
+    except (ValueError, TypeError, RecursionError) as exc:
+        raise DamagedError(f"the entry {key[:12]} is not JSON of a store") from exc
+    if not isinstance(table, dict):
+        raise DamagedError(f"the entry {key[:12]} is not JSON of a store")
+    return table
 
 
 def parse_payload(payload: str) -> dict[str, Any]:
@@ -84,6 +92,14 @@ def answer_to_payload(answer: Answer) -> str:
     )
 
 
+def read_as(read: Callable[[dict[str, Any]], T], table: dict[str, Any]) -> T | None:
+    """Return what ``read`` makes of a value; None if it has other fields than this version's."""
+    try:
+        return read(table)
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return None
+
+
 def answer_from(table: Mapping[str, Any], question_id: str, model: str) -> Answer:
     """Return an answer; the ids are those of the asking run."""
     return Answer(
@@ -91,8 +107,14 @@ def answer_from(table: Mapping[str, Any], question_id: str, model: str) -> Answe
         model=model,
         text=well_formed(table["text"]),  # earlier versions kept halves of surrogate pairs
         finish_reason=FinishReason(table["finish_reason"]),
-        timing=Timing(**table["timing"]),
+        timing=_timing(table["timing"]),
     )
+
+
+def _timing(table: Mapping[str, Any]) -> Timing:
+    if not all(isinstance(value, int | float) for value in table.values()):
+        raise TypeError("a time is not a number")
+    return Timing(**table)
 
 
 def likelihood_to_payload(likelihood: Likelihood) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import StoreError
-from pytest_raq.store.database import Database, in_transaction, is_damage
+from pytest_raq.store.database import Database, distrust, in_transaction, is_damage
 from pytest_raq.store.schema import (
     FORMAT,
     FORMER_TABLE,
@@ -20,6 +20,7 @@ from pytest_raq.store.schema import (
     ForeignError,
     check_tables,
     format_of,
+    refuse_active,
 )
 
 if TYPE_CHECKING:
@@ -270,6 +271,7 @@ def inspect_store(path: Path) -> StoreState | None:
         size = _require_database(path)
         with closing(_open(path)) as connection:
             found = format_of(connection)
+            refuse_active(connection)
             if found == FORMAT:
                 check_tables(connection)
             is_checked = _check_pages(connection)
@@ -304,7 +306,9 @@ def _open(path: Path) -> sqlite3.Connection:
     # A log that a killed process left is not read, because that takes a new file beside it.
     is_shared = _log_size(path) and path.with_name(f"{path.name}-shm").exists()
     address = f"{path.absolute().as_uri()}?mode=ro{'' if is_shared else '&immutable=1'}"
-    return sqlite3.connect(address, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
+    connection = sqlite3.connect(address, timeout=_BUSY_SECONDS, isolation_level=None, uri=True)
+    distrust(connection)
+    return connection
 
 
 def _check_pages(connection: sqlite3.Connection) -> bool:

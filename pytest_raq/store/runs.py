@@ -35,6 +35,9 @@ _MAKE = (
 KEPT: Final = 50
 """Results of each suite that stay; the figures of all runs do, for history."""
 
+_MOST_BYTES = 128 * 2**20
+"""The longest result: about that of 30,000 questions. A few bytes of zlib can mean gigabytes."""
+
 _RUNS = 100
 """Runs of one SELECT."""
 
@@ -104,7 +107,7 @@ def _chosen(database: Database, keys: Sequence[RunKey]) -> Iterator[RunRecord]:
         for key, row, figures in database.run(partial(_read_runs, keys=some)):
             try:
                 run = codec.run_from(codec.from_payload(key[0], *row), figures)
-            except ValueError:  # pydantic's: another version knew other fields
+            except (ValueError, DamagedError):  # pydantic's: another version knew other fields
                 database.notices.append(
                     f"the run {key[0]} of {key[1]} in {database.path} cannot be read by"
                     " this version"
@@ -196,6 +199,12 @@ class ResultTable:
     def put(self, run_id: str, suite: str, table: Mapping[str, object]) -> None:
         """Keep all that a run found out about a suite; of each suite the last ones stay."""
         packed = _pack(table)  # before anybody has to wait
+        if packed is None:
+            self._access.notices.append(
+                f"the result of {suite} is longer than {_MOST_BYTES // 2**20} MiB and not kept for"
+                " raq report: write it with --raq-json FILE"
+            )
+            return
         self._access.write(lambda connection: _write_result(connection, run_id, suite, packed))
 
     def get(self, run_id: str, suite: str) -> dict[str, object] | None:
@@ -212,10 +221,11 @@ class ResultTable:
         )
 
 
-def _pack(table: Mapping[str, object]) -> bytes:
-    """Return a result as it is kept."""
+def _pack(table: Mapping[str, object]) -> bytes | None:
+    """Return a result as it is kept; None if it is too long."""
     # Escaped, so that half of a surrogate pair survives; zlib makes up for the length.
-    return zlib.compress(json.dumps(table, separators=(",", ":")).encode("ascii"))
+    text = json.dumps(table, separators=(",", ":")).encode("ascii")
+    return zlib.compress(text) if len(text) <= _MOST_BYTES else None
 
 
 def _write_result(connection: sqlite3.Connection, run_id: str, suite: str, payload: bytes) -> None:
@@ -240,5 +250,17 @@ def _read_result(connection: sqlite3.Connection, run_id: str, suite: str) -> dic
         return None
     if not codec.is_sound(run_id, suite, *row):
         raise DamagedError(f"the result of {suite} in run {run_id} was changed or damaged")
-    table: dict[str, Any] = json.loads(zlib.decompress(row[0]))
+    try:
+        return _unpack(row[0])
+    except (zlib.error, ValueError, RecursionError, MemoryError) as exc:
+        raise DamagedError(f"the result of {suite} in run {run_id} is not one: {exc}") from exc
+
+
+def _unpack(payload: bytes) -> dict[str, Any]:
+    """Return a result; ValueError when it would be longer than any that is written."""
+    inflater = zlib.decompressobj()
+    text = inflater.decompress(payload, _MOST_BYTES)
+    if inflater.unconsumed_tail or not inflater.eof:
+        raise ValueError("it is incomplete or too long")
+    table: dict[str, Any] = json.loads(text)
     return table

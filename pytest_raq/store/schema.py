@@ -29,10 +29,12 @@ stays, and a row moves when a run asks for it under its former key.
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import TYPE_CHECKING, Final
 
 from pytest_raq.records import RunFigures
+from pytest_raq.text import one_line
 
 if TYPE_CHECKING:
     import sqlite3
@@ -107,6 +109,10 @@ _ADDED = {
 """Columns of ``run_models`` that formats 4 and 5 brought, behind those that were there."""
 
 
+_ACTIVE = re.compile(r"\bcreate\s+virtual\b|\b(check|generated|as|references)\b", re.IGNORECASE)
+"""Words of tables that compute something."""
+
+
 class DamagedError(Exception):
     """The file is a store, or was one, and its tables are not what they must be."""
 
@@ -121,11 +127,28 @@ def prepare(connection: sqlite3.Connection) -> None:
     DamagedError and ForeignError when it can be neither; nothing is written then.
     """
     found = format_of(connection)
+    refuse_active(connection)
     if found < FORMAT:
         connection.execute("PRAGMA journal_mode = WAL")
         _migrate(connection)
     connection.execute("PRAGMA synchronous = NORMAL")
     check_tables(connection)
+
+
+def refuse_active(connection: sqlite3.Connection) -> None:
+    """ForeignError if a file has anything but plain tables.
+
+    A view, a trigger or a computed value of a planted file is a program: it runs when the file
+    is read or written, maybe for ever. No version of a store had any.
+    """
+    for kind, name, text in connection.execute("SELECT type, name, sql FROM sqlite_master"):
+        is_made_by_sqlite = kind == "index" and text is None
+        is_plain = kind == "table" and not _ACTIVE.search(str(text))
+        if not (is_made_by_sqlite or is_plain):
+            what = one_line(f"{kind} {name}", 60)
+            raise ForeignError(
+                f"it has the {what}, which no store has in this form; it was not changed: remove it"
+            )
 
 
 def format_of(connection: sqlite3.Connection) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
+from pytest_raq.errors import ConfigError
+from pytest_raq.git import tracked_files
 from pytest_raq.store.database import BUSY_SECONDS
 from pytest_raq.store.runs import ResultTable, RunTable
 from pytest_raq.store.tables import (
@@ -72,3 +74,20 @@ class Store:
     def __exit__(self, *exception: object) -> None:
         """Release the file."""
         self.close()
+
+
+def open_for_run(path: Path) -> Store:
+    """Return the store of a run, which continues without one if that cannot be used.
+
+    Raises ConfigError for a store that is tracked by git: its answers could come from anyone who
+    may propose a change, and would be taken for those of the models.
+    """
+    place = path.resolve()
+    files = [place, place.with_name(f"{place.name}-wal")]
+    if any(file.exists() for file in files) and (found := tracked_files(files)):
+        raise ConfigError(
+            f"{path}: is tracked by git, so whoever changes it decides what the models answered:"
+            f" run git rm --cached {found[0].name} in {place.parent}, and ignore it, or choose"
+            " another with --raq-store"
+        )
+    return Store(path, on_error="degrade")

@@ -159,7 +159,9 @@ class AnswerTable:
             wanted.setdefault(key, []).append(question_id)
         for key, table in self._table.get_many(list(wanted)):
             for question_id in wanted[key]:
-                yield codec.answer_from(table, question_id, model)
+                read = partial(codec.answer_from, question_id=question_id, model=model)
+                if (answer := codec.read_as(read, table)) is not None:
+                    yield answer
 
     def get_former(self, key: str, question_id: str, model: str) -> Answer | None:
         """Return an answer that format 1 kept under this key."""
@@ -180,7 +182,11 @@ class LikelihoodTable:
 
     def get_many(self, keys: Sequence[str]) -> dict[str, Likelihood]:
         """Return what is known under keys."""
-        return {key: codec.likelihood_from(table) for key, table in self._table.get_many(keys)}
+        return {
+            key: likelihood
+            for key, table in self._table.get_many(keys)
+            if (likelihood := codec.read_as(codec.likelihood_from, table)) is not None
+        }
 
     def put_many(self, model: str, likelihoods: Mapping[str, Likelihood]) -> None:
         """Keep likelihoods by their keys."""
@@ -197,7 +203,7 @@ class EngineTable:
     def get(self, key: str) -> EngineInfo | None:
         """Return what ran a model when its answers were stored."""
         table = self._table.get(key)
-        return None if table is None else codec.engine_from(table)
+        return None if table is None else codec.read_as(codec.engine_from, table)
 
     def get_former(self, key: str) -> EngineInfo | None:
         """Return what format 1 knew of what ran a model."""
@@ -217,7 +223,7 @@ class VerdictTable:
     def get(self, key: str) -> JudgeVerdict | None:
         """Return a judge's verdict on a case; None when it is not known."""
         table = self._table.get(key)
-        return None if table is None else codec.verdict_from(table)
+        return None if table is None else codec.read_as(codec.verdict_from, table)
 
     def put(self, key: str, judge: str, verdict: JudgeVerdict) -> None:
         """Keep the verdict of the judge of that name."""

@@ -1,27 +1,32 @@
-"""External answers: JSON Lines with ``id``, ``model`` and ``answer``."""
+"""External answers: JSON Lines with ``id``, ``model`` and ``answer``, and logs of other tools."""
 
 from __future__ import annotations
 
 import difflib
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_raq.datasets import fingerprint
-from pytest_raq.datasets.compression import unpack
-from pytest_raq.datasets.encodings import to_utf8
 from pytest_raq.datasets.items import read_file
 from pytest_raq.datasets.text_rows import JsonLine, read_lines
 from pytest_raq.datasets.values import is_half
 from pytest_raq.errors import DatasetError
 from pytest_raq.records import UNANSWERABLE, Question, QuestionSet
+from pytest_raq.trials.logs import AUTO
+from pytest_raq.trials.logs.reading import read_log
+from pytest_raq.trials.logs.rows import Log
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
+
+    from pytest_raq.trials.logs.rows import LogRow
 
 FIELDS = ("id", "model", "answer", "references", "passage", "question")
 
+_MOST_SHOWN = 200
+"""Maximum number of characters of names in a message."""
 _SHOWN = 40
 """Maximum number of characters of a wrong value in a message."""
 
@@ -48,36 +53,86 @@ def read_answers(
     dataset: QuestionSet | None = None,
     *,
     needs_references: bool = True,
+    kind: str = AUTO,
+    names: Sequence[str] = (),
 ) -> AnswerTable:
-    """Read answers, one JSON object per line; empty lines are skipped.
+    """Read answers, one JSON object per line, or from logs of other tools.
 
     Without ``dataset`` each question needs ``references`` (a list of texts),
     unless the judge does not need them, and ``passage`` (any text that names the
     cluster) on at least one of its lines, and may have ``question``; with it
-    these are not read. Other fields are ignored. DatasetError names the file,
-    the line and the field of an error, and says what was expected.
+    these are not read. Other fields are ignored. ``kind`` is one of
+    `pytest_raq.trials.logs.FORMATS`; ``names``, one for each path, are names
+    for the model of a file, or empty. DatasetError names the file, the line and
+    the field of an error, and says what was expected.
     """
     collector = _Collector(dataset, needs_references=needs_references)
-    for path in paths:
-        content = read_file(path)
-        raw = to_utf8(path, unpack(path, content), None, has_key=False)
-        digest = hashlib.sha256(content).hexdigest()
-        lines = list(_lines(path, raw))
-        if not lines:
-            raise DatasetError(f"{path}: is empty; expected one JSON object per line")
+    files = [_read_file(path, kind) for path in paths]
+    tasks = {row.task for file in files for row in file.log.rows}
+    has_tasks = len(tasks) > 1 and dataset is None
+    for file, name in zip(files, names or [""] * len(files), strict=True):
+        lines = [*file.lines, *(_line_of(row, has_task=has_tasks) for row in file.log.rows)]
+        if name:
+            _refuse_several_models(file.path, name, lines)
         for line in lines:
-            collector.add(line, str(path), digest)
-    return collector.table([str(path) for path in paths])
+            named = replace(line, values={**line.values, "model": name}) if name else line
+            collector.add(named, str(file.path), file.digest)
+    notes = [note for file in files for note in file.log.notes]
+    return collector.table([str(path) for path in paths], notes)
 
 
-def _lines(path: Path, raw: bytes) -> Iterator[_Line]:
-    for number, values in read_lines(path, raw):
-        yield _Line(f"{path}:{number}", values)
+@dataclass(frozen=True, slots=True)
+class _File:
+    """The lines of a file of our own format, or the log of another tool."""
+
+    path: Path
+    digest: str
+    lines: tuple[_Line, ...]
+    log: Log = field(default_factory=lambda: Log(()))
+
+
+def _read_file(path: Path, kind: str) -> _File:
+    content = read_file(path)
+    digest = hashlib.sha256(content).hexdigest()
+    found = read_log(path, content, kind)
+    if isinstance(found, Log):
+        return _File(path, digest, (), found)
+    lines = tuple(_Line(f"{path}:{number}", values) for number, values in read_lines(path, found))
+    if not lines:
+        raise DatasetError(f"{path}: is empty; expected one JSON object per line")
+    return _File(path, digest, lines)
+
+
+def _line_of(row: LogRow, *, has_task: bool) -> _Line:
+    """Return a sample of a log as a line; a question without a passage has one of its own."""
+    name = f"{row.task}/{row.id}" if has_task else row.id
+    values: dict[str, object] = {
+        "id": name,
+        "model": row.model,
+        "passage": row.passage or name,
+        "question": row.question,
+    }
+    if row.references:
+        values["references"] = list(row.references)
+    if row.answer is not None:
+        values["answer"] = row.answer
+    return _Line(row.place, values, is_logged=True)
+
+
+def _refuse_several_models(path: Path, name: str, lines: Sequence[_Line]) -> None:
+    models = list(dict.fromkeys(_model(line) for line in lines))
+    if len(models) > 1:
+        raise DatasetError(
+            f"{name}={path}: the file has answers of {len(models)} models"
+            f" ({', '.join(models)[:_MOST_SHOWN]}); give it without a name"
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class _Line(JsonLine):
-    """A line with the fields of this file."""
+    """A line with the fields of this file; ``is_logged`` if another tool wrote it."""
+
+    is_logged: bool = False
 
     def missing(self, name: str, expected: str) -> DatasetError:
         others = [key for key in self.values if key not in FIELDS]
@@ -112,6 +167,8 @@ def _id(line: _Line) -> str:
 
 
 def _model(line: _Line) -> str:
+    if line.is_logged and line.values["model"] == "":
+        raise DatasetError(f"{line.place}: the log names no model; give a name: NAME=FILE")
     name = line.text("model", "the name of a model")
     if not name.isprintable():
         raise line.wrong("model", "a name of printable characters", name)
@@ -205,18 +262,24 @@ class _Collector:
         self._sources: dict[str, dict[str, str]] = {}
 
     def add(self, line: _Line, path: str, digest: str) -> None:
-        question_id, model, text = _id(line), _model(line), _answer(line)
+        question_id, model = _id(line), _model(line)
         self._refuse_repetition(line, question_id, model)
         self._learn_question(line, question_id)
-        self._answers.setdefault(model, {})[question_id] = text
+        answers = self._answers.setdefault(model, {})
+        if "answer" in line.values or not line.is_logged:
+            answers[question_id] = _answer(line)
         self._sources.setdefault(model, {})[path] = digest
 
     def _refuse_repetition(self, line: _Line, question_id: str, model: str) -> None:
         place = self._places.setdefault((question_id, model), line.place)
         if place != line.place:
+            way = (
+                "name the runs: OLD=FILE NEW=FILE"
+                if line.is_logged
+                else "keep one of the two lines"
+            )
             raise DatasetError(
-                f"{line.place}: id: {model!r} already answered {question_id!r} in {place};"
-                " keep one of the two lines"
+                f"{line.place}: id: {model!r} already answered {question_id!r} in {place}; {way}"
             )
 
     def _learn_question(self, line: _Line, question_id: str) -> None:
@@ -235,7 +298,7 @@ class _Collector:
         """Whether a field says that there are no references, if none are needed."""
         return name == "references" and not (self._needs_references or line.values[name])
 
-    def table(self, paths: Sequence[str]) -> AnswerTable:
+    def table(self, paths: Sequence[str], notes: Sequence[str] = ()) -> AnswerTable:
         questions = self._questions()
         source = self._dataset.source if self._dataset else ", ".join(paths)
         return AnswerTable(
@@ -245,7 +308,7 @@ class _Collector:
                 fingerprint=fingerprint(questions),
                 revision=self._dataset.revision if self._dataset else "",
                 total=len(self._known) or len(questions),
-                notes=self._dataset.notes if self._dataset else (),
+                notes=(*(self._dataset.notes if self._dataset else ()), *notes),
             ),
             answers=self._answers,
             files={model: ", ".join(digests) for model, digests in self._sources.items()},

@@ -36,6 +36,13 @@ MANY = 5
 SHORT_DENIAL = 4
 """Words of a reference whose negation is what it says, e.g. "not guilty"."""
 
+_ABOUT = frozenset(
+    "about around approximately approx roughly circa ca nearly almost some etwa ungefähr rund fast"
+    " environ presque unos unas aproximadamente alrededor casi cerca quasi около примерно почти"
+    " приблизно около yaklaşık około niemal asi noin ungefär omkring cirka ongeveer bijna sekitar"
+    " hampir khoảng περίπου حوالي تقريبا حدود تقریبا כ בערך लगभग करीब 约 約 약 およそ".split()
+)
+
 PASSAGE = 200
 """Characters of a passage from which the language of a question is told."""
 
@@ -191,6 +198,8 @@ class Grader:
             return as_list
         if found is None and _without_noun(expected.tokens, answer):
             return Closeness(Grade.NEAR, 0.0, "same number, without what it counts")
+        if found is None and _is_about(expected, answer):
+            return Closeness(Grade.NEAR, 0.0, "same but for a word like about")
         return found
 
     def _best_mention(self, expected: Reading, answer: Reading) -> Closeness | None:
@@ -295,6 +304,14 @@ def _nearness(tokens: Sequence[Token], match: Match) -> str:
     if any(token.value is not None for token in tokens):
         return "same number, written in another way"
     return "same words but for accents"
+
+
+def _is_about(expected: Reading, answer: Reading) -> bool:
+    """Whether a reference only adds a word like "about" to a number."""
+    exact = [token for token in expected.tokens if token.key not in _ABOUT]
+    valued = any(token.value is not None for token in exact)
+    given = [token for token in answer.tokens if token.key not in _ABOUT]
+    return valued and len(exact) < len(expected.tokens) and same_tokens(exact, given)
 
 
 def _without_noun(tokens: Sequence[Token], answer: Reading) -> bool:

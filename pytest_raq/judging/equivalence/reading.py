@@ -224,9 +224,9 @@ class _Reader:
         after = self._pieces[index + 1] if index + 1 < len(self._pieces) else None
         if after is None:
             return False
-        return after.kind in ("number", "date", "time", "ordinal") or (
-            after.kind == "word" and spelled([after.text], self._tongue) is not None
-        )
+        if after.kind in ("number", "date", "time", "ordinal") or after.text in SYMBOLS:
+            return True
+        return after.kind == "word" and spelled([after.text], self._tongue) is not None
 
     def _word(self, word: str, role: str, index: int) -> None:
         piece = self._pieces[index]

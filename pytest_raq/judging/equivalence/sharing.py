@@ -16,6 +16,10 @@ SHORT = 6
 """Words of a reference that a wrong number makes wrong; a longer one is a text."""
 
 
+COUNT = 2
+"""Words of a reference that is a number and what it counts: nothing without the number."""
+
+
 def share(expected: Reading, answer: Reading) -> tuple[float, str]:
     """Return F1 of the words, or signs, that an answer shares, 0 to 1, and how many they are."""
     both = sum(
@@ -37,7 +41,8 @@ def other_value(tokens: Sequence[Token], given: Sequence[Token]) -> str:
         return ""
     others = [token for token in given if token.value is not None]
     if not others:
-        return "without the number" if tokens[0].value is not None else ""
+        leads = tokens[0].value is not None and len(tokens) <= COUNT
+        return "without the number" if leads else ""
     if any(stand(one, other) is not Match.OTHER for one in values for other in others):
         return ""
     return f"another {_name(values[0].value)}"

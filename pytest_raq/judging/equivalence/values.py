@@ -90,7 +90,8 @@ def _to_number(expected: Number, given: Value) -> Match:
         if _is_percent(given):
             percent = same(expected.value, given.number / 100)
             return Match.SAME if percent else Match.OTHER
-        return Match.MORE if same(expected.value, given.number) else Match.OTHER
+        counts = expected.kind != ORDINAL and same(expected.value, given.number)
+        return Match.MORE if counts else Match.OTHER
     if isinstance(given, Date):
         return Match.MORE if given.year == expected.value else Match.OTHER
     return Match.OTHER
@@ -108,7 +109,8 @@ def _to_amount(expected: Amount, given: Value) -> Match:
     if isinstance(given, Number):
         if _is_percent(expected) and same(expected.number / 100, given.value):
             return Match.SAME
-        return Match.LESS if same(expected.number, given.value) else Match.OTHER
+        counts = given.kind != ORDINAL and same(expected.number, given.value)
+        return Match.LESS if counts else Match.OTHER
     if isinstance(given, Time):  # 1h30
         return _same_time(expected, given)
     return _amounts(expected, given) if isinstance(given, Amount) else Match.OTHER

@@ -252,6 +252,7 @@ def suite_to_json(result: SuiteResult) -> Json:
         "judge": judges_to_json(result.judges),
         "notes": list(result.notes),
         "repeatability": plain(dict(result.repeatability)),
+        "from_store": dict(result.from_store),
         "provenance": plain(result.provenance),
     }
 

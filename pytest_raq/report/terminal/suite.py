@@ -9,6 +9,7 @@ from itertools import combinations, compress
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
+from pytest_raq.report.origins import from_store_text
 from pytest_raq.report.repeatability import repeatability_lines, repeatability_text
 from pytest_raq.report.terminal.judges import judge_lines
 from pytest_raq.report.words import decode_text
@@ -134,6 +135,8 @@ def _heading(result: SuiteResult) -> Iterator[Line]:
         f" {passages} passage{'s' * (passages != 1)}, {judge}",
         Style.BOLD,
     )
+    if told := from_store_text(result):
+        yield Line(f"{told}; --raq-fresh asks again")
 
 
 _HEADER = ("model", "net pref.", "since anchor", "mean rank", "change", "EM", "F1", "bits/byte",
