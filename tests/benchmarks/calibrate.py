@@ -214,8 +214,8 @@ INTERVAL_CASES = [
 
 
 NO_CHANGE = (
-    "No change: how often the gate raises a false alarm (any model called a regression), and how"
-    " many models pass; the others are inconclusive"
+    "No change: how often the gate raises a false alarm (any model called a regression or suspect),"
+    " and how many models pass; the others are inconclusive"
 )
 NO_DIFFERENCE = "No difference between models: how often a test of ranks sees one"
 WORSE = "One model is worse by the loss that planning names for 80 %: the verdict of the gate"
