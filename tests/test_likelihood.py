@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_projects import write_small_project
 
+from pytest_raq.answering.suite_likelihoods import SuiteLikelihoods
 from pytest_raq.baselines.file import load_baseline, save_baseline
 from pytest_raq.cli import main
 from pytest_raq.config import GateSettings
@@ -259,3 +260,32 @@ def test_what_is_wrong_with_a_file_of_texts_is_told(project, monkeypatch, capsys
     (project / "t.jsonl").write_text(line)
     assert main(["score", "small", "reader", "--from", "t.jsonl"]) == 2
     assert told in capsys.readouterr().err
+
+
+class Silent:
+    """Stands for the likelihoods of a model."""
+
+    def __init__(self, problem="", problems=None):
+        self.problem, self.problems = problem, problems or {}
+
+
+@pytest.mark.parametrize(
+    ("found", "asked", "told"),
+    [
+        (Silent(), True, []),
+        (Silent("not available here"), False, []),
+        (
+            Silent("not available here"),
+            True,
+            ["m: the likelihood of the references is not available here"],
+        ),
+        (Silent("it crashed"), False, ["m: no likelihood of the references: it crashed"]),
+        (
+            Silent(problems={"q1": "too long", "q2": "too long"}),
+            False,
+            ["m: texts of 2 questions have no likelihood, the first of q1: too long"],
+        ),
+    ],
+)
+def test_what_has_no_likelihood_is_told(found, asked, told):
+    assert list(SuiteLikelihoods({"m": found}).notes(is_asked=asked)) == told
