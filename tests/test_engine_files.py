@@ -133,6 +133,10 @@ def test_chat_without_a_template(tiny_gguf):
         ("{{ x.y.z }}", "the chat template cannot be rendered: 'x' is undefined"),
         ("{{ raise_exception('no users') }}", "the chat template cannot be rendered: no users"),
         ("hello", "the chat template leaves out the user's message"),
+        (
+            "{{ 'x' * (2*10**9) }}",
+            "the chat template cannot be rendered: needs more than 150 MB of memory",
+        ),
     ],
 )
 def test_chat_with_a_broken_template(tiny_gguf, template, told):

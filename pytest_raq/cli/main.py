@@ -24,6 +24,7 @@ from pytest_raq.cli.score import add_score_command
 from pytest_raq.cli.store import add_store_command
 from pytest_raq.cli.trials import add_engine_command, add_ladder_command
 from pytest_raq.errors import MeasurementError, RaqError
+from pytest_raq.termination import Termination
 from pytest_raq.text import message_text
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run ``raq`` and return its exit code; a mistake of the user is one line."""
     options = _parser().parse_args(arguments)
+    termination = Termination()
     try:
         return int(options.command(options))
     except MeasurementError as exc:
@@ -41,11 +43,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail(exc, ExitCode.USAGE)
     except KeyboardInterrupt:
         sys.stderr.write("\nraq: interrupted\n")
-        return ExitCode.INTERRUPTED
+        return ExitCode.TERMINATED if termination.is_received else ExitCode.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone, as `raq … | head` does.
         sys.stderr.close()
         return ExitCode.FINE
+    finally:
+        termination.close()
 
 
 def _fail(exc: RaqError, code: ExitCode) -> int:

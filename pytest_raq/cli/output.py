@@ -113,6 +113,8 @@ class ExitCode(IntEnum):
     NOT_MEASURED = 3
     INTERRUPTED = 130
     """The exit code of shells after Ctrl-C."""
+    TERMINATED = 143
+    """The exit code of shells after SIGTERM."""
 
 
 def verdict_code(result: SuiteResult, settings: GateSettings) -> ExitCode:

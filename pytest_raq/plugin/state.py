@@ -26,6 +26,7 @@ from pytest_raq.running import (
     stop_commands,
 )
 from pytest_raq.running.workers import SharedWork, WorkerExchange
+from pytest_raq.termination import EXIT_CODE, Termination
 from pytest_raq.text import fold, log_text, message_text
 
 if TYPE_CHECKING:
@@ -53,6 +54,9 @@ class PluginState:
         self._problems: list[str] = []
         self._results: list[SuiteResult] = []
         self._commands: list[str] = []
+        # Workers of pytest-xdist end with the controller.
+        self._termination = Termination(is_on=not self._is_worker)
+        self._pytest: pytest.Session | None = None
 
     @cached_property
     def display(self) -> ProgressDisplay:
@@ -149,6 +153,8 @@ class PluginState:
 
     def finish(self, session: pytest.Session) -> None:
         """Send results to the controller, or accept and write them; then close engines."""
+        self._pytest = session
+        self._termination.finish_first()
         self.display.clear()
         if self._is_worker:
             output = {
@@ -213,9 +219,12 @@ class PluginState:
         return lines + [Line(f"ERROR: {message_text(text)}", Style.RED) for text in self._problems]
 
     def close(self) -> None:
-        """Close everything, however the run ended."""
+        """Close everything, however the run ended; after SIGTERM, the exit code says so."""
         for session in self._sessions.values():
             session.close()
+        self._termination.close()
+        if self._termination.is_received and self._pytest is not None:
+            self._pytest.exitstatus = EXIT_CODE
 
 
 def _answer_cases(run: SuiteRun) -> list[tuple[str, ...]]:

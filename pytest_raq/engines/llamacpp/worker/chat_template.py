@@ -7,6 +7,11 @@ import re
 from itertools import starmap
 from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING or __package__:
+    from pytest_raq.engines.llamacpp.worker.template_limits import check_length, limited
+else:  # beside the worker, in an environment that may not have this package
+    from template_limits import check_length, limited
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
@@ -43,7 +48,8 @@ class ChatTemplate:
         roles: Sequence[str] = ("user",),
     ) -> None:
         try:
-            self._formatter = make_formatter(source, eos_token=eos, bos_token=bos)
+            with limited():
+                self._formatter = make_formatter(source, eos_token=eos, bos_token=bos)
         except Exception as exc:
             raise TemplateError(f"the chat template cannot be parsed: {exc}") from exc
         self._formatter.strftime_now = _TODAY.strftime
@@ -55,7 +61,9 @@ class ChatTemplate:
     def _render(self, messages: Iterable[Message]) -> str:
         asked = [{"role": role, "content": content} for role, content in messages]
         try:
-            return str(self._formatter(messages=asked).prompt)
+            with limited():
+                rendered = str(self._formatter(messages=asked).prompt)
+            return check_length(rendered, [one["content"] for one in asked])
         except Exception as exc:  # a template is a program: anything may go wrong
             raise TemplateError(f"the chat template cannot be rendered: {exc}") from exc
 
