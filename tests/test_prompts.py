@@ -140,6 +140,16 @@ def test_keys_tell_chats_apart_and_keep_those_of_earlier_versions(model):
             "prompt and prompt_file both define the prompt: keep one",
         ),
         (
+            'prompt = "{question:>2000000000}"',
+            {},
+            "prompt: has a format of {question} that could fill the memory: remove it",
+        ),
+        (
+            'prompt = "{question:{passage}}"',
+            {},
+            "prompt: has a format of {question} that could fill the memory: remove it",
+        ),
+        (
             'messages = [{ role = "user", content = "{passage}" }]',
             {},
             "messages: have no {question}",

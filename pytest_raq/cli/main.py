@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from typing import TYPE_CHECKING
 
 from pytest_raq import __version__
@@ -37,10 +38,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     termination = Termination()
     try:
         return int(options.command(options))
-    except MeasurementError as exc:
-        return _fail(exc, ExitCode.NOT_MEASURED)
-    except RaqError as exc:
-        return _fail(exc, ExitCode.USAGE)
     except KeyboardInterrupt:
         sys.stderr.write("\nraq: interrupted\n")
         return ExitCode.TERMINATED if termination.is_received else ExitCode.INTERRUPTED
@@ -48,12 +45,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of our output has gone, as `raq … | head` does.
         sys.stderr.close()
         return ExitCode.FINE
+    except Exception as exc:  # noqa: BLE001 - Python would exit with 1, which means a regression
+        return _fail(exc)
     finally:
         termination.close()
 
 
-def _fail(exc: RaqError, code: ExitCode) -> int:
-    sys.stderr.write(f"raq: {message_text(str(exc))}\n")
+def _fail(exc: Exception) -> ExitCode:
+    """Tell an error in one line, and one that is our mistake with its traceback."""
+    told, code = str(exc), ExitCode.USAGE
+    if isinstance(exc, MeasurementError):
+        code = ExitCode.NOT_MEASURED
+    elif isinstance(exc, RecursionError | MemoryError):
+        told = f"an input is too large or nested too deeply ({type(exc).__name__}): correct it"
+    elif not isinstance(exc, RaqError):
+        traceback.print_exception(exc)
+        told = "this is a mistake of pytest-raq, not of a model: report the lines above"
+        code = ExitCode.NOT_MEASURED
+    sys.stderr.write(f"raq: {message_text(told)}\n")
     return code
 
 

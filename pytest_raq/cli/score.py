@@ -91,7 +91,7 @@ def read_texts(path: Path) -> dict[str, list[str]]:
         try:
             row = json.loads(line)
             name, text = str(row["id"]), row["text"] if "text" in row else row["answer"]
-        except (ValueError, KeyError, TypeError) as exc:
+        except (ValueError, KeyError, TypeError, RecursionError) as exc:
             raise ConfigError(
                 f"{where}:{number}: is not an object with id and answer: correct the line"
             ) from exc

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import string
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+_MOST_DIGITS = 5
+"""Digits of the width in a format such as ``{passage:.2000}``."""
+
 PLACEHOLDERS = ("passage", "question")
 
 Text = Annotated[str, Field(min_length=1)]
@@ -23,9 +27,14 @@ Text = Annotated[str, Field(min_length=1)]
 def placeholders(template: str) -> set[str]:
     """Return the names of the placeholders of a template; raise ValueError if it is invalid."""
     try:
-        return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+        fields = [item for item in string.Formatter().parse(template) if item[1] is not None]
     except ValueError as exc:
         raise ValueError(f"is not a template: {exc}; write {{{{ for a brace") from exc
+    for _, name, form, _ in fields:
+        numbers = re.findall(r"\d+", form or "")
+        if "{" in (form or "") or any(len(digits) > _MOST_DIGITS for digits in numbers):
+            raise ValueError(f"has a format of {{{name}}} that could fill the memory: remove it")
+    return {str(name) for _, name, _, _ in fields}
 
 
 def check_placeholders(template: str) -> set[str]:

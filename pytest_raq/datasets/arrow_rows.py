@@ -22,8 +22,12 @@ if TYPE_CHECKING:
     from pytest_raq.datasets.tables import Row
 
 
-BATCH = 4096
+BATCH = 128
 """Number of rows that exist as Python objects at the same time."""
+
+_MOST_PARQUET_ROWS = 1_000_000
+_MOST_PARQUET_LETTERS = 500_000_000
+"""Compressed, a file of 1 MB can hold all this and far more."""
 
 _REASON_LENGTH = 200
 _HUB_SECONDS = 10.0
@@ -44,8 +48,14 @@ def parquet_table(path: Path) -> Table:
     try:
         file = parquet.ParquetFile(path)
         schema = file.schema_arrow
+        rows = int(file.metadata.num_rows)
     except Exception as exc:
         raise _damaged(path, exc) from exc
+    if rows > _MOST_PARQUET_ROWS:
+        raise DatasetError(
+            f"{path}: has {rows:,} rows, more than {_MOST_PARQUET_ROWS:,}: keep only the questions"
+            " that you ask"
+        )
 
     def batches(wanted: Sequence[str]) -> Iterator[Any]:
         try:
@@ -55,7 +65,7 @@ def parquet_table(path: Path) -> Table:
         except Exception as exc:
             raise _damaged(path, exc) from exc
 
-    return arrow_table(str(path), schema, batches)
+    return arrow_table(str(path), schema, batches, most_letters=_MOST_PARQUET_LETTERS)
 
 
 def _damaged(path: Path, exc: Exception) -> DatasetError:
@@ -67,13 +77,24 @@ def arrow_table(
     source: str,
     schema: Any,  # noqa: ANN401 - an optional library's class
     batches: Callable[[Sequence[str]], Iterable[Any]],
+    *,
+    most_letters: int | None = None,
 ) -> Table:
-    """Return rows from record batches, with the requested columns."""
+    """Return rows from record batches, with the requested columns.
+
+    Reading them raises DatasetError if their texts have more than ``most_letters``.
+    """
 
     def rows(wanted: Sequence[str]) -> Iterator[Row]:
-        number = 0
+        number = letters = 0
         for batch in batches(wanted):
             for values in zip(*(_values(batch, column) for column in wanted), strict=True):
+                letters += sum(map(_letters, values))
+                if most_letters is not None and letters > most_letters:
+                    raise DatasetError(
+                        f"{source}: has more than {most_letters:,} letters of text: keep only the"
+                        " questions that you ask"
+                    )
                 yield f"row {number}", values
                 number += 1
 
@@ -94,6 +115,14 @@ def _values(batch: Any, column: str) -> list[Any]:  # noqa: ANN401 - an optional
     root = _root(batch.schema.names, column)
     values: list[Any] = batch.column(root).to_pylist()
     return values if root == column else [look_up({root: value}, column) for value in values]
+
+
+def _letters(value: object) -> int:
+    if isinstance(value, str):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(map(_letters, value.values()))
+    return sum(map(_letters, value)) if isinstance(value, list) else 0
 
 
 def _names(fields: Iterable[Any]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pytest_raq.doctor.context import finding, install_command
 from pytest_raq.doctor.waiting import Inquiry, ask_all
-from pytest_raq.hub.remote import endpoint
+from pytest_raq.hub.remote import shown_endpoint
 from pytest_raq.records.command_results import Health
 
 if TYPE_CHECKING:
@@ -40,11 +40,13 @@ def look_at_hub(context: CheckContext) -> Iterator[Finding]:
     if forbidden:
         yield _offline(context, forbidden[0])
     elif context.offline:
-        yield finding(_SECTION, _address(), Health.OK, "not asked (--offline)")
+        yield finding(_SECTION, shown_endpoint(), Health.OK, "not asked (--offline)")
     elif users:
         yield from _ask(users)
     else:
-        yield finding(_SECTION, _address(), Health.OK, "not asked: nothing here comes from a hub")
+        yield finding(
+            _SECTION, shown_endpoint(), Health.OK, "not asked: nothing here comes from a hub"
+        )
 
 
 def _users(context: CheckContext) -> list[str]:
@@ -70,7 +72,7 @@ def _offline(context: CheckContext, variable: str) -> Finding:
 def _ask(users: list[str]) -> Iterator[Finding]:
     needed = ", needed by " + ", ".join(users[:3]) + ", …" * (len(users) > 3)
     late = _unreachable(f"no answer within {HUB_SECONDS:g} s", needed)
-    inquiry = Inquiry(_SECTION, _address(), "hub", lambda: _reach(needed), late, late)
+    inquiry = Inquiry(_SECTION, shown_endpoint(), "hub", lambda: _reach(needed), late, late)
     # In a thread, because no time limit applies to the lookup of a host name.
     yield from ask_all([inquiry], HUB_SECONDS)
     if find_spec("huggingface_hub") is None:
@@ -80,21 +82,15 @@ def _ask(users: list[str]) -> Iterator[Finding]:
 
 def _reach(needed: str) -> Finding:
     started = time.monotonic()
-    if problem := _problem(_address()):
+    if problem := _problem(shown_endpoint()):
         return _unreachable(problem, needed)
     seconds = time.monotonic() - started
-    return finding(_SECTION, _address(), Health.OK, f"answered after {seconds:.2f} s{needed}")
+    return finding(_SECTION, shown_endpoint(), Health.OK, f"answered after {seconds:.2f} s{needed}")
 
 
 def _unreachable(why: str, needed: str) -> Finding:
     text = f"cannot be reached ({why}){needed}"
-    return finding(_SECTION, _address(), Health.WARNING, text, _STEP)
-
-
-def _address() -> str:
-    """Return the address of the hub without user and password."""
-    scheme, separator, rest = endpoint().partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else endpoint()
+    return finding(_SECTION, shown_endpoint(), Health.WARNING, text, _STEP)
 
 
 def _problem(address: str) -> str:

@@ -26,6 +26,8 @@ _SECONDS = 10.0
 _PAUSES = (1.0, 2.0, 4.0)
 _BUSY = {408, 429, 500, 502, 503, 504}
 _REASON_LENGTH = 160
+_USER = re.compile(r"(?<=://)[^/\s]*@")
+"""Name and password in an address."""
 
 SCHEME = "hf:"
 FORM = "hf:ORG/REPO/FILE or hf:ORG/REPO/FILE@REVISION"
@@ -78,6 +80,11 @@ def is_offline(library: ModuleType) -> bool:
 def endpoint() -> str:
     """Return the address of the hub."""
     return (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
+
+
+def shown_endpoint() -> str:
+    """Return the address of the hub without user and password."""
+    return _USER.sub("", endpoint())
 
 
 def describe(source: SourceSettings) -> str:
@@ -139,10 +146,12 @@ def tell(library: ModuleType, source: SourceSettings, exc: Exception) -> HubErro
     """Return an error of huggingface_hub with a message of ours."""
     errors, what = library.errors, describe(source)
     consent = (
-        f"its authors require consent: give it at {endpoint()}/{source.repo} and set HF_TOKEN"
+        f"its authors require consent: give it at {shown_endpoint()}/{source.repo} and set HF_TOKEN"
         " to your token"
     )
-    absent = f"{endpoint()} has no such repository: correct repo, or set HF_TOKEN if it is private"
+    absent = (
+        f"{shown_endpoint()} has no such repository: correct repo, or set HF_TOKEN if it is private"
+    )
     for kind, told in (
         (errors.GatedRepoError, consent),
         (errors.RemoteEntryNotFoundError, "the repository has no such file: correct filename"),
@@ -154,17 +163,17 @@ def tell(library: ModuleType, source: SourceSettings, exc: Exception) -> HubErro
     if isinstance(exc, errors.HfHubHTTPError):
         status = exc.response.status_code
         hint = ": check HF_TOKEN" if status in (401, 403) else ""
-        text = f"{what}: {endpoint()} answered with status {status}{hint}"
+        text = f"{what}: {shown_endpoint()} answered with status {status}{hint}"
         return _HubBusyError(text) if status in _BUSY else HubError(text)
     if isinstance(exc, errors.HFValidationError | ValueError):
         return HubError(f"{what}: {_reason(exc)}: correct [source]")
-    return HubUnreachableError(f"{what}: {endpoint()} cannot be reached ({_reason(exc)})")
+    return HubUnreachableError(f"{what}: {shown_endpoint()} cannot be reached ({_reason(exc)})")
 
 
 def _reason(exc: Exception) -> str:
     text = " ".join(str(exc).split()) or type(exc).__name__
     token = os.environ.get("HF_TOKEN", "")
-    text = text.replace(token, "…") if token else text
+    text = _USER.sub("", text.replace(token, "…") if token else text)
     return text if len(text) <= _REASON_LENGTH else f"{text[:_REASON_LENGTH]}…"
 
 

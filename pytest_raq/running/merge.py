@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_raq.errors import MeasurementError
+from pytest_raq.errors import ConfigError, MeasurementError
 from pytest_raq.running.session import Session
 
 if TYPE_CHECKING:
@@ -47,7 +47,13 @@ def merge_shards(
                 " with the commit that the shards ran"
             )
         for part in parts:
-            run.absorb(part.exports[name])
+            try:
+                run.absorb(part.exports[name])
+            except (KeyError, TypeError, ValueError, AttributeError, RecursionError) as exc:
+                raise ConfigError(
+                    f"{part.path}: suite {name} is not a complete shard"
+                    f" ({type(exc).__name__}: {exc}); run it again"
+                ) from exc
     return session
 
 

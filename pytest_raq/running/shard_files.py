@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _PROVENANCE = TypeAdapter(Provenance)
+_OPTIONS = ("models", "dataset", "sample", "seed", "judge", "swaps")
 _COMPARED = ("engine", "build", "file_sha256", "prompt_sha256", "template_sha256", "options")
 """Fields of a model's provenance in which the shards of a run must agree."""
 
@@ -86,7 +87,7 @@ def _read(path: Path) -> ShardFile:
         table = json.loads(path.read_text(encoding="utf-8"))
     except OSError as exc:
         raise ConfigError(f"{path}: cannot be read: {exc.strerror or exc}") from exc
-    except ValueError as exc:
+    except (ValueError, RecursionError) as exc:
         raise ConfigError(f"{path}: is not JSON: {exc}; give a file of --raq-shard I/N") from exc
     if not isinstance(table, dict) or "shard" not in table:
         raise ConfigError(f"{path}: is not a shard of a run; give a file of --raq-shard I/N")
@@ -95,18 +96,20 @@ def _read(path: Path) -> ShardFile:
             f"{path}: format is {table.get('format')!r}, not {FORMAT}: write and merge shards"
             " with one version of pytest-raq"
         )
+    if table.get("suites") == {}:
+        raise ConfigError(f"{path}: holds no suite: run the shard again")
     try:
         return ShardFile(
             path=path,
             shard=Shard(**table["shard"]),
-            options=dict(table["options"]),
+            options={name: table["options"][name] for name in _OPTIONS},
             exports={name: str(suite["export"]) for name, suite in table["suites"].items()},
             provenances={
                 name: _PROVENANCE.validate_python(suite["provenance"])
                 for name, suite in table["suites"].items()
             },
         )
-    except (KeyError, TypeError, AttributeError, ValidationError) as exc:
+    except (KeyError, TypeError, AttributeError, ValueError, ValidationError) as exc:
         said = str(exc).splitlines()[0]
         raise ConfigError(f"{path}: is not a complete shard: {said}; run it again") from exc
 

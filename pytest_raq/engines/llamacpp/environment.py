@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_raq.engines.llamacpp.engine_build import pip_install
-from pytest_raq.engines.llamacpp.worker_process import foreign_variables
+from pytest_raq.engines.llamacpp.variables import foreign_variables
 from pytest_raq.errors import ConfigError
 from pytest_raq.text import one_line
 

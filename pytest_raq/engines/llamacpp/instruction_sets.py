@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.engines.llamacpp.engine_build import LEVELS, cmake_arguments, processor_flags
-from pytest_raq.engines.llamacpp.worker_process import foreign_variables, signal_name
+from pytest_raq.engines.llamacpp.variables import foreign_variables, worker_variables
+from pytest_raq.engines.llamacpp.worker_process import signal_name
 from pytest_raq.errors import ConfigError
 from pytest_raq.text import one_line
 
@@ -139,7 +140,7 @@ def library_build(python: Path | None = None) -> LibraryBuild:
         done = subprocess.run(  # noqa: S603 - the interpreter that the user named
             [interpreter, str(_PROBE)],
             capture_output=True,
-            env=foreign_variables() if python else None,
+            env=foreign_variables() if python else worker_variables(),
             stdin=subprocess.DEVNULL,
             timeout=_SECONDS,
             check=False,

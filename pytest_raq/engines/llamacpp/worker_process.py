@@ -22,6 +22,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any
 
+from pytest_raq.engines.llamacpp.variables import foreign_variables, worker_variables
 from pytest_raq.errors import EngineCrashError, EngineDiedError, EngineStartError
 from pytest_raq.text import one_line
 
@@ -40,9 +41,6 @@ _LONGEST_REPLY = 2**26
 _LONGEST_POLL = 2.0**31 - 1
 _READ_SIZE = 2**16
 _LOG_SIZE = 2**16
-_BOUND_TO_ONE_PYTHON = frozenset(
-    {"PYTHONHOME", "PYTHONPATH", "__PYVENV_LAUNCHER__", "LLAMA_CPP_LIB_PATH"}
-)
 # llama.cpp's outer functions repeat that the inner one failed, without the reason.
 _SAYS_NOTHING = re.compile(r"failed to load model\b|exiting\W*$|^\W*$", re.IGNORECASE)
 
@@ -161,15 +159,10 @@ class WorkerProcess:
         self._finalizer()
 
 
-def foreign_variables() -> dict[str, str]:
-    """Return the environment of a process under another Python: without what binds this one."""
-    return {name: value for name, value in os.environ.items() if name not in _BOUND_TO_ONE_PYTHON}
-
-
 def _start(
     command: Sequence[str], log: IO[bytes], variables: Mapping[str, str]
 ) -> subprocess.Popen[bytes]:
-    environment = dict(os.environ) if command[0] == sys.executable else foreign_variables()
+    environment = worker_variables() if command[0] == sys.executable else foreign_variables()
     environment |= variables
     environment["PYTHONSAFEPATH"] = "1"  # the modules beside the worker are not its imports
     environment["GGML_NO_BACKTRACE"] = "1"  # an abort would start a debugger

@@ -22,12 +22,24 @@ CUT = " […]"
 # The control texts of chat templates: a server may parse them anywhere in a prompt.
 _SPECIAL = re.compile(
     r"<(?=[|\uff5c][^<>|\uff5c\n]{1,60}[|\uff5c]>)"
-    r"|<(?=/?(?:s|bos|eos|pad|unk|start_of_turn|end_of_turn|start_of_image)>)"
+    r"|<(?=\|\w{1,60}>|\w{1,60}\|>)"
+    r"|<(?=/?(?:s|bos|eos|pad|unk|sop|eop|eod|mask|gmask|(?:start|end)_of_(?:turn|image|utterance)"
+    r"|(?:BOS|EOS|PAD)_TOKEN|think|tool_calls?|tool_response|tools|role|seed:[a-z_:]{1,40}"
+    r"|unused\d{1,6})>)"
     r"|<(?=</?SYS>>)"
-    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS)\])"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|MODEL_SETTINGS|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS"
+    r"|TOOL_CONTENT|ARGS|CALL_ID|THINK|IMG|IMG_BREAK|IMG_END|AUDIO|PREFIX|MIDDLE|SUFFIX|gMASK)\])"
+    r"|\](?=~!?b[\[\]])|\[(?=e~\[)"
 )
-_HIDDEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-"""Control characters, and those that change the reading direction of a text."""
+_HIDDEN = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+    r"\ufff9-\ufffb\U000e0000-\U000e01ef]"
+)
+"""Control characters, those that change the reading direction of a text, and invisible ones.
+
+Tags (U+E0000 and up) spell whole sentences that only a model reads. Joiners stay: some scripts
+need them.
+"""
 
 _TASK = (
     "Rank answers to a question by how close each comes to the truth.\n"

@@ -56,6 +56,14 @@ class Layout:
     unified: bool = True
 
 
+def most_cells(limit: int, parallel: int, *, streams: bool) -> int:
+    """Return the most tokens that any layout of a cache has."""
+    if streams:
+        stream = -(-limit // _STREAM_UNIT) * _STREAM_UNIT
+        return (max(parallel, least_rows()) + MOST_LENDERS) * stream
+    return max(limit, min(parallel * limit, _USUAL_CELLS))
+
+
 def shared_layouts(
     limit: int, parallel: int, *, bytes_of_a_cell: int, trained: int
 ) -> Iterator[Layout]:

@@ -44,7 +44,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING or __package__:
     from pytest_raq.engines.llamacpp.worker.block import Block
+    from pytest_raq.engines.llamacpp.worker.cache import most_cells
     from pytest_raq.engines.llamacpp.worker.chat_template import TemplateError
+    from pytest_raq.engines.llamacpp.worker.memory import limit_memory
     from pytest_raq.engines.llamacpp.worker.model import Model
     from pytest_raq.engines.llamacpp.worker.prompt_tokens import read_prompt
     from pytest_raq.engines.llamacpp.worker.questions import LoadError, QuestionError, TooLongError
@@ -59,7 +61,9 @@ else:  # a script: its folder is on the path for these imports only
     _beside = str(Path(__file__).parent)
     sys.path.insert(0, _beside)
     from block import Block
+    from cache import most_cells
     from chat_template import TemplateError
+    from memory import limit_memory
     from model import Model
     from prompt_tokens import read_prompt
     from questions import LoadError, QuestionError, TooLongError
@@ -191,6 +195,9 @@ def log_warnings(llama: ModuleType) -> object:
 def load_model(llama: ModuleType, order: dict[str, Any], channel: Channel) -> Model:
     """Load what the first request asks for, and describe it."""
     order["threads"] = order["threads"] or usable_cores()
+    limit, parallel = int(order["context_length"]), int(order["parallel"])
+    cells = most_cells(limit, parallel, streams=bool(order["reproducible"]))
+    limit_memory(llama, order["file"], cells=cells, threads=int(order["threads"]))
     model = Model(llama, order, channel.alive)
     broken = self_test(model) if order.get("self_test") else []
     channel.send("loaded", build=describe_build(llama), broken=broken, **model.describe())
@@ -270,6 +277,7 @@ def main() -> None:
         llama = import_llama()
         log = log_warnings(llama)
         if order["type"] == "tokens":
+            limit_memory(llama, order["file"], cells=0, threads=1)
             channel.send("tokens", **read_prompt(llama, order))
             return
         model = load_model(llama, order, channel)
