@@ -71,7 +71,7 @@ def test_markdown_has_the_table_first_and_the_worst_questions_folded(published):
         "| :-- | --: | --: | --: | --: | --: | --: | --: | --: | --: |",
         "| `first` | ✅ unchanged | 0.00 (−0.21 to 0.25) | 1.000 | 1.15 ±0.18 | −0.35 | 1.00 | 1.00 | 11.1 | 100 |",  # noqa: E501
     ]
-    assert "| `second` | ❌ **regression** | −0.70 (−1.00 to −0.30) | 0.016 |" in "\n".join(lines)
+    assert "| `second` | ❌ **regression** | −0.70 (−1.00 to −0.33) | 0.016 |" in "\n".join(lines)
     assert "20 questions in 10 passages, judge `reference`" in lines
     start = lines.index("<details><summary><code>second</code>: 14 questions got worse</summary>")
     assert lines[start + 2 : start + 6] == [
