@@ -170,7 +170,7 @@ class SuiteResult:
     ``baseline_problem`` says why there is no comparison with a baseline (empty if
     there is), ``anchor`` is the accepted state that only a release moves, ``notes`` what a reader
     should know apart from the verdicts; ``repeatability`` has the models of which anything is
-    known.
+    known; ``margin`` is the net preference that may be lost, if the result says it.
     """
 
     suite: str
@@ -188,3 +188,4 @@ class SuiteResult:
     judges: JudgeReport | None = None
     anchor: Baseline | None = None
     repeatability: Mapping[str, Repeatability] = field(default_factory=dict)
+    margin: float | None = None
