@@ -233,7 +233,7 @@ def test_a_revision_of_git_is_read(capsys, old, new, tmp_path):
         ),
         ("some/where", "some/where: is not a file; give a file"),
         ("smal", "smal: is not a file, and baselines has no baseline of that suite; it has small"),
-        ("x" * 5000, ".json: cannot be read: File name too long"),
+        ("x" * 300, ".json: cannot be read: File name too long"),
     ],
 )
 @pytest.mark.usefixtures("old")

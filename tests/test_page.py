@@ -319,6 +319,16 @@ def test_axe_finds_nothing_and_nothing_sticks_out(watch, path, scheme, width):
     assert watched.messages == []
 
 
+def test_the_name_of_a_fact_stays_on_one_line(watch, result, tmp_path):
+    facts = {"Run": "1", "Options": "--raq-swap reader-llama=models/reader-llama-early-q8_0.gguf"}
+    made = tmp_path / "facts.html"
+    made.write_text(page_html([PageSuite(result, JUDGE)], facts), encoding="utf-8")
+    page = watch(viewport={"width": 320, "height": 900}).open(made)
+    heights = page.evaluate("[...document.querySelectorAll('.facts dt')].map(d => d.clientHeight)")
+    assert len(set(heights)) == 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
 def test_what_matters_is_there_without_a_script(watch, path):
     page = watch(java_script_enabled=False).open(path)
     assert page.inner_text("header .conclusion").startswith("Regression")

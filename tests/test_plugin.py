@@ -307,7 +307,14 @@ def test_a_damaged_store_is_set_aside_and_named(project):
 
 
 def test_update_says_what_it_accepts(project):
-    result = project.run("--raq-update", "--raq-reason", "the first state")
+    page, table = project.root / "run.html", project.root / "run.json"
+    result = project.run(
+        *("--raq-update", "--raq-reason", "the first state"),
+        *("--raq-report", str(page), "--raq-json", str(table)),
+    )
+    # What was accepted just now is there: no result says that it does not exist.
+    assert "small.json does not exist" not in page.read_text(encoding="utf-8")
+    assert "does not exist" not in table.read_text(encoding="utf-8")
     result.stdout.fnmatch_lines(
         [
             "accepted as baselines/small.json, because the first state: 2 models, 20 questions",

@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import replace
+from itertools import combinations
 from xml.etree import ElementTree as ET
 
 import pytest
 from made_results import make_answers, make_questions, make_result
+from matplotlib.text import Text
 
+from pytest_raq.report.figures.difference import draw_difference
 from pytest_raq.report.figures.drawing import (
     Mark,
     draw_bars,
-    draw_difference,
     draw_marks,
     draw_shares,
+    style,
 )
 from pytest_raq.report.figures.files import inline_svg, svg_text
 from pytest_raq.report.figures.suite import suite_pictures
@@ -119,8 +122,53 @@ def test_a_value_that_is_missing_is_told():
 
 def test_names_that_are_cut_stay_apart():
     long = "x" * 60
-    shown = texts(svg_text(draw_difference({long + "1": 1.0, long + "2": 2.0}, {}, 0.05)))
-    assert any("… (2)" in text for text in shown)
+    shown = texts(
+        svg_text(draw_difference({f"{long}1{long}": 1.0, f"{long}2{long}": 2.0}, {}, 0.05))
+    )
+    assert any(" (2)" in text for text in shown)
+
+
+LONG = ("qwen2.5-1.5b-instruct-imatrix-final-Q4_K_M", "WWWWWWWW-MMMMMMMMM-WWWWWWWWWWWW-Q8_0")
+
+
+def overlaps(figure):
+    """Return pairs of texts of a figure that overlap, and texts that leave it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure).draw()
+    boxes = [
+        (text.get_text(), text.get_tightbbox())
+        for text in figure.findobj(match=Text)
+        if text.get_visible() and text.get_text().strip()
+    ]
+    left = [name for name, box in boxes if box.x0 < -1 or box.x1 > figure.bbox.x1 + 1]
+    pairs = [(a, b) for (a, one), (b, two) in combinations(boxes, 2) if one.overlaps(two)]
+    return left, pairs
+
+
+@pytest.mark.parametrize("names", [LONG, LONG[::-1]])
+def test_long_names_stay_inside_and_end_before_their_values(names):
+    marks = dict.fromkeys(names, Mark(-0.25, -0.75, 0.25))
+    with style():
+        for figure in (
+            draw_marks(marks, {}, limits=(-1, 1), label="net", zero=0.0),
+            draw_difference(dict(zip(names, (1.0, 2.0), strict=True)), {}, 0.05),
+        ):
+            assert overlaps(figure) == ([], [])
+            shown = [text.get_text() for text in figure.findobj(match=Text)]
+            assert any("Q4_K_M" in text for text in shown)
+            assert any("Q8_0" in text for text in shown)
+
+
+def test_net_preference_has_a_line_at_the_margin(result):
+    with_margin = suite_pictures(replace(result, margin=0.4))[0]
+    assert "a pass needs the interval above −0.4, the margin" in with_margin.description
+    (axes,) = with_margin.figure.axes
+    assert -0.4 in [line.get_xdata()[0] for line in axes.lines]
+    assert axes.get_xlim()[0] < -0.4
+    without = suite_pictures(result)[0]
+    assert "margin" not in without.description
+    assert -0.4 not in [line.get_xdata()[0] for line in without.figure.axes[0].lines]
 
 
 def test_a_file_is_the_same_twice(result):

@@ -173,7 +173,8 @@ class SuiteResult:
     ``baseline_problem`` says why there is no comparison with a baseline (empty if
     there is), ``anchor`` is the accepted state that only a release moves, ``notes`` what a reader
     should know apart from the verdicts; ``repeatability`` has the models of which anything is
-    known, ``from_store`` how many answers of each model an earlier run gave.
+    known, ``from_store`` how many answers of each model an earlier run gave; ``margin`` is the
+    net preference that may be lost, if the result says it.
     """
 
     suite: str
@@ -192,3 +193,4 @@ class SuiteResult:
     anchor: Baseline | None = None
     repeatability: Mapping[str, Repeatability] = field(default_factory=dict)
     from_store: Mapping[str, int] = field(default_factory=dict)
+    margin: float | None = None

@@ -54,7 +54,8 @@ def make_result(
         provenance=provenance,
         passages=len({question.cluster for question in questions}),
         baseline=comparison.comparable,
-        baseline_problem=comparison.problem,
+        # What was accepted since is no problem any more.
+        baseline_problem="" if comparison.was_accepted else comparison.problem,
         anchor=parts.anchor.comparable,
         standing=evidence.standing,
         speeds=parts.speeds.samples,
@@ -70,6 +71,7 @@ def make_result(
         judges=parts.rankings.checked_panel.report(names, parts.joint_texts),
         repeatability=repeatability_of(parts, provenance.models),
         from_store=parts.answers.from_store,
+        margin=parts.suite.gate.margin,
     )
 
 

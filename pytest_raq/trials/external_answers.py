@@ -107,6 +107,7 @@ def rank_answers(
         judges=checked_panel.report(
             {model: model for model in table.answers}, lambda name: _texts(table, name)
         ),
+        margin=settings.margin,
     )
 
 

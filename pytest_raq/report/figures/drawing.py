@@ -13,14 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pytest_raq.text import distinct_names, number, safe_text
+from pytest_raq.text import number, safe_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping
 
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.lines import Line2D
 
 INK, MUTED, LINE, PAPER = "#1b1f24", "#59636e", "#d1d9e0", "#fefefe"
 NOW = "#0072b2"
@@ -29,11 +28,15 @@ ON_DARK, ON_LIGHT = "#ffffff", "#101418"
 
 WIDTH = 316.0
 """Points; small enough to be read on a phone without turning it."""
-_TEXT = 10.0
+TEXT = 10.0
 _SMALL = 8.8
-_POINTS = 72.0
-_WIDE = 460.0
+POINTS = 72.0
 _LONGEST_NAME = 44
+_LONGEST_FITTED = 120
+_GROUND = {"facecolor": PAPER, "edgecolor": "none", "pad": 1.0}
+"""Behind a text, so that no line of an axis runs through it."""
+GAP = 8.0
+"""Points between two texts of a row."""
 _DARKEST, _LIGHTEST = (0x0B, 0x3C, 0x6F), (0xCF, 0xE3, 0xF3)
 
 
@@ -79,7 +82,7 @@ def style() -> Iterator[None]:
         mpl.rcdefaults()  # whatever the user's own settings are
         mpl.rcParams.update(
             {
-                "font.size": _TEXT,
+                "font.size": TEXT,
                 "font.family": ["DejaVu Sans"],
                 "text.color": INK,
                 "text.parse_math": False,  # a model's name may hold dollars
@@ -104,6 +107,28 @@ def name_text(model: str, longest: int = _LONGEST_NAME) -> str:
     return safe_text(model, longest)
 
 
+def fitted_name(model: str, points: float, size: float = TEXT) -> str:
+    """Return the name of a model, cut in its middle to a width in points.
+
+    The beginning of a name has the model, its end often the quantization.
+    """
+    name = name_text(model, _LONGEST_FITTED)
+    kept = len(name)
+    shown = name
+    while kept > 4 and text_width(shown, size) > points:
+        kept -= 1
+        head = (kept + 1) // 2
+        shown = f"{name[:head]}…{name[head - kept :]}"
+    return shown
+
+
+def text_width(text: str, size: float) -> float:
+    """Return the width of a text in points."""
+    from matplotlib.textpath import TextPath
+
+    return float(TextPath((0, 0), text, size=size).get_extents().x1) if text.strip() else 0.0
+
+
 def canvas(height: float, *, foot: float = 0.0, width: float = WIDTH) -> tuple[Figure, Axes]:
     """Return a figure whose y axis counts points from the top, without frame or ticks.
 
@@ -111,7 +136,7 @@ def canvas(height: float, *, foot: float = 0.0, width: float = WIDTH) -> tuple[F
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width / _POINTS, (height + foot) / _POINTS))
+    figure = Figure(figsize=(width / POINTS, (height + foot) / POINTS))
     axes = figure.add_axes((0.0, foot / (height + foot), 1.0, height / (height + foot)))
     axes.set_ylim(height, 0)
     axes.set_yticks([])
@@ -143,14 +168,15 @@ def draw_bars(
     return figure
 
 
-def _name(axes: Axes, model: str, y: float, longest: int = _LONGEST_NAME) -> None:
+def _name(axes: Axes, model: str, y: float, room: float = WIDTH) -> None:
     axes.text(
         0,
         y + 6,
-        name_text(model, longest),
+        fitted_name(model, room),
         transform=axes.get_yaxis_transform(),
         va="center",
         color=INK,
+        bbox=_GROUND,
     )
 
 
@@ -174,7 +200,7 @@ def _beside(axes: Axes, x: float, y: float, text: str, *, strong: bool) -> None:
         textcoords="offset points",
         va="center",
         color=INK if strong else MUTED,
-        size=_TEXT if strong else _SMALL,
+        size=TEXT if strong else _SMALL,
     )
 
 
@@ -197,20 +223,24 @@ def draw_marks(
     limits: tuple[float, float],
     label: str,
     zero: float | None = None,
+    margin: float | None = None,
 ) -> Figure:
     """Return a dot with its interval a model, that of the baseline as a ring below it.
 
-    With ``zero`` there is a line, and values have a sign.
+    With ``zero`` there is a line, and values have a sign; ``margin`` is a dashed line.
     """
     has_before = any(model in before and before[model].is_known for model in now)
     pitch = 40.0 if has_before else 30.0
     height = len(now) * pitch + 2
     figure, axes = canvas(height, foot=44.0 if has_before else 30.0)
-    axes.set_position((0.02, axes.get_position().y0, 0.96, axes.get_position().height))
+    # Room for half of the numbers at both ends of the axis.
+    axes.set_position((0.045, axes.get_position().y0, 0.91, axes.get_position().height))
     axes.set_xlim(*limits)
     _ground(axes, label)
     if zero is not None:
         axes.axvline(zero, color=MUTED, lw=0.9, zorder=1)
+    if margin is not None:
+        axes.axvline(margin, color=INK, lw=0.9, ls=(0, (4, 3)), zorder=1)
     for index, (model, mark) in enumerate(now.items()):
         y = index * pitch
         _row_text(axes, y, model, mark, sign=zero is not None)
@@ -233,16 +263,19 @@ def _ground(axes: Axes, label: str) -> None:
 
 
 def _row_text(axes: Axes, y: float, model: str, mark: Mark, *, sign: bool) -> None:
-    _name(axes, model, y, _LONGEST_NAME - 10)
+    text = mark.text(sign=sign)
+    room = WIDTH * axes.get_position().width - text_width(text, _SMALL) - GAP
+    _name(axes, model, y, room)
     axes.text(
         1,
         y + 6,
-        mark.text(sign=sign),
+        text,
         transform=axes.get_yaxis_transform(),
         va="center",
         ha="right",
         size=_SMALL,
         color=INK if mark.is_known else MUTED,
+        bbox=_GROUND,
     )
 
 
@@ -324,72 +357,3 @@ def _rank_legend(axes: Axes, y: float, colors: Mapping[float, str]) -> None:
         axes.add_patch(Rectangle((x, y), 0.03, 9.5, facecolor=color, edgecolor=MUTED, lw=0.4))
         if len(colors) <= 9 or rank == int(rank):
             axes.text(x + 0.036, y + 5, f"{rank:g}", va="center", color=MUTED, size=_SMALL)
-
-
-def draw_difference(
-    ranks: Mapping[str, float], p_values: Mapping[str, Mapping[str, float]], alpha: float
-) -> Figure:
-    """Return a critical difference diagram (Demšar, 2006): bars join models that no test separates.
-
-    ``p_values`` are those of all pairs; an undefined one separates nothing.
-    """
-    from pandas import DataFrame
-    from scikit_posthocs import critical_difference_diagram
-
-    names = distinct_names({model: name_text(model, 26) for model in ranks})
-    models: Sequence[str] = list(ranks)
-    matrix = DataFrame(
-        [[_p(p_values, first, second) for second in models] for first in models],
-        index=[names[model] for model in models],
-        columns=[names[model] for model in models],
-    )
-    figure, axes = canvas(100, width=_WIDE)
-    axes.spines["top"].set_visible(True)
-    drawn = critical_difference_diagram(
-        {names[model]: rank for model, rank in ranks.items()},
-        matrix,
-        alpha=alpha,
-        ax=axes,
-        label_fmt_left="{label}\u2002{rank:.2f}\u00a0",
-        label_fmt_right="\u00a0{rank:.2f}\u2002{label}",
-        label_props={"size": _TEXT},
-        elbow_props={"color": MUTED, "lw": 0.9, "clip_on": False},
-        marker_props={"s": 22, "color": NOW, "clip_on": False, "marker": "o"},
-        crossbar_props={"color": INK, "linewidth": 3.2, "solid_capstyle": "butt", "clip_on": False},
-        text_h_margin=0.04 * max(len(models) - 1, 1),
-    )
-    for label in drawn["labels"]:
-        label.set_color(INK)
-    levels = _widen([bar[0] for bar in drawn["crossbars"]], 0.02 * max(len(models) - 1, 1))
-    _lay_out(figure, axes, len(models), levels + (len(models) + 1) // 2)
-    return figure
-
-
-def _widen(bars: Sequence[Line2D], by: float) -> int:
-    """Let bars reach beyond what they join, so that one between equal ranks is seen; count rows."""
-    import numpy as np
-
-    rows = set()
-    for bar in bars:
-        ranks, y = np.asarray(bar.get_xdata(), float), float(np.asarray(bar.get_ydata(), float)[0])
-        bar.set_data([ranks.min() - by, ranks.max() + by], [y, y])
-        rows.add(y)
-    return len(rows)
-
-
-def _p(p_values: Mapping[str, Mapping[str, float]], first: str, second: str) -> float:
-    found = p_values.get(first, {}).get(second, math.nan)
-    return found if math.isfinite(found) else 1.0
-
-
-def _lay_out(figure: Figure, axes: Axes, models: int, rows: int) -> None:
-    """Give each row of a critical difference diagram the same room, below the axis on top."""
-    head, body = 32.0, (rows + 0.8) * 15.0
-    figure.set_size_inches(_WIDE / _POINTS, (head + body) / _POINTS)
-    axes.set_position((0.33, 0.0, 0.34, body / (head + body)))
-    axes.set_xlim(1, models)
-    axes.set_ylim(-rows - 0.8, 0)
-    axes.set_xticks(range(1, models + 1))
-    axes.tick_params(axis="x", length=4, pad=2, color=MUTED)
-    axes.set_xlabel("mean rank, 1 is best", labelpad=4)
-    axes.xaxis.set_label_position("top")

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from pytest_raq.report.figures.difference import draw_difference
 from pytest_raq.report.figures.drawing import (
     Mark,
     draw_bars,
-    draw_difference,
     draw_marks,
     draw_shares,
     style,
@@ -89,11 +89,20 @@ def _net_preference(result: SuiteResult) -> Picture | None:
         return None
     edges = [abs(edge) for mark in marks.values() for edge in (mark.value, mark.low, mark.high)]
     reach = max((edge for edge in edges if math.isfinite(edge)), default=0.0)
-    reach = min(1.0, max(0.1, reach * 1.1))
+    margin = result.margin
+    reach = min(1.0, max(0.1, reach * 1.1, 1.1 * (margin or 0.0)))
+    label = "worse than accepted    ·    better"
     figure = draw_marks(
-        marks, {}, limits=(-reach, reach), label="worse than accepted    ·    better", zero=0.0
+        marks,
+        {},
+        limits=(-reach, reach),
+        label=label if margin is None else f"{label}    ┆ −{margin:g} margin",
+        zero=0.0,
+        margin=None if margin is None else -margin,
     )
     text = _sentence("net preference", marks, lambda model: marks[model].text(sign=True))
+    if margin is not None:
+        text += f"; a pass needs the interval above −{margin:g}, the margin"
     return Picture("net-preference", "Net preference", text, figure)
 
 

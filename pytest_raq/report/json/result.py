@@ -243,6 +243,7 @@ def suite_to_json(result: SuiteResult) -> Json:
         "models": {name: _model_to_json(model) for name, model in result.models.items()},
         "tests": {} if tests is None else plain(tests),
         "verdicts": {name: _verdict_to_json(verdict) for name, verdict in result.verdicts.items()},
+        "margin": result.margin,
         "standing": plain(result.standing),
         "questions": {item.question.id: _question_to_json(item) for item in result.questions},
         "passages": result.passages,
