@@ -307,7 +307,7 @@ def test_a_run_of_pytest_is_delivered(project, monkeypatch):
     result = project.run()
     assert result.ret == 0
     (found,) = kept(url)
-    assert found.models["first"].verdict == "pass"
+    assert found.models["first"].verdict == "unchanged"
     assert "team.db" not in result.stdout.str()
 
 
