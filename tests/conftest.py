@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,23 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let runs of pytest that a test starts not take themselves for workers of this one."""
     for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_XDIST_TESTRUNUID"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _quick_children(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Save the processes that a test starts a second each, of compiling and of importing.
+
+    The summary of Hypothesis's plugin imports all of it; where Python may not write bytecode
+    beside the sources, it may here.
+    """
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    if os.environ.get("PYTHONDONTWRITEBYTECODE"):
+        base = tmp_path_factory.getbasetemp()
+        shared = base.parent if base.name.startswith("popen-") else base
+        monkeypatch.delenv("PYTHONDONTWRITEBYTECODE")
+        monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(shared / "bytecode"))
 
 
 @pytest.fixture(scope="session")
