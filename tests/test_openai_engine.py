@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import openai._base_client
 import pytest
-from accepted import make_baseline
 from openai_server import Response, chat, error, serving, stream
 
-from pytest_raq.baselines.file import load_baseline, save_baseline
 from pytest_raq.config import ModelDefinition
 from pytest_raq.engines import open_engine
 from pytest_raq.engines.openai_compat.cut_prompts import CutPrompts
 from pytest_raq.errors import EngineStartError
-from pytest_raq.records import Answer, Failure, FinishReason, Prompt, Question, Timing
-from pytest_raq.report.words import decode_text
-from pytest_raq.running.result import _estimates
-from pytest_raq.speed.suite_speed import SpeedProbe
-from pytest_raq.stats.model_summary import summarize
-from pytest_raq.store.codec import answer_from, answer_to_payload, parse_payload
+from pytest_raq.records import Answer, Failure, FinishReason, Prompt
 
 KEY = "sk-the-secret-of-the-test"
 
@@ -316,42 +307,6 @@ def test_a_closed_engine_fails_and_closes_twice():
         engine.close()
         (failure,) = engine.answers([chat_prompt()])
     assert failure.reason == "not asked, because the engine is closed"
-
-
-def test_a_speed_in_pieces_is_marked_and_decides_nothing():
-    def answered(*, is_estimate):
-        timing = Timing(
-            generated_tokens=11, decode_seconds=0.5, total_seconds=1.0, is_estimate=is_estimate
-        )
-        return Answer("q", "remote", "x", FinishReason.STOP, timing)
-
-    question = Question("q", "", "", "What?", ("x",))
-    for is_estimate, shown in ((True, "~20"), (False, "20")):
-        answer = answered(is_estimate=is_estimate)
-        summary = summarize("remote", {"q": answer}, {"q": question})
-        assert (summary.decode_tokens_per_second, summary.decode_is_estimate) == (20, is_estimate)
-        assert decode_text(summary) == shown
-        answers = SimpleNamespace(
-            model=SimpleNamespace(engine="openai"), probe=lambda _, answer=answer: answer
-        )
-        probe = SpeedProbe(answers, [question])
-        for _ in range(probe.rounds):
-            probe.measure()
-        assert ("decode_tokens_per_second" in probe.samples()) is not is_estimate
-        assert answer_from(parse_payload(answer_to_payload(answer)), "q", "remote") == answer
-
-
-def test_a_run_says_which_speeds_are_estimates(tmp_path):
-    summary = summarize("m", {}, {})
-    estimated = replace(summary, decode_is_estimate=True)
-    (note,) = _estimates({"m": estimated, "n": summary})
-    assert note.startswith("decode tokens per second of m are an estimate (~)")
-    baseline = make_baseline(tmp_path, {"m": 1})
-    for given in (True, False):
-        models = {"m": replace(baseline.models["m"], decode_is_estimate=given)}
-        path = save_baseline(tmp_path, replace(baseline, models=models))
-        assert ("decode_is_estimate" in path.read_text("utf-8")) is given
-        assert load_baseline(tmp_path, "small").models["m"].decode_is_estimate is given
 
 
 def test_half_a_surrogate_pair_is_replaced_and_a_pair_in_two_pieces_joined():
