@@ -15,7 +15,7 @@ class Recording(Block):
     """Keeps all logits of which a token was chosen."""
 
     def _choose(self, reading, place):
-        self.logits[reading.question.request].append(self._model.logits(place))
+        self.logits[reading.question.request].append(self._model.logits.row(place))
         return super()._choose(reading, place)
 
 

@@ -81,7 +81,7 @@ class BaselineComparison:
         """Return the accepted answers of a model by question id, if it can be compared."""
         if self.baseline is None or self.problem_of(model, now):
             return {}
-        return accepted_texts(self.baseline, model)
+        return self.baseline.texts(model)
 
     def accepted_file(self, model: str) -> str:
         """Return the SHA-256 of the accepted file of a model; empty if there is none."""
@@ -102,15 +102,6 @@ class BaselineComparison:
     def is_settled(self, verdict: Verdict) -> bool:
         """Whether the verdict is NO_BASELINE and this run was then accepted as the baseline."""
         return self.was_accepted and verdict.decision is Decision.NO_BASELINE
-
-
-def accepted_texts(baseline: Baseline, model: str) -> dict[str, str]:
-    """Return the answers of a model in an accepted state, by question id."""
-    return {
-        name: question.answers[model]
-        for name, question in baseline.questions.items()
-        if model in question.answers
-    }
 
 
 def refuse(baseline: Baseline, now: Provenance) -> str:

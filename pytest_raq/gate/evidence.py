@@ -101,14 +101,11 @@ def gather_evidence(material: Material, settings: GateSettings) -> Evidence:
 
 def _pair(model: str, material: Material, state: Baseline | None, prefix: str) -> Pair:
     return Pair(
-        CANDIDATE + model, prefix + model, material.outcomes[model], _accepted(model, state)
+        CANDIDATE + model,
+        prefix + model,
+        material.outcomes[model],
+        state.texts(model) if state else {},
     )
-
-
-def _accepted(model: str, state: Baseline | None) -> dict[str, str]:
-    """Return the texts of a model in an accepted state, by question id."""
-    questions = state.questions if state else {}
-    return {name: it.answers[model] for name, it in questions.items() if model in it.answers}
 
 
 def verdict_of(model: str, evidence: Evidence, settings: GateSettings) -> Verdict:
@@ -183,7 +180,8 @@ def _is_unchanged(model: str, material: Material, answers: Mapping[str, Answer])
     return (
         model in material.unchanged
         and len(texts) == len(material.questions)
-        and texts == _accepted(model, material.baseline)
+        and material.baseline is not None
+        and texts == material.baseline.texts(model)
     )
 
 

@@ -165,6 +165,14 @@ class Baseline:
     speeds: Mapping[str, SpeedSamples]
     questions: Mapping[str, BaselineQuestion]
 
+    def texts(self, model: str) -> dict[str, str]:
+        """Return the accepted answers of a model by question id."""
+        return {
+            name: question.answers[model]
+            for name, question in self.questions.items()
+            if model in question.answers
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class SuiteResult:

@@ -200,9 +200,9 @@ class Block:
     def _choose(self, reading: Reading, place: int) -> bool:
         """Sample a token; whether it ends the answer."""
         model, vocabulary = self._model, self._model.vocabulary
-        reading.token = token = model.sample(reading.sampler, place)
+        reading.token = token = model.logits.sample(reading.sampler, place)
         reading.generated += 1
-        if math.isnan(model.logit(place, token)):
+        if math.isnan(model.logits.of(place, token)):
             reading.reason = NO_NUMBERS
         elif vocabulary.ends(token) or reading.text.add(vocabulary.to_bytes(token)):
             reading.reason = "stop"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING or __package__:
     from pytest_raq.engines.llamacpp.worker.batch import Batch
     from pytest_raq.engines.llamacpp.worker.cache import least_rows, shared_layouts, stream_layouts
-    from pytest_raq.engines.llamacpp.worker.log_softmax import log_softmax
+    from pytest_raq.engines.llamacpp.worker.logits import Logits
     from pytest_raq.engines.llamacpp.worker.questions import (
         EMPTY,
         TOO_LONG,
@@ -29,7 +29,7 @@ if TYPE_CHECKING or __package__:
 else:  # beside the worker, in an environment that may not have this package
     from batch import Batch
     from cache import least_rows, shared_layouts, stream_layouts
-    from log_softmax import log_softmax
+    from logits import Logits
     from questions import (
         EMPTY,
         TOO_LONG,
@@ -43,7 +43,7 @@ else:  # beside the worker, in an environment that may not have this package
     from vocabulary import Vocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from types import ModuleType
 
     from pytest_raq.engines.llamacpp.worker.cache import Layout
@@ -84,6 +84,7 @@ class Model:
         self.vocabulary = Vocabulary(
             llama, self._model, chat=order["chat"], roles=order.get("roles") or ("user",)
         )
+        self.logits = Logits(llama, self._context, self.vocabulary.size)
         self.pace = 0.0
         """Seconds that a whole batch takes, about."""
         self._warm_up()
@@ -266,26 +267,6 @@ class Model:
         if code:
             raise QuestionError(f"llama.cpp could not evaluate a batch (code {code})")
         self._alive()
-
-    def sample(self, sampler: Any, place: int) -> int:  # noqa: ANN401 - an opaque pointer
-        """Choose the successor of the token at a place of the batch."""
-        token: int = self._llama.llama_sampler_sample(sampler, self._context, place)
-        return token
-
-    def logit(self, place: int, token: int) -> float:
-        """Return the logit of a successor of the token at a place of the batch."""
-        value: float = self._llama.llama_get_logits_ith(self._context, place)[token]
-        return value
-
-    def logits(self, place: int) -> bytes:
-        """Return the logits of all successors of the token at a place of the batch."""
-        found = self._llama.llama_get_logits_ith(self._context, place)
-        return ctypes.string_at(found, self.vocabulary.size * ctypes.sizeof(ctypes.c_float))
-
-    def log_p(self, place: int, tokens: Sequence[int]) -> tuple[list[float], int]:
-        """Return log p (nats) of successors of the token at a place, and the likeliest of all."""
-        found = self._llama.llama_get_logits_ith(self._context, place)
-        return log_softmax(found, self.vocabulary.size, tokens)
 
     def free_sampler(self, sampler: object) -> None:
         """Free what `Question.make_sampler` made."""

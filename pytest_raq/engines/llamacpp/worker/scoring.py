@@ -134,7 +134,7 @@ class ScoreBlock(Block):
         self._open.append(work)
         if not wanted:
             return
-        found, likeliest = self._model.log_p(place, [each.tokens[0] for each in wanted])
+        found, likeliest = self._model.logits.log_p(place, [each.tokens[0] for each in wanted])
         work.is_broken = any(map(math.isnan, found))
         for each, log_p in zip(wanted, found, strict=True):
             each.add(log_p, likeliest)
@@ -194,7 +194,7 @@ class ScoreBlock(Block):
         """Take the log-probabilities of the tokens that follow what was read."""
         each, place, count = span
         for row in range(place, place + count):
-            (log_p,), likeliest = self._model.log_p(row, [each.tokens[len(each.log_p)]])
+            (log_p,), likeliest = self._model.logits.log_p(row, [each.tokens[len(each.log_p)]])
             work.is_broken = work.is_broken or math.isnan(log_p)
             each.add(log_p, likeliest)
 

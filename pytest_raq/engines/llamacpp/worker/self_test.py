@@ -133,7 +133,7 @@ class _Trial:
         place = model.batch.want_logits() if is_wanted else -1
         self._ends[sequence] += len(tokens)
         model.evaluate()
-        return model.logits(place) if is_wanted else b""
+        return model.logits.row(place) if is_wanted else b""
 
     def _follow(self, count: int, mine: int) -> Trace:
         """Decode some tokens in each of several sequences; return the logits of one of them."""
@@ -145,5 +145,5 @@ class _Trial:
                 self._ends[sequence] += 1
             model.fill_up()
             model.evaluate()
-            trace.append(model.logits(mine))
+            trace.append(model.logits.row(mine))
         return trace
