@@ -126,7 +126,9 @@ class Prompt:
     their contents. Prompts of one ``block`` may be answered together, and no other
     prompts with them. With a ``schema``, JSON Schema as text, the reply can only
     be JSON that fits it, if the engine can enforce that.
-    ``max_tokens`` replaces that of the definition; 0 keeps it.
+    ``max_tokens`` replaces that of the definition; 0 keeps it. The likelihood of the
+    texts ``beside`` an answer, and of the answer itself, is wanted with it, if
+    the engine can tell it at once; None: of nothing.
     """
 
     question_id: str
@@ -136,6 +138,7 @@ class Prompt:
     messages: tuple[Message, ...] = ()
     schema: str = ""
     max_tokens: int = 0
+    beside: tuple[str, ...] | None = None
 
     @property
     def conversation(self) -> tuple[Message, ...]:

@@ -13,8 +13,10 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or __package__:
+    from pytest_raq.engines.llamacpp.worker.beside import piece_size, read_in_stream
     from pytest_raq.engines.llamacpp.worker.block import Block, Reading
 else:  # beside the worker, in an environment that may not have this package
+    from beside import piece_size, read_in_stream
     from block import Block, Reading
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.engines.llamacpp.worker.block import Part, Work
     from pytest_raq.engines.llamacpp.worker.model import Model
-    from pytest_raq.engines.llamacpp.worker.questions import Question
+    from pytest_raq.engines.llamacpp.worker.questions import Continuation, Question
 
 _NOTHING_IS_SHARED = sys.maxsize
 
@@ -56,17 +58,18 @@ class StreamBlock(Block):
         """Read of one prompt while there is one: the more answers, the less a batch costs each."""
         if self._reading:
             work = self._reading[0]
-            return [], [self._read(work, self._piece(len(work.piece.tokens) - work.evaluated))]
+            left = len(work.piece.tokens) - work.evaluated
+            size = piece_size(left, self._model.batch.room, self._model.least)
+            return [], [self._read(work, size)]
         self._close_ranks()
         for reading in self._decoding:
             self._decode(reading)
         self._model.fill_up()
         return self._decoding, []
 
-    def _piece(self, left: int) -> int:
-        """Return how many tokens to read of those that are left: no few stay behind."""
-        room, least = self._model.batch.room, self._model.least
-        return left if left <= room else min(room, left - least)
+    def _read_on(self, reading: Reading, left: Sequence[Continuation]) -> None:
+        """Score what is left of texts in the stream of their prompt: no bit of others changes."""
+        read_in_stream(self._model, reading.sequence, len(reading.question.tokens), left)
 
     def _close_ranks(self) -> None:
         """Move the last answers to where others ended."""
