@@ -24,7 +24,7 @@ class SuiteLikelihoods:
         self._by_model = dict(by_model)
 
     def connect(self, wanted: Callable[[str, str], Iterable[str]]) -> None:
-        """Score what is ``wanted`` of a model and a question: beside answers, or right after them."""
+        """Score what is ``wanted`` of a model and a question: with its answer, or right after."""
         for model, likelihoods in self._by_model.items():
             likelihoods.wanted = partial(wanted, model)
             likelihoods.answers.on_answered = partial(self._score_planned, model)
