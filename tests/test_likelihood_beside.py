@@ -1,4 +1,4 @@
-"""Answers and scores that share one prefill: the answers of a run without, the scores of one alone."""
+"""Answers and scores of one prefill: the answers are those without, the scores those alone."""
 
 from __future__ import annotations
 
@@ -138,10 +138,24 @@ def test_what_goes_wrong_beside_costs_no_answer(tiny_gguf, monkeypatch, fault):
     def fail(*_):
         raise fault
 
-    monkeypatch.setattr(worker_block, "read_beside", fail)
+    monkeypatch.setattr(Block, "read_on", staticmethod(fail))
     answers, scores, same = answer(model, TEXTS)
     assert (texts_of(answers), same) == (texts_of(expected), rows)
     assert list(scores.values()) == [{"type": "scores", "scores": None, "reason": "no slot"}] * 11
+
+
+def test_texts_without_numbers_are_left_to_who_scores_them_alone(tiny_gguf, monkeypatch):
+    model = load(tiny_gguf())
+    expected, _, rows = answer(model)
+    broken = lambda _row, tokens: ([float("nan")] * len(tokens), 0)  # noqa: E731
+    with monkeypatch.context() as patch:
+        patch.setattr("pytest_raq.engines.llamacpp.worker.beside.log_p_in", broken)
+        answers, scores, same = answer(model, TEXTS)
+    assert (texts_of(answers), same) == (texts_of(expected), rows)
+    reason = worker_block.NO_NUMBERS
+    assert list(scores.values()) == [{"type": "scores", "scores": None, "reason": reason}] * 11
+    _, scores, _ = answer(model, TEXTS)
+    assert all(each["scores"] for each in scores.values())
 
 
 def test_the_time_of_scoring_is_no_time_of_an_answer(tiny_gguf, monkeypatch):
@@ -160,7 +174,7 @@ def test_the_time_of_scoring_is_no_time_of_an_answer(tiny_gguf, monkeypatch):
         for _ in range(1000):
             next(ticks)
 
-    monkeypatch.setattr(worker_block, "read_beside", slow)
+    monkeypatch.setattr(Block, "read_on", staticmethod(slow))
     monkeypatch.setattr(worker_block, "is_broken", lambda _: True)
     assert max(times([("ab",)] * 3).values()) < max(plain.values()) + 100
 

@@ -1,4 +1,4 @@
-"""Scores beside answers: kept with them, never asked twice, and shared by the processes of a run."""
+"""Scores beside answers: kept with them, never asked twice, shared by the processes of a run."""
 
 from __future__ import annotations
 

@@ -89,20 +89,21 @@ def read_in_stream(model: Model, sequence: int, start: int, wanted: Sequence[Con
             take(model.logits, read_piece(model, sequence, start, each))
 
 
-def read_beside(
-    model: Model, side: Context, sequence: int, start: int, wanted: Sequence[Continuation]
-) -> None:
+def read_beside(model: Model, sequence: int, start: int, wanted: Sequence[Continuation]) -> None:
     """Score the rest of continuations beside each other in a second context.
 
     It gets a copy of the prompt: a ``sequence`` of the model up to a ``start``. The
     cache of the model stays as it is, so no answer depends on what is scored.
     """
-    if not wanted:
+    side = model.side
+    if not wanted or side is None:
         return
-    side.clear()
+    side.clear(overwrite=False)
     side.restore(0, model.state(sequence))
     side.cut(0, start)
     _SideReader(model, side, start).read(wanted)
+    if is_broken(wanted):
+        side.clear()
 
 
 class _SideReader:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pytest_raq.engines.llamacpp.worker.model import Model
     from pytest_raq.engines.llamacpp.worker.questions import Beside, Continuation, Question
 
+    ReadOn = Callable[[Model, int, int, Sequence[Continuation]], None]
+
 Part = tuple["Work", int, int]
 """What was read of a piece: how many tokens, and where its logits will be; -1: nowhere."""
 
@@ -82,11 +84,13 @@ class Reading(Work):
 class Block:
     """Questions being answered together by a model.
 
-    ``kind`` is the work that completes a prompt, behind which logits are wanted.
+    ``kind`` is the work that completes a prompt, behind which logits are wanted;
+    ``read_on`` scores texts that follow the prompt of an answer that has ended.
     """
 
     least_shared = LEAST_SHARED
     kind: type[Work] = Reading
+    read_on: ReadOn = staticmethod(read_beside)
 
     def __init__(self, model: Model, questions: Sequence[Question], parallel: int) -> None:
         self._model = model
@@ -137,32 +141,12 @@ class Block:
             yield reading.question.request, _reply(reading)
             if reading.is_scored:
                 paused = time.perf_counter()
-                yield reading.question.request, self._score_beside(reading)
+                yield reading.question.request, _scores(self._model, reading, self.read_on)
                 self._paused += time.perf_counter() - paused
             self._release(reading)
 
     def _clock(self) -> float:
         return time.perf_counter() - self._paused
-
-    def _score_beside(self, reading: Reading) -> dict[str, Any]:
-        """Return the fields of a reply: how likely an answer is, and texts in its place.
-
-        The answer has been sent: whatever goes wrong here, it is not lost.
-        """
-        question = reading.question
-        assert question.beside is not None
-        wanted = question.beside.with_answer(reading.text.text())
-        try:
-            self._read_on(reading, begin(reading.row, wanted))
-        except (QuestionError, MemoryError) as exc:
-            return {"type": "scores", "scores": None, "reason": str(exc)}
-        return beside_reply(question.beside, wanted)
-
-    def _read_on(self, reading: Reading, left: Sequence[Continuation]) -> None:
-        """Score what is left of texts that follow the prompt of an answer."""
-        model, start = self._model, len(reading.question.tokens)
-        assert model.side is not None
-        read_beside(model, model.side, reading.sequence, start, left)
 
     def _fill(self) -> tuple[list[Reading], list[Part]]:
         """Fill the batch; return what is decoded, in order from its start, and what is read."""
@@ -361,7 +345,22 @@ def _reply(reading: Reading) -> dict[str, Any]:
     }
 
 
-def beside_reply(beside: Beside, scored: Sequence[Continuation]) -> dict[str, Any]:
+def _scores(model: Model, reading: Reading, read_on: ReadOn) -> dict[str, Any]:
+    """Return the fields of a reply: how likely an answer is, and texts in its place.
+
+    The answer has been sent: whatever goes wrong here, it is not lost.
+    """
+    question = reading.question
+    assert question.beside is not None
+    wanted = question.beside.with_answer(reading.text.text())
+    try:
+        read_on(model, reading.sequence, len(question.tokens), begin(reading.row, wanted))
+    except (QuestionError, MemoryError) as exc:
+        return {"type": "scores", "scores": None, "reason": str(exc)}
+    return _beside_reply(question.beside, wanted)
+
+
+def _beside_reply(beside: Beside, scored: Sequence[Continuation]) -> dict[str, Any]:
     """Return the fields of a reply: figures of the texts, and of the answer if it is none of them.
 
     No figures where the model computes no numbers: who scores these texts alone says so.

@@ -30,7 +30,7 @@ _CACHE_SHARE = 8
 """The cache may take so small a part of the memory, unless one sequence needs more."""
 _STREAM_UNIT = 256
 """Tokens; llama.cpp makes streams of a multiple of it."""
-SIDE_BATCH = 64
+SIDE_BATCH = 128
 """Tokens that are evaluated at once beside answers: more would take more memory for logits."""
 SIDE_SEQUENCES = 17
 """The prompt, and as many texts after it as are evaluated at once."""

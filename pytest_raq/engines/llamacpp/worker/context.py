@@ -44,9 +44,12 @@ class Context:
         self.batch = Batch(llama, min(capacity, self.cells))
         self.logits = Logits(llama, raw, vocabulary)
 
-    def clear(self) -> None:
-        """Empty the cache."""
-        self._llama.llama_memory_clear(self._memory, True)
+    def clear(self, *, overwrite: bool = True) -> None:
+        """Empty the cache; without ``overwrite`` in no time, but what stood there is still there.
+
+        No token sees that, unless it is not a number.
+        """
+        self._llama.llama_memory_clear(self._memory, overwrite)
 
     def lend(self, lender: int, borrower: int) -> None:
         """Let a sequence go on from what another has in the cache.

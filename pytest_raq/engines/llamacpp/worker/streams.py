@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.engines.llamacpp.worker.block import Part, Work
     from pytest_raq.engines.llamacpp.worker.model import Model
-    from pytest_raq.engines.llamacpp.worker.questions import Continuation, Question
+    from pytest_raq.engines.llamacpp.worker.questions import Question
 
 _NOTHING_IS_SHARED = sys.maxsize
 
@@ -36,8 +36,10 @@ class StreamBlock(Block):
 
     Answers have the first sequences, without gaps; what is kept for several of
     them has the last ones. What several prompts share is evaluated once and
-    copied into the stream of each.
+    copied into the stream of each. Texts are scored in the stream of their prompt.
     """
+
+    read_on = staticmethod(read_in_stream)
 
     def __init__(self, model: Model, questions: Sequence[Question], parallel: int) -> None:
         if not model.layout.lenders:
@@ -66,10 +68,6 @@ class StreamBlock(Block):
             self._decode(reading)
         self._model.fill_up()
         return self._decoding, []
-
-    def _read_on(self, reading: Reading, left: Sequence[Continuation]) -> None:
-        """Score what is left of texts in the stream of their prompt: no bit of others changes."""
-        read_in_stream(self._model, reading.sequence, len(reading.question.tokens), left)
 
     def _close_ranks(self) -> None:
         """Move the last answers to where others ended."""
