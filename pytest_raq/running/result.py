@@ -59,6 +59,7 @@ def make_result(
         anchor=parts.anchor.comparable,
         standing=evidence.standing,
         speeds=parts.speeds.samples,
+        accepted_speeds=verdicts.accepted_speeds(),
         notes=(
             *parts.questions.notes,
             *parts.answers.notes,

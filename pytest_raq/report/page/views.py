@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.records import Decision
 from pytest_raq.report.figures.suite import comparable_models
 from pytest_raq.report.repeatability import repeatability_text
-from pytest_raq.report.words import decode_text
+from pytest_raq.report.words import decode_text, verdict_words
 from pytest_raq.text import number, p_text
 
 if TYPE_CHECKING:
@@ -174,7 +174,7 @@ def _verdict_view(result: SuiteResult, verdict: Verdict, index: int) -> VerdictV
     return VerdictView(
         model=verdict.model,
         model_index=index,
-        word=verdict.decision.value,
+        word=verdict_words(verdict),
         kind=kind,
         sign=sign,
         reasons=verdict.reasons,
