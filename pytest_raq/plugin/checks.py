@@ -172,6 +172,20 @@ class RankingCheck:
         return ranking
 
 
+def _attempt(work: Callable[[], None]) -> Callable[[], object] | None:
+    """Do something; return None, or a function that raises what went wrong."""
+    try:
+        work()
+    except RaqError as exc:
+        problem = exc
+
+        def fail() -> object:
+            raise problem
+
+        return fail
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class SpeedCheck:
     """One model, timed by pytest-benchmark."""
@@ -189,9 +203,13 @@ class SpeedCheck:
         probe = self.run.speed_probe(self.model)
         problem = ""
         try:
-            probe.begin()
+            # Within a call of the benchmark: it complains if it was not used.
+            failed = _attempt(probe.begin)
             benchmark.pedantic(
-                probe.measure, setup=probe.before_round, rounds=probe.rounds, warmup_rounds=0
+                failed or probe.measure,
+                setup=(lambda: None) if failed else probe.before_round,
+                rounds=1 if failed else probe.rounds,
+                warmup_rounds=0,
             )
             finish_probe(self.run, self.model, probe)
         except RaqError as exc:

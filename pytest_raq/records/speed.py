@@ -80,13 +80,14 @@ class SpeedEvidence:
 class AcceptedSpeed:
     """What is accepted of a model's speed.
 
-    ``libraries`` is the SHA-256 of the libraries of llama.cpp, ``threads`` the setting of that
-    name (0: not set). ``yardstick`` is the SHA-256 of the yardstick model, ``ratios`` those of
-    the model to it, empty if speed was not measured. A server has no yardstick: ``samples``
-    are its rates and times.
+    ``libraries`` is the SHA-256 of the libraries of llama.cpp, ``python`` and ``threads`` the
+    settings of these names (empty and 0: not set). ``yardstick`` is the SHA-256 of the
+    yardstick model, ``ratios`` those of the model to it, empty if speed was not measured.
+    A server has no yardstick: ``samples`` are its rates and times.
     """
 
     libraries: str = ""
+    python: str = ""
     threads: int = 0
     yardstick: str = ""
     ratios: Mapping[str, tuple[float, ...]] = field(default_factory=dict)

@@ -92,7 +92,9 @@ class AcceptedModels:
         digest = self.store.file_hashes.sha256
         original = self.originals.get(today.name)
         wanted = speed.libraries if speed else ""
-        for model in filter(None, (original, today, today.model_copy(update={"python": None}))):
+        accepted = today.model_copy(update={"python": (speed.python if speed else "") or None})
+        # Not today's own environment first: what runs today may be what has become slower.
+        for model in filter(None, (original, accepted, today)):
             path = model.python_path
             python = None if path is None else str(path.absolute())
             if wanted and libraries_sha256(model, digest) == wanted:

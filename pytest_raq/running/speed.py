@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -119,8 +119,8 @@ class RunSpeed:
     def unchanged(self) -> frozenset[str]:
         """Return the models of which nothing that makes speed has changed.
 
-        These are the file, the libraries of llama.cpp and the threads. Of a server that
-        cannot be known.
+        These are the file, the libraries of llama.cpp, the Python that has them and the
+        threads. Of a server that cannot be known.
         """
         return frozenset(filter(self._is_unchanged, self._parts.answers.models))
 
@@ -128,13 +128,13 @@ class RunSpeed:
         before, answers = self._before(model), self._parts.answers.of(model)
         if before is None or answers.given or answers.model.engine != _ENGINE:
             return False
-        if before.engine != _ENGINE or not before.file_sha256:
+        if before.engine != answers.provenance.engine or not before.file_sha256:
             return False
         if before.file_sha256 != answers.file_sha256:
             return False
         known, now = self._accepted_speed(model), self.today(model)
         if known is not None and known.libraries:
-            return (known.libraries, known.threads) == (now.libraries, now.threads)
+            return replace(known, ratios={}, yardstick="") == replace(now, ratios={}, yardstick="")
         threads = before.options.get("threads", now.threads)
         return before.build == answers.provenance.build and threads == now.threads
 
@@ -147,6 +147,7 @@ class RunSpeed:
             return AcceptedSpeed()
         return AcceptedSpeed(
             libraries=self._libraries(answers.model),
+            python=answers.model.python or "",
             threads=answers.model.threads or 0,
             yardstick=yardstick_sha256() if measured.yardstick else "",
             ratios=measured.yardstick,
