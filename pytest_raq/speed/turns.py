@@ -209,6 +209,8 @@ def value_of(answer: Answer, measure: str) -> float:
         value = timing.prefill_tokens_per_second
     elif measure == "time_to_first_token":
         value = timing.time_to_first_token or None
+    elif measure == "instructions_per_token":
+        value = timing.instructions_per_token
     else:
         value = answer.words_per_second
     return math.nan if value is None else value
