@@ -1,6 +1,6 @@
 """The gate for speed, measured: false alarms, coverage, and slowdowns that are found.
 
-    python tests/benchmarks/calibrate_speed.py [--runs N] [--load] [--model FILE] [--json FILE]
+    python tests/benchmarks/calibrate_speed.py [--runs N] [--load N] [--file GGUF] [--json FILE]
 
 Each run times one model in turns with itself: with an interpreter that does extra work at each
 evaluation (×1.00 does none), the same file and the same build. So a ratio of 1 is true for
@@ -15,7 +15,6 @@ import multiprocessing
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from slow_engine import write_slow_python
 
 from pytest_raq.answering.prompts import question_prompt
 from pytest_raq.config import ModelDefinition
-from pytest_raq.config.loading import load_suite
+from pytest_raq.config.loading import load_model, load_suite
 from pytest_raq.datasets import load_questions
 from pytest_raq.engines import open_engine
 from pytest_raq.files import write_atomically
@@ -58,24 +57,15 @@ class Load:
             job.kill()
 
 
-def measure(file: Path, python: Path, tests: int) -> dict[str, Any]:
+def measure(model: ModelDefinition, python: Path, tests: int) -> dict[str, Any]:
     """Return the evidence of one measurement, as a build would have it."""
     questions = load_questions(load_suite(ROOT / "suites", "mini").dataset, ROOT / "suites")
-    today = ModelDefinition(
-        name="today",
-        path=file,
-        file=str(file),
-        python=str(python),
-        max_tokens=32,
-        context_length=1024,
-        prompt="{passage}\nQuestion: {question}\nAnswer:",
-    )
+    today = model.model_copy(update={"name": "today", "python": str(python)})
     accepted = today.model_copy(update={"name": "accepted", "python": None})
     by_id = {question.id: question for question in questions.questions}
 
-    def timed(model: ModelDefinition) -> FreshModel:
-        prompt = lambda name: question_prompt(model, by_id[name])  # noqa: E731
-        return FreshModel(model, partial(open_engine), prompt)
+    def timed(one: ModelDefinition) -> FreshModel:
+        return FreshModel(one, open_engine, lambda name: question_prompt(one, by_id[name]))
 
     probe = TurnProbe(timed(today), questions.questions, {ACCEPTED: timed(accepted)})
     started = time.monotonic()
@@ -113,10 +103,14 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=20)
     parser.add_argument("--unchanged", type=int, default=40)
     parser.add_argument("--load", type=int, default=0, help="computing processes beside it")
-    parser.add_argument("--model", type=Path, default=ROOT / "models/reader-llama-f16.gguf")
+    parser.add_argument("--file", type=Path, help="a GGUF file in place of reader-llama")
     parser.add_argument("--slowdowns", type=float, nargs="*", default=SLOWDOWNS)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
+    model = load_model(ROOT / "models", "reader-llama")
+    if options.file:
+        changes = {"file": str(options.file), "sha256": None, "max_tokens": 32, "threads": None}
+        model = model.model_copy(update=changes)
     rows = {}
     with tempfile.TemporaryDirectory() as folder, Load(options.load):
         for factor in options.slowdowns:
@@ -124,7 +118,7 @@ def main() -> None:
             count = options.unchanged if factor == 1.0 else options.runs
             runs = []
             for _ in range(count):
-                runs.append(measure(options.model, python, len(GATED)))
+                runs.append(measure(model, python, len(GATED)))
                 print(".", end="", file=sys.stderr, flush=True)
             rows[f"{factor:.2f}"] = runs
             print(f"\n×{factor:.2f}: {_told(runs)}", flush=True)
