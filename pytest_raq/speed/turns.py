@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PROBE_QUESTIONS = 5
 
-FEWEST_ROUNDS, MOST_ROUNDS = 3, 15
+FEWEST_ROUNDS, MOST_ROUNDS = 3, 25
 """Paired rounds of one pair of processes."""
 
 SECONDS_EACH = 4.0

@@ -16,12 +16,11 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slow_engine import write_slow_python
 
 from pytest_raq.answering.prompts import question_prompt
-from pytest_raq.config import ModelDefinition
 from pytest_raq.config.loading import load_model, load_suite
 from pytest_raq.datasets import load_questions
 from pytest_raq.engines import open_engine
@@ -29,6 +28,9 @@ from pytest_raq.files import write_atomically
 from pytest_raq.speed.timed_model import FreshModel
 from pytest_raq.speed.turns import ACCEPTED, TurnProbe
 from pytest_raq.stats.speed import GATED, adjust_speeds, compare_turns, is_clear
+
+if TYPE_CHECKING:
+    from pytest_raq.config import ModelDefinition
 
 ROOT = Path(__file__).parent.parent.parent
 LIMIT = 0.9
