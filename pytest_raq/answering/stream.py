@@ -47,6 +47,8 @@ class AnswerStream:
         self._before, self._on_load = before, on_load
         self._is_verified = is_verified
         self._outcomes: Iterator[Outcome] | None = None
+        self._engine: Engine | None = None
+        self._info: EngineInfo | None = None
         self._asked = 0
         self._awaited: set[str] = set()
         self._started = 0.0
@@ -74,6 +76,7 @@ class AnswerStream:
             reason = str(exc)
             self._outcomes = iter([Failure(name, self._model.name, reason) for name in names])
             return
+        self._engine, self._info = engine, engine.info
         self._on_load(engine.info)
         names = wanted()
         self._expect(names)
@@ -104,9 +107,16 @@ class AnswerStream:
     def outcomes_until(self, question_id: str) -> Iterator[Outcome]:
         """Yield outcomes up to that of a question, if it comes at all."""
         for outcome in self._outcomes or ():
+            self._hear()
             yield outcome
             if outcome.question_id == question_id:
                 return
+
+    def _hear(self) -> None:
+        """Pass on what the replies of a server have shown of it."""
+        if self._engine is not None and self._engine.info is not self._info:
+            self._info = self._engine.info
+            self._on_load(self._info)
 
     def count(self, outcome: Outcome) -> None:
         """Note that a question has its outcome."""

@@ -16,6 +16,10 @@ SpeedSamples = dict[str, tuple[float, ...]]
 """Speed probe: measure → one value per round, e.g. ``decode_tokens_per_second``."""
 
 
+LEFT_OUT = "left_out"
+"""The option that says which parameters are not sent, because a server refuses them."""
+
+
 @dataclass(frozen=True, slots=True)
 class JudgeIdentity:
     """The judge: what must be the same for two rankings to be compared."""
@@ -23,6 +27,18 @@ class JudgeIdentity:
     name: str
     prompt_sha256: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """The options that were chosen, without those that a server was found to refuse.
+
+        What it refuses is known only after it was asked, so it is no part of any key.
+        """
+        return {
+            name: value
+            for name, value in self.options.items()
+            if name.rpartition(".")[2] != LEFT_OUT
+        }
 
 
 @dataclass(frozen=True, slots=True)
