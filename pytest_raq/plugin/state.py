@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from pytest_raq.answering import memory_share
+from pytest_raq.engines.openai_compat.pace import share_pace
 from pytest_raq.errors import RaqError, UsageError
 from pytest_raq.plugin.checks import AnswerCheck, GateCheck, RankingCheck, SpeedCheck
 from pytest_raq.plugin.options import EXCHANGE
@@ -74,6 +75,7 @@ class PluginState:
             return None
         folder = Path(self._config.workerinput[EXCHANGE])  # type: ignore[attr-defined]
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        share_pace(folder)
         return SharedWork(WorkerExchange(folder), memory_share())
 
     def session(self, folder: Path) -> Session:

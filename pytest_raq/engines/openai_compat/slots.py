@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 ENOUGH = 5.0
 """Evidence at which a server with several slots would show none of it in fewer than 1 % of runs."""
 
+SOME = 0.5
+"""Evidence that is enough for advice: of two replies, the first took half of its whole request."""
+
 _SHORTEST = 0.002
 """Seconds; a shorter reply says nothing: its pieces came together."""
 
@@ -40,6 +43,11 @@ class Slots:
     def is_single(self) -> bool:
         """Whether the server was seen to answer one request at a time."""
         return not self._overlap and self._evidence >= ENOUGH
+
+    @property
+    def seems_single(self) -> bool:
+        """Whether a few long replies give some reason to believe that."""
+        return not self._overlap and self._evidence >= SOME
 
     @property
     def note(self) -> str:
