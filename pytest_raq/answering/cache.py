@@ -25,6 +25,11 @@ UNREADABLE = "unreadable"
 """In place of the SHA-256 of a model file that cannot be read."""
 
 
+def _is_unheard(info: EngineInfo) -> bool:
+    """Whether this is a server without a reply so far: nothing can be known of it yet."""
+    return info.engine == "openai" and info.left_out is None
+
+
 class AnswerCache:
     """Recalls and keeps answers under keys that say what generated them.
 
@@ -147,6 +152,7 @@ class AnswerCache:
                 asked_again=known.asked_again,
                 changed_again=known.changed_again,
                 left_out=self._all_left_out(known, info),
+                note=info.note or (known.note if _is_unheard(info) else ""),
             )
         self._loaded = info
         if self._store is not None and self._is_same_file:
