@@ -94,7 +94,8 @@ def _workers(config: pytest.Config) -> Workers | None:
 def _gather(config: pytest.Config) -> None:
     """Take over what the workers of pytest-xdist have so far, if there are any."""
     if workers := _workers(config):
-        workers.gather(lambda output: _state(config).absorb(output))
+        for output in workers.gather():
+            _state(config).absorb(output)
         if workers.termination.is_received:
             _state(config)  # it sets the exit code, even without any result
 

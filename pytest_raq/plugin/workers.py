@@ -17,7 +17,7 @@ import pytest
 from pytest_raq.termination import Termination
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 EXCHANGE = "raq_exchange"
 """The key of a worker's input with the folder that the workers of a run share."""
@@ -58,14 +58,14 @@ class Workers:
         found: Mapping[str, Any] | None = getattr(node, "workeroutput", {}).get("raq")
         return found
 
-    def gather(self, absorb: Callable[[Mapping[str, Any]], None]) -> None:
-        """End workers that still run, and take their results; some may have none in time."""
+    def gather(self) -> list[Mapping[str, Any]]:
+        """End workers that still run, and return their results; some may have none in time."""
         if not self.folder.exists():
-            return
+            return []
         now = time.monotonic()
         told_at = now if self.termination.is_received else now + _HEAD_START
         end, waiting = now + PATIENCE, [node for node in self._nodes if node not in self._done]
-        is_told = False
+        is_told, found = False, []
         while waiting and time.monotonic() < end:
             if not is_told and time.monotonic() >= told_at:
                 is_told = True
@@ -74,8 +74,9 @@ class Workers:
             for node in [node for node in waiting if _has_ended(node)]:
                 waiting.remove(node)
                 if output := self.output_of(node):
-                    absorb(output)
+                    found.append(output)
             time.sleep(_PAUSE)
+        return found
 
     def _terminate(self, node: Any) -> None:  # noqa: ANN401 - as above
         """Send SIGTERM to a worker that has said who it is: it is on this machine then."""
