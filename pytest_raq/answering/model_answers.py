@@ -12,6 +12,7 @@ from pytest_raq.answering.origins import Origins
 from pytest_raq.answering.prompts import question_prompt
 from pytest_raq.answering.repetition import Repetition
 from pytest_raq.answering.stream import NO_ANSWER, AnswerStream
+from pytest_raq.engines.openai_compat.parameters import tell_left_out
 from pytest_raq.records import Answer, EngineInfo, Failure, ModelProvenance
 
 if TYPE_CHECKING:
@@ -232,7 +233,10 @@ class ModelAnswers:
     def engine_note(self) -> str:
         """What a reader should know of the engine that answered; empty where there is nothing."""
         info = None if self.given is not None else self.cache.engine_info
-        return info.note if info else ""
+        if info is None:
+            return ""
+        refused = tell_left_out(self.cache.left_out, temperature=self.model.temperature)
+        return "; ".join(filter(None, (refused, info.note)))
 
     @property
     def provenance(self) -> ModelProvenance:
@@ -241,6 +245,9 @@ class ModelAnswers:
             return self.given
         build = self.cache.engine_version if self.model.engine == "llama-cpp" else ""
         info = self.cache.engine_info or EngineInfo(self.model.engine, build)
+        options = model_options(self.model)
+        if left_out := self.cache.left_out:
+            options["left_out"] = list(left_out)
         return ModelProvenance(
             engine=info.engine,
             build=info.build,
@@ -249,7 +256,7 @@ class ModelAnswers:
             quantization=info.quantization,
             prompt_sha256=self.model.prompt_sha256,
             template_sha256=info.template_sha256,
-            options=model_options(self.model),
+            options=options,
             reproducible=info.reproducible,
             instruction_set=info.instruction_set,
             timed="usual" if self.model.reproducible else "",

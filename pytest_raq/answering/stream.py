@@ -60,6 +60,8 @@ class AnswerStream:
         self.beside: ScoresBeside | None = None
         self._outcomes: Iterator[Outcome | Scores] | None = None
         self._unscored: set[str] = set()
+        self._engine: Engine | None = None
+        self._info: EngineInfo | None = None
         self._asked = 0
         self._awaited: set[str] = set()
         self._started = 0.0
@@ -87,6 +89,7 @@ class AnswerStream:
             reason = str(exc)
             self._outcomes = iter([Failure(name, self._model.name, reason) for name in names])
             return
+        self._engine, self._info = engine, engine.info
         self._on_load(engine.info)
         names = wanted()
         self._expect(names)
@@ -137,6 +140,7 @@ class AnswerStream:
             if isinstance(outcome, Scores):
                 self._keep_scores(outcome)
                 continue
+            self._hear()
             yield outcome
             if outcome.question_id == question_id:
                 return
@@ -154,6 +158,12 @@ class AnswerStream:
                 return
             if isinstance(outcome, Scores):
                 self._keep_scores(outcome)
+
+    def _hear(self) -> None:
+        """Pass on what the replies of a server have shown of it."""
+        if self._engine is not None and self._engine.info is not self._info:
+            self._info = self._engine.info
+            self._on_load(self._info)
 
     def count(self, outcome: Outcome) -> None:
         """Note that a question has its outcome."""

@@ -185,6 +185,8 @@ class EngineInfo:
     where nobody asked for it; ``instruction_set`` is what they depend on then,
     ``tested_sequences`` how many sequences the self-test tried at most. A server
     was asked ``asked_again`` questions twice, and changed ``changed_again`` answers.
+    ``left_out`` are the parameters that a server refuses, so that they are not sent;
+    None before a reply has shown it.
     """
 
     engine: str
@@ -201,3 +203,4 @@ class EngineInfo:
     tested_sequences: int = 0
     asked_again: int = 0
     changed_again: int = 0
+    left_out: tuple[str, ...] | None = None
