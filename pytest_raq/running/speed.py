@@ -27,6 +27,15 @@ if TYPE_CHECKING:
 
 _ENGINE = "llama-cpp"
 
+OBSTACLES = {
+    "old": "the baseline has seconds of an earlier version; accept it again to compare speed",
+    "not measured": "the baseline was accepted in a run that did not measure speed",
+    "unknown machine": "the baseline was accepted on a machine that is not known",
+    "yardstick": "the baseline has ratios to another yardstick model; accept it again",
+    "machine": "the baseline was accepted on another machine",
+}
+"""Why the speed that was accepted cannot be compared with today's."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpeedSource:
@@ -184,17 +193,16 @@ class RunSpeed:
     def _obstacle(self, model: str, *, same_machine: bool | None) -> str:
         known = self._accepted_speed(model)
         if known is None:
-            return (
-                "the baseline has seconds of an earlier version; accept it again to compare speed"
-            )
+            return OBSTACLES["old"]
         is_server = self._parts.answers.of(model).model.engine != _ENGINE
         if not (known.samples if is_server else known.ratios):
-            return "the baseline was accepted in a run that did not measure speed"
+            return OBSTACLES["not measured"]
+        if same_machine is None:
+            return OBSTACLES["unknown machine"]
         if not same_machine:
-            where = "another machine" if same_machine is False else "a machine that is not known"
-            return f"the baseline was accepted on {where}"
+            return OBSTACLES["machine"]
         if not is_server and known.yardstick != yardstick_sha256():
-            return "the baseline has ratios to another yardstick model; accept it again"
+            return OBSTACLES["yardstick"]
         return ""
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 PROBE_QUESTIONS = 5
 
-FEWEST_ROUNDS, MOST_ROUNDS = 3, 15
+FEWEST_ROUNDS, MOST_ROUNDS = 3, 25
 """Paired rounds of one pair of processes."""
 
 SECONDS_EACH = 4.0
@@ -209,6 +209,8 @@ def value_of(answer: Answer, measure: str) -> float:
         value = timing.prefill_tokens_per_second
     elif measure == "time_to_first_token":
         value = timing.time_to_first_token or None
+    elif measure == "instructions_per_token":
+        value = timing.instructions_per_token
     else:
         value = answer.words_per_second
     return math.nan if value is None else value

@@ -47,6 +47,7 @@ MEASURES = {
     "prefill_tokens_per_second": True,
     "time_to_first_token": False,
     "words_per_second": True,
+    "instructions_per_token": False,
 }
 """Each measure, and whether a higher value is better."""
 

@@ -26,6 +26,7 @@ _DECIMALS = {
     "decode_tokens_per_second": 0,
     "prefill_tokens_per_second": 0,
     "time_to_first_token": 3,
+    "instructions_per_token": 0,
 }
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COLUMNS = ("mean_rank", "exact_match", "f1", "words", "words_per_second")
