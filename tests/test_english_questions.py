@@ -12,6 +12,7 @@ import pytest
 
 from pytest_raq.config import DatasetSettings
 from pytest_raq.datasets import load_questions
+from pytest_raq.scaffold.starter import draw_starter
 from pytest_raq.stats.model_summary import normalize_answer
 
 ROOT = Path(__file__).parent.parent
@@ -62,6 +63,20 @@ def test_the_file_reads_like_any_other():
 def test_the_suite_and_the_package_have_the_same_file():
     same = FILE.read_bytes() == PACKAGED.read_bytes()
     assert same, f"copy {PACKAGED.relative_to(ROOT)} to {FILE.relative_to(ROOT)}"
+
+
+def test_the_docs_give_their_numbers():
+    lengths = [len(paragraph["context"].split()) for paragraph in PARAGRAPHS]
+    told = (
+        f"{len(QUESTIONS)} questions about {len(PARAGRAPHS)} passages of {min(lengths)} to"
+        f" {max(lengths)} words"
+    )
+    assert told in (ROOT / "docs/questions.md").read_text(encoding="utf-8")
+    _, starter = draw_starter()
+    drawn = len({question.cluster for question in starter})
+    for page in ("commands.md", "first-gate.md"):
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        assert re.search(rf"\b{len(starter)}\b.*about {drawn} passages", text), page
 
 
 def test_references_stand_in_their_passages():
