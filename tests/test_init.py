@@ -123,11 +123,29 @@ def test_many_questions_are_sampled(folder, init):
 def test_the_questions_to_start_from_can_be_answered_from_their_passages(folder, init):
     code, lines, _ = init("--model", READER)
     assert code == 0
-    assert any("has 36 questions as a start: replace them" in line for line in lines)
+    assert any("has 59 questions as a start: replace them" in line for line in lines)
     found = load_questions(DatasetSettings(source="first.json"), folder / "suites").questions
-    assert len({item.cluster for item in found}) >= 2
-    assert all(item.references[0] in item.passage for item in found)
+    assert len({item.cluster for item in found}) == 12
+    assert all(item.references[0] in item.passage for item in found if item.answerable)
+    assert any(not item.answerable for item in found)
     assert "comment" in json.loads((folder / "suites/first.json").read_text(encoding="utf-8"))
+
+
+def test_passages_to_start_from_are_whole(folder, init):
+    assert init("--model", READER)[0] == 0
+    written = json.loads((folder / "suites/first.json").read_text(encoding="utf-8"))
+    bundled = json.loads((ROOT / "suites/english.json").read_text(encoding="utf-8"))
+    assert len(written["data"]) == 12
+    assert written["version"] == bundled["version"]
+    assert all(article in bundled["data"] for article in written["data"])
+
+
+def test_a_chat_model_is_told_what_to_reply_if_the_passage_does_not_answer(folder, init, chat_gguf):
+    told = "If the passage does not contain the answer, reply: unanswerable"
+    assert init("--model", f"tiny={chat_gguf}")[0] == 0
+    assert told in load_model(folder / "models", "tiny").render("P", "Q")
+    assert init("--model", f"other={chat_gguf}", "--questions", MINI)[0] == 0
+    assert "reply" not in load_model(folder / "models", "other").render("P", "Q")
 
 
 def test_questions_without_passages_are_asked_alone(folder, init, chat_gguf):
@@ -156,7 +174,7 @@ def test_a_server_is_asked_for_its_model_without_a_key(folder, init, served, mon
     assert (model.engine, model.family) == ("openai", "llama")
     assert (model.openai.base_url, model.openai.model) == (url, names[0])
     assert model.openai.api_key_env == ""
-    assert load_suite(folder / "suites", "first").gate.max_slowdown == 0.5
+    assert load_suite(folder / "suites", "first").gate.max_slowdown == 0.25
 
 
 def test_a_server_with_several_models_needs_a_name(folder, init, served):

@@ -90,7 +90,16 @@ def test_a_file_that_does_not_load_or_answer_has_no_price(tmp_path, monkeypatch)
 
 
 def test_a_slow_model_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr(price, "open_engine", lambda _model: ScriptedEngine(lambda _prompt: "x"))
+    asked = []
+    monkeypatch.setattr(
+        price,
+        "open_engine",
+        lambda _model: ScriptedEngine(lambda prompt: asked.append(prompt) or "x"),
+    )
     assert measure_price(READER, QUESTIONS, 1024) is not None
+    assert len(asked) == len(QUESTIONS) * 2 * 3
+    monkeypatch.setattr(price, "_ENOUGH", 0.0)  # the first round was long
+    assert measure_price(READER, QUESTIONS, 1024) is not None
+    assert len(asked) == len(QUESTIONS) * 2 * 4
     monkeypatch.setattr(price, "_PATIENCE", 0.0)
     assert measure_price(READER, QUESTIONS, 1024) is None

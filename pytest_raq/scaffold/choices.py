@@ -5,16 +5,16 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field, replace
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.config import DatasetSettings
 from pytest_raq.datasets import guess_encoding, load_questions, sample_questions
 from pytest_raq.errors import ConfigError, DatasetError
+from pytest_raq.scaffold.starter import draw_starter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pytest_raq.records import Question
     from pytest_raq.scaffold.models import Contestant
@@ -85,7 +85,8 @@ class Questions:
     ``source`` is the path in the suite, relative to its folder. ``content`` is
     what to write there, or None if the file stays. ``longest`` counts the
     UTF-8 bytes of the longest passage with its question; ``passages`` is 0 for
-    questions without passages. ``examples`` are a few of them. ``encoding`` is what a
+    questions without passages. ``has_unanswerable`` says whether a passage does not
+    answer one of its questions. ``examples`` are a few of them. ``encoding`` is what a
     file that is not UTF-8 looks like, ``word`` a word of it that shows whether that is
     right.
     """
@@ -96,6 +97,7 @@ class Questions:
     longest: int
     content: bytes | None = None
     own: bool = True
+    has_unanswerable: bool = False
     examples: tuple[Question, ...] = ()
     encoding: str = ""
     word: str = ""
@@ -134,28 +136,28 @@ def starter_questions(suite: str, folder: Path) -> Questions:
     path = folder / "suites" / f"{suite}.json"
     if path.is_file():
         return find_questions(str(path), folder)
-    content = resources.files("pytest_raq.scaffold").joinpath("templates/starter.json").read_bytes()
-    with resources.as_file(
-        resources.files("pytest_raq.scaffold").joinpath("templates/starter.json")
-    ) as template:
-        found = _measure(template)
-    return replace(found, source=path.name, content=content, own=False)
+    content, items = draw_starter()
+    return replace(_describe(path.name, items), content=content, own=False)
 
 
 def _measure(path: Path) -> Questions:
-    """Return the questions of a file: how many there are, how long, and some of them."""
+    """Return what the questions of a file are like, and its encoding."""
     encoding, word = guess_encoding(path)
     settings = DatasetSettings(source=str(path), encoding=encoding or None)
     items = load_questions(settings, path.parent).questions
+    return replace(_describe(path.name, items), encoding=encoding, word=word)
+
+
+def _describe(source: str, items: Sequence[Question]) -> Questions:
+    """Return how many questions there are, how long, and some of them."""
     longest = max(len(f"{item.passage}{item.question}".encode()) for item in items)
     passages = {item.passage for item in items if item.passage}
     examples = sample_questions(items, _EXAMPLES, seed=0)
     return Questions(
-        path.name,
+        source,
         len(items),
         len(passages),
         longest,
+        has_unanswerable=any(item.passage and not item.answerable for item in items),
         examples=tuple(examples),
-        encoding=encoding,
-        word=word,
     )

@@ -30,6 +30,8 @@ _ROUNDS = 3
 _TOKENS = 16
 _PATIENCE = 20.0
 """Seconds for one round; a model that needs more is not timed."""
+_ENOUGH = 20.0
+"""Seconds of all rounds after which no other one begins: long rounds vary less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ def measure_price(file: Path, questions: Sequence[Question], context_length: int
 
 
 def _compare(engines: Sequence[Engine], prompts: Sequence[Prompt]) -> Price | None:
-    ratios = []
+    ratios: list[float] = []
+    spent = 0.0
     for number in range(_ROUNDS):
         order = engines if number % 2 == 0 else engines[::-1]
         seconds = {id(engine): _time(engine, prompts) for engine in order}
@@ -81,6 +84,9 @@ def _compare(engines: Sequence[Engine], prompts: Sequence[Prompt]) -> Price | No
         if not usual or not reproducible or max(usual, reproducible) > _PATIENCE:
             return None
         ratios.append(reproducible / usual)
+        spent += usual + reproducible
+        if spent > _ENOUGH:
+            break
     return Price(median(ratios))
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_raq.files import file_sha256
+from pytest_raq.records import UNANSWERABLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pytest_raq.scaffold.choices import Choices
+    from pytest_raq.scaffold.choices import Choices, Questions
     from pytest_raq.scaffold.models import Contestant, HubFile
     from pytest_raq.scaffold.price import Price
 
@@ -29,9 +30,10 @@ MOST_IN_GIT = 50_000_000
 _PLAIN = "{passage}\nQuestion: {question}"
 _PLAIN_CLOSED_BOOK = "Question: {question}"
 _CHAT = (
-    "Answer the question with as few words as possible, taken from the passage.\n\n"
+    "Answer the question with as few words as possible, taken from the passage.{abstention}\n\n"
     "Passage: {passage}\n\nQuestion: {question}"
 )
+_ABSTENTION = f" If the passage does not contain the answer, reply: {UNANSWERABLE}"
 _CHAT_CLOSED_BOOK = "Answer the question with as few words as possible.\n\nQuestion: {question}"
 
 
@@ -99,7 +101,7 @@ def _model_lines(model: Contestant, choices: Choices) -> Iterator[str]:
         yield f"parallel = 1  # {_DROPS}"
     yield "temperature = 0.0  # greedy"
     yield "seed = 0"
-    yield from _prompt_lines(model, has_passages=choices.questions.passages > 0)
+    yield from _prompt_lines(model, choices.questions)
     if model.hub:
         yield from _source_lines(model.hub)
     if model.url:
@@ -145,12 +147,12 @@ def _reproducible_line(price: Price | None) -> str:
     return f"# reproducible = true  # {what}; costs more than a third of the time here"
 
 
-def _prompt_lines(model: Contestant, *, has_passages: bool) -> Iterator[str]:
+def _prompt_lines(model: Contestant, questions: Questions) -> Iterator[str]:
     template = model.header.chat_template if model.header else "role"
-    plain = _PLAIN if has_passages else _PLAIN_CLOSED_BOOK
+    plain = _PLAIN if questions.passages else _PLAIN_CLOSED_BOOK
     if "role" in template:
         yield 'prompt = "chat"  # with the chat template of the model'
-        yield f"chat_message = {_quote(_CHAT if has_passages else _CHAT_CLOSED_BOOK)}"
+        yield f"chat_message = {_quote(_chat_message(questions))}"
         return
     # A model without roles continues a text: it stops at the end of a line.
     yield 'stop = ["\\n"]'
@@ -159,6 +161,13 @@ def _prompt_lines(model: Contestant, *, has_passages: bool) -> Iterator[str]:
         yield f"chat_message = {_quote(plain)}"
     else:
         yield f"prompt = {_quote(f'{plain}{chr(10)}Answer:')}"
+
+
+def _chat_message(questions: Questions) -> str:
+    """Return the instruction for a chat model; it says what to reply where no answer stands."""
+    if not questions.passages:
+        return _CHAT_CLOSED_BOOK
+    return _CHAT.replace("{abstention}", _ABSTENTION if questions.has_unanswerable else "")
 
 
 def is_copied(file: Path, folder: Path) -> bool:
