@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_raq.answering.identity import AnswerIdentity
+from pytest_raq.answering.server_memory import ServerMemory
 from pytest_raq.engines.llamacpp.engine import DEFAULT_PARALLEL
 from pytest_raq.engines.llamacpp.reproducible import VERIFIED
 from pytest_raq.files import hash_file
@@ -33,6 +34,7 @@ class AnswerCache:
 
     def __init__(self, model: ModelDefinition, store: Store | None, *, fresh: bool) -> None:
         self._model, self._store, self._fresh = model, store, fresh
+        self.server = ServerMemory(model, store)
         self._loaded: EngineInfo | None = None
         self._known_identity: AnswerIdentity | None = None
 
@@ -157,6 +159,14 @@ class AnswerCache:
         self._known_identity = self._identify(extra_buffers=info.extra_buffers)
         return True
 
+    def enter_epoch(self, *, recalls: bool) -> None:
+        """Keep new answers under the keys of the epoch that the memory of the server has now.
+
+        Unless it ``recalls``, no stored answer is used any more.
+        """
+        self._known_identity = self._loaded = None
+        self._fresh = self._fresh or not recalls
+
     @property
     def repeats(self) -> Repeats | None:
         """How many answers changed when this engine was last asked again; None: not measured."""
@@ -202,5 +212,9 @@ class AnswerCache:
 
     def _identify(self, *, extra_buffers: bool = True) -> AnswerIdentity:
         return AnswerIdentity(
-            self._model, self.file_sha256, self._digest, extra_buffers=extra_buffers
+            self._model,
+            self.file_sha256,
+            self._digest,
+            extra_buffers=extra_buffers,
+            epoch=self.server.known.epoch,
         )

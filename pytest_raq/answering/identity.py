@@ -62,8 +62,8 @@ class AnswerIdentity:
     the processor, for which llama.cpp picks its kernels and on which the
     timings were taken. With ``extra_buffers`` False llama.cpp runs without its
     extra buffer types, whose kernels add in another order. A ``reproducible``
-    model's answers depend on the instruction set in their place. Of a server its
-    address and the name of the model are all that can be known.
+    model's answers depend on the instruction set in their place. A server is its
+    address, the name of the model, and the ``epoch``: a new one for each change of who answers.
     """
 
     def __init__(
@@ -73,17 +73,20 @@ class AnswerIdentity:
         digest: Callable[[Path], str] = hash_file,
         *,
         extra_buffers: bool = True,
+        epoch: str = "",
     ) -> None:
-        self._model, self._file_sha256 = model, file_sha256
+        self._model, self._file_sha256, self._epoch = model, file_sha256, epoch
         self.extra_buffers = extra_buffers
         self._other = _other_environment(model)
         identity = self._identify(digest)
         self.engine_key = hash_parts(model=identity)
-        self._keys = AnswerKeys(model=identity, options=model_options(model))
+        options = model_options(model)
+        self._keys = AnswerKeys(model=identity, options=options)
+        self._greedy_keys = AnswerKeys(model=identity, options={**options, "temperature": 0.0})
 
     def key(self, prompt: Prompt) -> str:
         """Return the key of the answer to a prompt."""
-        return self._keys.key(prompt)
+        return (self._greedy_keys if prompt.greedy else self._keys).key(prompt)
 
     def likelihood_key(self, prompt: Prompt, text: str) -> str:
         """Return the key of a text's likelihood after a prompt."""
@@ -92,7 +95,8 @@ class AnswerIdentity:
     def _identify(self, digest: Callable[[Path], str]) -> list[str]:
         model = self._model
         if model.openai is not None and model.engine == "openai":
-            return [model.engine, model.openai.base_url, model.openai.model]
+            epoch = [self._epoch] if self._epoch else []
+            return [model.engine, model.openai.base_url, model.openai.model, *epoch]
         machine = describe_machine()
         where = [machine[name] for name in _WHERE]
         libraries = _hash_libraries(self._library_files(), digest)
@@ -125,6 +129,8 @@ class AnswerIdentity:
         options = model_options(self._model)
         asked_alone = options.pop("parallel", 1) == 1 and not self._model.reproducible
         if prompt.messages or self._other or not (asked_alone and self.extra_buffers):
+            return ""
+        if self._epoch:  # they are those of whoever answered before
             return ""
         return hash_parts(
             model=self._former_identity, options=options, text=prompt.text, chat=prompt.chat

@@ -63,6 +63,7 @@ from pytest_raq.records.results import (
     SpeedSamples,
     SuiteResult,
 )
+from pytest_raq.records.server_identity import Identity, KnownServer, ServerFinding
 from pytest_raq.records.verdicts import (
     Decision,
     F1Evidence,
@@ -84,6 +85,7 @@ __all__ = [
     "Failure",
     "FinishReason",
     "HumanAgreement",
+    "Identity",
     "Interval",
     "JudgeCheck",
     "JudgeExchange",
@@ -91,6 +93,7 @@ __all__ = [
     "JudgeIdentity",
     "JudgeReport",
     "JudgeVerdict",
+    "KnownServer",
     "LengthPreference",
     "Likelihood",
     "LikelihoodEvidence",
@@ -121,6 +124,7 @@ __all__ = [
     "ScoreOutcome",
     "ScorePrompt",
     "Scores",
+    "ServerFinding",
     "SpeedEvidence",
     "SpeedSamples",
     "StandingChange",

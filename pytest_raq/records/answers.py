@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping  # noqa: TC003 - read at run time
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 _WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’])*")
@@ -126,7 +127,8 @@ class Prompt:
     their contents. Prompts of one ``block`` may be answered together, and no other
     prompts with them. With a ``schema``, JSON Schema as text, the reply can only
     be JSON that fits it, if the engine can enforce that.
-    ``max_tokens`` replaces that of the definition; 0 keeps it.
+    ``max_tokens`` replaces that of the definition; 0 keeps it. A ``greedy`` prompt is answered by
+    a server at temperature 0, whatever the definition says.
     """
 
     question_id: str
@@ -136,6 +138,7 @@ class Prompt:
     messages: tuple[Message, ...] = ()
     schema: str = ""
     max_tokens: int = 0
+    greedy: bool = False
 
     @property
     def conversation(self) -> tuple[Message, ...]:
@@ -173,7 +176,8 @@ class EngineInfo:
     them, what the self-test found where they should not but may, and empty
     where nobody asked for it; ``instruction_set`` is what they depend on then,
     ``tested_sequences`` how many sequences the self-test tried at most. A server
-    was asked ``asked_again`` questions twice, and changed ``changed_again`` answers.
+    was asked ``asked_again`` questions twice, and changed ``changed_again`` answers;
+    ``identity`` is what it says of itself.
     """
 
     engine: str
@@ -190,3 +194,4 @@ class EngineInfo:
     tested_sequences: int = 0
     asked_again: int = 0
     changed_again: int = 0
+    identity: Mapping[str, str] = field(default_factory=dict)

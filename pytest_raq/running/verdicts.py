@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_raq.baselines.comparison import server_change
 from pytest_raq.gate.evidence import Evidence, Material, gather_evidence, slowdown_of, verdict_of
 from pytest_raq.gate.likelihood import TruthEvidence, combine
 from pytest_raq.records import Decision, Failure
@@ -70,6 +71,9 @@ class SuiteVerdicts:
         if verdict.decision is Decision.NOT_MEASURED and why:
             yield f"the first failure: {why}"
         comparable, speeds = self._parts.comparison.comparable, self._parts.speeds
+        before = comparable.provenance.models.get(model) if comparable else None
+        if before and (told := server_change(before, self._parts.answers.of(model).provenance)):
+            yield f"{told} since it was accepted"
         timed = comparable is not None and bool(comparable.speeds.get(model))
         if timed and verdict.quality is not None and model not in speeds.samples:
             yield "speed was not measured in this run"

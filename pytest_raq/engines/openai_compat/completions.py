@@ -15,6 +15,7 @@ class Completion:
     was called with. Token counts are those of the server, 0 where it tells
     none; ``pieces`` counts the parts in which the reply came. Seconds are
     since the request was sent: up to the first piece, the last one, the end.
+    ``model`` and ``fingerprint`` are the server's own words for what replied.
     ``body`` is the whole reply, where it was asked for.
     """
 
@@ -28,6 +29,8 @@ class Completion:
     first_seconds: float = 0.0
     last_seconds: float = 0.0
     total_seconds: float = 0.0
+    model: str = ""
+    fingerprint: str = ""
     body: object = None
 
 
@@ -49,6 +52,8 @@ class Collector:
     last: float = 0.0
     seen: bool = False
     error: object = None
+    model: str = ""
+    fingerprint: str = ""
 
     def add(self, chunk: object, seconds: float) -> None:
         """Take one JSON value of the server, ``seconds`` after the request was sent."""
@@ -58,6 +63,8 @@ class Collector:
         if chunk.get("object") == "error":
             self.error = self.error or chunk
         self._count(chunk.get("usage"))
+        self.model = self.model or _text(chunk.get("model"))
+        self.fingerprint = self.fingerprint or _text(chunk.get("system_fingerprint"))
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(choice, dict):
@@ -118,4 +125,10 @@ class Collector:
             first_seconds=self.first,
             last_seconds=self.last,
             total_seconds=seconds,
+            model=self.model,
+            fingerprint=self.fingerprint,
         )
+
+
+def _text(value: object) -> str:
+    return well_formed(value) if isinstance(value, str) else ""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.engines.openai_compat.connection import Connection, Parameters, Request
 from pytest_raq.engines.openai_compat.cut_prompts import CutPrompts
 from pytest_raq.engines.openai_compat.failures import Problem
+from pytest_raq.engines.openai_compat.identity import SeenReplies, look_up
 from pytest_raq.engines.openai_compat.scoring import ServerScorer
 from pytest_raq.engines.openai_compat.server import find_server
 from pytest_raq.engines.protocol import Closing
@@ -53,15 +54,24 @@ class OpenAIEngine(Closing):
         self._parameters = Parameters(greedy=definition.temperature == 0)
         self._ended = ""
         self._cut_prompts = CutPrompts()
-        server = find_server(definition)
+        self._seen = SeenReplies()
+        self._routes: dict[str, str] | None = None
+        self._server = server = find_server(definition)
         self._connection = Connection(server, self._parallel)
         if problem := self._connection.find_problem():
             self._connection.close()
             raise EngineStartError(problem.reason)
-        self.info = EngineInfo(engine="openai", build="")
         self._scorer = ServerScorer(
             self._connection, self._parameters, model=definition.name, parallel=self._parallel
         )
+
+    @property
+    def info(self) -> EngineInfo:
+        """What runs the model, and what the server said of itself so far."""
+        if self._routes is None:
+            self._routes = look_up(self._server)
+        identity = {**self._routes, **self._seen.identity}
+        return EngineInfo(engine="openai", build="", identity=identity)
 
     def answers(self, prompts: Sequence[Prompt]) -> Iterator[Outcome]:
         """Yield outcomes as they come; what is in flight is given up when nobody reads on."""
@@ -119,7 +129,7 @@ class OpenAIEngine(Closing):
         return {
             **said,
             "max_tokens": prompt.max_tokens or definition.max_tokens,
-            "temperature": definition.temperature,
+            "temperature": 0.0 if prompt.greedy else definition.temperature,
             "seed": definition.seed,
             "stream_options": {"include_usage": True},
             **stop,
@@ -133,6 +143,7 @@ class OpenAIEngine(Closing):
             return self._failure(
                 prompt, self._tell(result, prompt), is_infrastructure=not is_refused
             )
+        self._seen.add(result)
         reason = _FINISHED.get(result.finish_reason)
         if result.finish_reason in _CALLS:
             return self._failure(
