@@ -70,13 +70,15 @@ class ServerCheck:
         self.finding: ServerFinding | None = None
         self.notes: list[str] = []
         self._replaced: dict[str, str] = {}
+        self._learned: tuple[str, ...] = ()
         self._is_noted = False
 
     @property
     def identity(self) -> dict[str, str]:
-        """What the server says of itself, without what moves by itself."""
+        """What the server says of itself, without what was known before to move by itself."""
         known = self._cache.server.known
-        return without(known.identity, known.moving) if self.is_server else {}
+        moving = tuple(name for name in known.moving if name not in self._learned)
+        return without(known.identity, moving) if self.is_server else {}
 
     def confirms(self, stored: Iterable[Answer], before: Callable[[], None]) -> bool:
         """Return whether stored answers can be used; ``before`` is called before asking.
@@ -85,7 +87,8 @@ class ServerCheck:
         """
         if not self.is_server:
             return True
-        texts = {answer.question_id: answer.text for answer in stored}
+        known = {answer.question_id: answer.text for answer in stored}
+        texts = {name: known[name] for name in self._questions if name in known}
         if self.finding is None:
             before()
             self.finding = self._share(texts)
@@ -214,7 +217,7 @@ class ServerCheck:
             return
         self._is_noted = True
         self._follow(identity)
-        if self._model.temperature > 0:
+        if self._model.temperature > 0 and self._cache.server.is_kept:
             self._keep_canaries()
 
     def _follow(self, identity: Identity) -> bool:
@@ -262,6 +265,7 @@ class ServerCheck:
             known = self._cache.server.known
             moving = tuple(sorted({*known.moving, FINGERPRINT}))
             self._cache.server.keep(replace(known, moving=moving))
+            self._learned = (FINGERPRINT,)
             self.notes.append(
                 f"{FINGERPRINT} changed, but"
                 f" {len(both) - len(differing)} of {len(both)} answers are those of before:"

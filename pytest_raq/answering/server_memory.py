@@ -27,6 +27,11 @@ class ServerMemory:
         self._known: KnownServer | None = None
 
     @property
+    def is_kept(self) -> bool:
+        """Whether a later run will know it."""
+        return self._store is not None
+
+    @property
     def known(self) -> KnownServer:
         """What is known; nothing of a model that is no server's."""
         if self._known is None:
