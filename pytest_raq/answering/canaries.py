@@ -60,7 +60,8 @@ def ask_canaries(known: Mapping[str, str], count: int, ask: Ask, noise: Repeats 
 
 def _compare(known: Mapping[str, str], names: Sequence[str], ask: Ask) -> Canaries:
     outcomes = list(ask(names)) if names else []
-    first = {o.question_id: o.text for o in outcomes if isinstance(o, Answer)}
+    texts = {o.question_id: o.text for o in outcomes if isinstance(o, Answer)}
+    first = {name: texts[name] for name in names if name in texts}
     problem = next((o.reason for o in outcomes if not isinstance(o, Answer)), "")
     said = {name: {text} for name, text in first.items()}
     suspects = [name for name, text in first.items() if text != known[name]]

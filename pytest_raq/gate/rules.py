@@ -43,7 +43,8 @@ class GateInput:
     the accepted state. ``anchor`` and ``anchor_f1`` compare with the anchor, None where it
     is the accepted state itself; ``anchor_problem`` says why that is not possible.
     ``same_machine`` is None if it is not known,
-    ``machine`` compares the speed of that machine now and at the baseline.
+    ``machine`` compares the speed of that machine now and at the baseline. ``same_model`` says
+    with which other model of the suite this one is the same.
     """
 
     model: str
@@ -61,6 +62,7 @@ class GateInput:
     same_machine: bool | None = None
     machine: SpeedEvidence | None = None
     judge_problems: tuple[str, ...] = ()
+    same_model: str = ""
 
 
 Finding = tuple[Decision, list[str]]
@@ -129,8 +131,9 @@ def is_failure(verdict: Verdict, settings: GateSettings, *, updating: bool = Fal
 
 def _decide_quality(given: GateInput, settings: GateSettings) -> Finding:
     missing = list(words.missing(given.expected, given.answered, given.ranked, settings))
-    if given.judge_problems or min(given.answered, given.ranked) < 1:
-        problems = [*given.judge_problems, *missing, *filter(None, [given.baseline_problem])]
+    problems = [*filter(None, [given.same_model]), *given.judge_problems]
+    if problems or min(given.answered, given.ranked) < 1:
+        problems += [*missing, *filter(None, [given.baseline_problem])]
         return Decision.NOT_MEASURED, problems
     if given.baseline_problem:
         return Decision.NO_BASELINE, [given.baseline_problem, *missing]

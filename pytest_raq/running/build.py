@@ -16,6 +16,7 @@ from pytest_raq.judging import open_judge, open_panel, remember, require_referen
 from pytest_raq.judging.checked_panel import CheckedPanel
 from pytest_raq.judging.suite_rankings import SuiteRankings
 from pytest_raq.records.rankings import ACCEPTED, ANCHOR, CANDIDATE
+from pytest_raq.running.same_model import refuse_same_model
 from pytest_raq.running.suite_run import SuiteRun
 from pytest_raq.running.variants import Variants
 
@@ -88,6 +89,7 @@ def build_run(
     """
     questions = load_questions(suite.dataset, suite.path.parent)
     check_questions(suite, questions, models.values())
+    refuse_same_model(suite, models, originals or {})
     store = resources.store
     judge = _panel(suite, models_folder, resources)
 

@@ -226,7 +226,7 @@ class SuiteRun:
         """
         path = self.comparison.path
         refuse_unmeasured(path, self.answers.in_hand(), self.questions, self._joint_ranking)
-        for problem in self.rankings.checked_panel.problems:
+        for problem in (*self.parts.same_models().values(), *self.rankings.checked_panel.problems):
             raise MeasurementError(f"{path} is not updated: {problem}")
         self.likelihoods.obtain(self.parts.question_ids)
         result = self.result()
