@@ -43,6 +43,10 @@ class LlmBackend(Protocol):
     def note(self) -> str:
         """What a reader should know about what runs the LLM; empty if there is nothing."""
 
+    @property
+    def served(self) -> Mapping[str, str]:
+        """What a server says of itself, by field; nothing where there is none."""
+
     def prepare(self, trial: JudgeRequest) -> list[JudgeReply]:
         """Find out how to ask; return the replies to the trial, the last one in the final form.
 

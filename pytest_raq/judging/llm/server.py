@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.engines.openai_compat import Completion, Connection, Problem, Request, find_server
 from pytest_raq.engines.openai_compat.connection import Parameters
+from pytest_raq.engines.openai_compat.identity import SeenReplies, look_up
 from pytest_raq.errors import EngineError, JudgeError
 from pytest_raq.judging.llm.backend import JudgeReply
 from pytest_raq.judging.llm.prompt import label
@@ -65,6 +66,15 @@ class ServerBackend:
         self._parameters = Parameters(greedy=definition.temperature == 0)
         self._form = Form.PLAIN
         self._opened: Connection | None = None
+        self._seen = SeenReplies()
+        self._routes: dict[str, str] | None = None
+
+    @property
+    def served(self) -> dict[str, str]:
+        """What the routes of the server and its replies so far say of it."""
+        if self._routes is None:
+            self._routes = look_up(find_server(self._definition))
+        return {**self._routes, **self._seen.identity}
 
     def _connection(self) -> Connection:
         if self._opened is None:
@@ -136,6 +146,7 @@ class ServerBackend:
     def _reply(self, result: Result) -> JudgeReply:
         if isinstance(result, Problem):
             return JudgeReply(problem=result.reason, is_final=result.is_final)
+        self._seen.add(result)
         return JudgeReply(
             self._form.text(result), _usage(result), is_cut=result.finish_reason == "length"
         )
