@@ -15,8 +15,8 @@ from pytest_raq.records import Decision
 def replying(**who):
     def reply(request):
         text = request["messages"][0]["content"]
-        model = {"model": request["model"]} if not who else who
-        return stream([f"right {re.search(r'about ([0-9]+)', text)[1]}"], **model)
+        said = {"model": request["model"], **who}
+        return stream([f"right {re.search(r'about ([0-9]+)', text)[1]}"], **said)
 
     return reply
 

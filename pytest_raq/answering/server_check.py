@@ -80,7 +80,7 @@ class ServerCheck:
         moving = tuple(name for name in known.moving if name not in self._learned)
         return without(known.identity, moving) if self.is_server else {}
 
-    def confirms(self, stored: Iterable[Answer], before: Callable[[], None]) -> bool:
+    def confirms(self, stored: Iterable[Answer], before: Callable[[], None] = lambda: None) -> bool:
         """Return whether stored answers can be used; ``before`` is called before asking.
 
         If they cannot, the cache recalls no others of that kind either.
@@ -121,8 +121,8 @@ class ServerCheck:
     def _find(self, texts: Mapping[str, str]) -> ServerFinding:
         memory = self._cache.server
         known = memory.known
-        count = f"{len(texts)} stored answer{'s' * (len(texts) != 1)}"
         is_one = len(texts) == 1
+        count = f"{len(texts) or ''} stored answer{'s' * (not is_one)}".strip()
         unused = f"{count} {'is' if is_one else 'are'} not used"
         try:
             engine = self._pool.get(self._model)
