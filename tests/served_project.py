@@ -3,21 +3,36 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Any
 
+from openai_server import Response, Server, stream
 from projects import squad
 
 from pytest_raq.running import Session, SessionOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from openai_server import Server
-
     from pytest_raq.records import SuiteResult
+    from pytest_raq.running.workers import SharedWork
 
-QUESTIONS = 20
+
+class Weights:
+    """The model of a server: answers by question, who it says it is, and what it was asked."""
+
+    def __init__(self, text: str | Callable[[str], str] = "right {}", **who: str) -> None:
+        self.text, self.who = text, who
+        self.asked: list[int] = []
+
+    def __call__(self, request: dict[str, Any]) -> Response:
+        found = re.search(r"about (\d+)", request["messages"][0]["content"])
+        assert found
+        number = found[1]
+        self.asked.append(int(number))
+        text = self.text(number) if callable(self.text) else self.text.format(number)
+        return stream([text], **self.who)
 
 
 class ServedProject:
@@ -44,8 +59,8 @@ class ServedProject:
         if name not in self.models:
             self.models.append(name)
 
-    def session(self, **options: object) -> Session:
-        """Return a session."""
+    def session(self, sharing: SharedWork | None = None, **options: object) -> Session:
+        """Return a session; with ``sharing`` it is one of several processes of a run."""
         models = json.dumps(self.models)
         (self.root / "suites/small.toml").write_text(
             f'default = true\nmodels = {models}\n{self.suite}\n[dataset]\nsource = "small.json"\n'
@@ -54,7 +69,8 @@ class ServedProject:
         )
         folders = {f"{name}_folder": self.root / name for name in ("suites", "models", "baselines")}
         return Session(
-            SessionOptions(**folders, store_path=self.root / "s.db", **options)  # type: ignore[arg-type]
+            SessionOptions(**folders, store_path=self.root / "s.db", **options),  # type: ignore[arg-type]
+            sharing=sharing,
         )
 
     def run(self, **options: object) -> SuiteResult:

@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import itertools
-import re
 import time
 
 import pytest
 from openai_server import Response, error, serving, stream
-from served_project import ServedProject, notes_of
+from served_project import ServedProject, Weights, notes_of
 
 from pytest_raq.records import Decision
-
-
-class Weights:
-    """The model of a server: answers by question, who it says it is, and what it was asked."""
-
-    def __init__(self, text="right {}", **who):
-        self.text, self.who, self.asked = text, who, []
-
-    def __call__(self, request):
-        number = re.search(r"about (\d+)", request["messages"][0]["content"])[1]
-        self.asked.append(int(number))
-        text = self.text(number) if callable(self.text) else self.text.format(number)
-        return stream([text], **self.who)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ when the answers were made and some questions were asked twice.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import comb
 from typing import TYPE_CHECKING
 
@@ -40,14 +40,14 @@ class Canaries:
     """
 
     compared: int = 0
-    differing: Mapping[str, str] | None = None
+    differing: Mapping[str, str] = field(default_factory=dict)
     steady: int = 0
     problem: str = ""
 
     @property
     def differ(self) -> int:
         """How many answers differ."""
-        return len(self.differing or {})
+        return len(self.differing)
 
 
 def ask_canaries(known: Mapping[str, str], count: int, ask: Ask, noise: Repeats | None) -> Canaries:

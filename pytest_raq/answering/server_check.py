@@ -95,6 +95,10 @@ class ServerCheck:
             self._apply(self.finding, texts)
         return self.finding.is_same
 
+    def absorb(self, notes: Iterable[str]) -> None:
+        """Take over what another process found out."""
+        self.notes += [note for note in notes if note not in self.notes]
+
     def _share(self, texts: Mapping[str, str]) -> ServerFinding:
         """Return what was found out in this run, by this process or by another one."""
         if self._sharing is None:
@@ -141,7 +145,7 @@ class ServerCheck:
             changes = changed_fields(before, engine.info.identity)
         now = engine.info.identity
         if changes or is_beyond(canaries, self._cache.repeats):
-            evidence = [sorted(now.items()), sorted((canaries.differing or {}).items())]
+            evidence = [sorted(now.items()), sorted(canaries.differing.items())]
             memory.keep(KnownServer(dict(now), next_epoch(known, evidence), known.moving))
             why = _change(changes, canaries, texts)
             is_moving = not canaries.differ and {item.field for item in changes} == {FINGERPRINT}
@@ -277,7 +281,7 @@ def _change(changes: Sequence[FieldChange], canaries: Canaries, texts: Mapping[s
     """Return what changed, old → new."""
     if changes:
         return f"{changes_text(list(changes))} since the answers were stored"
-    name, text = next(iter((canaries.differing or {}).items()))
+    name, text = next(iter(canaries.differing.items()))
     before = texts.get(name, "")
     told = f": {_quoted(before)} → {_quoted(text)}" if name in texts else ""
     return f"model changed: {_canary_text(canaries)} ({name}{told})"

@@ -49,7 +49,7 @@ class AnswerStream:
         self._outcomes: Iterator[Outcome] | None = None
         self._asked = 0
         self._awaited: set[str] = set()
-        self._started = 0.0
+        self._started: float | None = None
 
     @property
     def is_open(self) -> bool:
@@ -65,6 +65,7 @@ class AnswerStream:
         """Begin with what is wanted; that may be less once the engine is loaded."""
         names = wanted()
         self._expect(names)
+        self._started = None
         try:
             self._before()
             if not self._pool.is_open(self._model):
@@ -122,7 +123,7 @@ class AnswerStream:
 
     def end(self) -> None:
         """Stop working ahead; what is asked for later is generated again."""
-        if self._outcomes is not None and self._generated:
+        if self._outcomes is not None and self._generated and self._started is not None:
             seconds = time.monotonic() - self._started
             self._progress.finished(self._model.name, self._generated, seconds)
         self._outcomes = None
