@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
+
 import pytest
 from openai_server import serving
 from served_project import ServedProject, Weights, notes_of
 
 from pytest_raq.answering.canaries import Canaries, ask_canaries, is_beyond
-from pytest_raq.errors import MeasurementError
+from pytest_raq.errors import MeasurementError, StoreError
 from pytest_raq.records import Answer, Decision, Failure, FinishReason, Repeats, Timing
 from pytest_raq.records.server_identity import (
     changed_fields,
@@ -21,6 +24,7 @@ from pytest_raq.running.merge import merge_shards
 from pytest_raq.running.shard_files import read_shard_files
 from pytest_raq.running.shards import Shard
 from pytest_raq.running.workers import SharedWork, WorkerExchange
+from pytest_raq.store.tables import Access
 
 
 @pytest.fixture
@@ -177,3 +181,54 @@ def test_identities_are_compared_field_by_field():
     assert served_name({"model": "m", "models.id": "x"}, "m") == "x"
     assert served_name({"model": "y", "models.id": "x"}, "m") == "y"
     assert served_name({}, "m") == "m"
+
+
+def test_a_second_suite_of_a_run_knows_what_the_first_one_found_out(project):
+    with serving(Weights()) as server:
+        project.add("first", server)
+        project.run()
+        first, second = project.session(), project.session()
+        runs = [session.run("small") for session in (first, second)]  # before anything is known
+        server.reply = weights = Weights("wrong {}")
+        for run in runs:
+            run.verdict("first")
+        assert len(weights.asked) == 3 * 3 + 20 + 5  # the second one finds the new answers
+        assert list(
+            notes_of(runs[1].result(), "first: model changed, as was found out in this run")
+        )
+        for session in (first, second):
+            session.close()
+        weights.asked.clear()
+        assert project.run().from_store == {"first": 20}
+    assert len(weights.asked) == 3
+
+
+def test_a_store_that_cannot_be_written_brings_no_old_answers_back(project, monkeypatch):
+    with serving(Weights()) as server:
+        project.add("first", server)
+        project.run()
+        full = StoreError("the disk is full")
+        monkeypatch.setattr(Access, "write", lambda access, _: access._stop_writing(full))
+        server.reply = weights = Weights("wrong {}")
+        result = project.run()
+    assert len(weights.asked) >= 20
+    assert result.from_store == {"first": 0}
+    assert {item.answers["first"][:5] for item in result.questions} == {"wrong"}
+
+
+def test_what_was_stored_before_identities_were_is_judged_by_canaries(project):
+    with serving(Weights(model="a")) as server:
+        project.add("first", server)
+        project.run(update=True)
+        with sqlite3.connect(project.root / "s.db") as store:
+            store.execute("DELETE FROM engines")
+        path = project.root / "baselines/small.json"
+        table = json.loads(path.read_text())
+        del table["provenance"]["models"]["first"]["identity"]
+        path.write_text(json.dumps(table))
+        server.reply = Weights(model="b")
+        result = project.run()
+        assert result.from_store == {"first": 20}
+        assert result.verdicts["first"].decision is Decision.PASS
+        assert not any("changed" in text for text in result.verdicts["first"].reasons)
+        assert result.provenance.models["first"].identity == {"model": "b"}

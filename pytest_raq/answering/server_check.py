@@ -114,9 +114,8 @@ class ServerCheck:
     def _apply(self, finding: ServerFinding, texts: Mapping[str, str]) -> None:
         if finding.note:
             self.notes.append(finding.note)
-        memory = self._cache.server
-        if memory.known.epoch != finding.epoch:  # another process found it out
-            memory.reload()
+        if self._cache.server.known.epoch != finding.epoch:  # another process found it out
+            self._cache.server.follow(finding.epoch)
         if finding.moving:
             self._replaced = dict(texts)
         if not finding.is_same:
@@ -124,10 +123,19 @@ class ServerCheck:
 
     def _find(self, texts: Mapping[str, str]) -> ServerFinding:
         memory = self._cache.server
+        is_known = memory.reload()
         known = memory.known
         is_one = len(texts) == 1
         count = f"{len(texts) or ''} stored answer{'s' * (not is_one)}".strip()
         unused = f"{count} {'is' if is_one else 'are'} not used"
+        if is_known:  # by another suite, or another definition of this server
+            return ServerFinding(
+                is_same=False,
+                is_changed=True,
+                epoch=known.epoch,
+                note=f"model changed, as was found out in this run before: {unused}, and asked"
+                " again",
+            )
         try:
             engine = self._pool.get(self._model)
         except RaqError as exc:
@@ -227,6 +235,8 @@ class ServerCheck:
     def _follow(self, identity: Identity) -> bool:
         """Keep who answers now; return whether it is somebody else than before."""
         memory = self._cache.server
+        if memory.reload():
+            self._cache.enter_epoch(recalls=True)
         known = memory.known
         if changed_fields(without(known.identity, known.moving), identity):
             epoch = next_epoch(known, [sorted(identity.items())])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import KnownServer
@@ -46,9 +47,21 @@ class ServerMemory:
             if self._store is not None:
                 self._store.servers.put(self._key, known)
 
-    def reload(self) -> None:
-        """Read again what another process may have kept."""
-        self._known = None
+    def reload(self) -> bool:
+        """Read again what others may have kept; return whether the epoch is another one now.
+
+        A store that cannot be written knows less than this: it is not read again.
+        """
+        before = self.known.epoch
+        if self._store is not None and self._store.is_writable:
+            self._known = None
+        return self.known.epoch != before
+
+    def follow(self, epoch: str) -> None:
+        """Take over the epoch that another process of this run found out."""
+        self.reload()
+        if self.known.epoch != epoch:
+            self._known = replace(self.known, epoch=epoch)
 
 
 def next_epoch(known: KnownServer, evidence: object) -> str:

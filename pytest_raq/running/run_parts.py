@@ -27,7 +27,7 @@ class RunParts:
     """The parts of a run: each owns its state and does not know the others.
 
     ``comparison`` compares with the last accepted state, ``anchor`` with the one that
-    only a release moves.
+    only a release moves; ``swapped`` names the models that run from something else in this run.
     """
 
     suite: SuiteDefinition
@@ -39,6 +39,7 @@ class RunParts:
     speeds: SuiteSpeed
     repeats: SuiteRepeats
     likelihoods: SuiteLikelihoods
+    swapped: frozenset[str] = frozenset()
 
     @cached_property
     def by_id(self) -> dict[str, Question]:
@@ -104,7 +105,8 @@ class RunParts:
 
     def same_models(self) -> dict[str, str]:
         """Return, by model, why it is no model of its own; models that are stay away."""
-        answers = [self.answers.of(name) for name in self.answers.models]
+        names = (name for name in self.answers.models if name not in self.swapped)
+        answers = [self.answers.of(name) for name in names]
         identities = {each.model.name: each.provenance.identity for each in answers}
         return same_model_problems(self.suite, [each.model for each in answers], identities)
 

@@ -99,6 +99,7 @@ class SuiteRun:
             self.speeds,
             SuiteRepeats(),
             self.likelihoods,
+            frozenset(self._originals),
         )
         self.likelihoods.connect(partial(texts_to_score, self.parts))
         self.questions_by_id = self.parts.by_id
