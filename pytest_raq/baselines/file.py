@@ -92,6 +92,8 @@ def _to_text(baseline: Baseline) -> str:
             del summary["decode_is_estimate"]
         if summary["reference_bits_per_byte"] is None:
             del summary["reference_bits_per_byte"]
+    if not table["accepted_speeds"]:
+        del table["accepted_speeds"]
     for question in table["questions"].values():
         if not question["likelihood"]:
             del question["likelihood"]

@@ -60,20 +60,27 @@ from pytest_raq.records.results import (
     ModelSummary,
     Provenance,
     QuestionResult,
-    SpeedSamples,
     SuiteResult,
 )
 from pytest_raq.records.server_identity import Identity, KnownServer, ServerFinding
+from pytest_raq.records.speed import (
+    AcceptedSpeed,
+    SpeedEvidence,
+    SpeedMeasurement,
+    SpeedRatios,
+    SpeedReference,
+    SpeedSamples,
+)
 from pytest_raq.records.verdicts import (
     Decision,
     F1Evidence,
     QualityEvidence,
-    SpeedEvidence,
     Verdict,
 )
 
 __all__ = [
     "UNANSWERABLE",
+    "AcceptedSpeed",
     "Agreement",
     "Answer",
     "Baseline",
@@ -126,6 +133,9 @@ __all__ = [
     "Scores",
     "ServerFinding",
     "SpeedEvidence",
+    "SpeedMeasurement",
+    "SpeedRatios",
+    "SpeedReference",
     "SpeedSamples",
     "StandingChange",
     "SuiteResult",
