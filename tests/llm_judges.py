@@ -28,7 +28,7 @@ def judging(monkeypatch, short_delays):  # noqa: ARG001
     monkeypatch.setenv("JUDGE_KEY", KEY)
     made = []
 
-    def make(server, *, timeout=5.0, max_retries=2, temperature=0.0, **judge):
+    def make(server, *, timeout=5.0, max_retries=2, temperature=0.0, canaries=3, **judge):
         definition = ModelDefinition.model_validate(
             {
                 "name": "gpt",
@@ -36,6 +36,7 @@ def judging(monkeypatch, short_delays):  # noqa: ARG001
                 "engine": "openai",
                 "timeout": timeout,
                 "temperature": temperature,
+                "canaries": canaries,
                 "openai": {
                     "base_url": server if isinstance(server, str) else server.url,
                     "model": "m",

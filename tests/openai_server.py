@@ -54,9 +54,14 @@ def error(status: int, message: str, **headers: str) -> Response:
 
 
 def stream(
-    parts: list[str], *, reason: str | None = "stop", usage: bool = True, done: bool = True
+    parts: list[str],
+    *,
+    reason: str | None = "stop",
+    usage: bool = True,
+    done: bool = True,
+    **who: str,
 ) -> Response:
-    """Return a streamed chat completion."""
+    """Return a streamed chat completion; ``who`` stands in each piece, e.g. ``model``."""
     chunks: list[dict[str, Any]] = [
         {"choices": [{"index": 0, "delta": {"content": part}, "finish_reason": None}]}
         for part in parts
@@ -65,7 +70,7 @@ def stream(
         chunks.append({"choices": [{"index": 0, "delta": {}, "finish_reason": reason}]})
     if usage:
         chunks.append({"choices": [], "usage": {"prompt_tokens": 50, "completion_tokens": 7}})
-    lines = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
+    lines = [f"data: {json.dumps({**who, **chunk})}\n\n" for chunk in chunks]
     text = "".join([*lines, "data: [DONE]\n\n"] if done else lines)
     return Response(text.encode(), headers={"Content-Type": "text/event-stream"})
 
@@ -101,14 +106,22 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 256
     allow_reuse_address = True
 
-    def __init__(self, reply: Callable[[dict[str, Any]], Response], *, drops: bool = False) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
+    def __init__(
+        self,
+        reply: Callable[[dict[str, Any]], Response],
+        port: int = 0,
+        *,
+        drops: bool = False,
+    ) -> None:
+        super().__init__(("127.0.0.1", port), Handler)
         self.reply = reply
         self.drops = drops
         self.requests: list[dict[str, Any]] = []
         self.paths: list[str] = []
         self.keys: list[str] = []
         self.headers: list[dict[str, str]] = []
+        self.routes: dict[str, Any] = {"/v1/models": {"object": "list", "data": []}}
+        self.looked_at: list[str] = []
         self.flying = self.most_flying = 0
         self.lock = threading.Lock()
 
@@ -127,11 +140,21 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        self._send(Response({"object": "list", "data": []}))
+        self._look_up()
+
+    def _look_up(self) -> None:
+        """Send what the server says of itself: a value, a Response, or what makes one."""
+        self.server.looked_at.append(self.path)
+        found = self.server.routes.get(self.path, Response({"detail": "Not Found"}, 404))
+        found = found() if callable(found) else found
+        self._send(found if isinstance(found, Response) else Response(found))
 
     def do_POST(self) -> None:
         server = self.server
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if not self.path.startswith("/v1/"):
+            self._look_up()
+            return
         with server.lock:
             server.requests.append(request)
             server.paths.append(self.path)
@@ -172,10 +195,10 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving(
-    reply: Callable[[dict[str, Any]], Response], *, drops: bool = False
+    reply: Callable[[dict[str, Any]], Response], port: int = 0, *, drops: bool = False
 ) -> Iterator[Server]:
-    """Run a server; what was learned of it is forgotten with it."""
-    server = Server(reply, drops=drops)
+    """Run a server, at a free port unless one is given; what was learned is forgotten with it."""
+    server = Server(reply, port, drops=drops)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:

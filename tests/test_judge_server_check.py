@@ -75,7 +75,7 @@ def test_a_judge_that_knows_the_references_is_trusted(judging, tmp_path):
         assert judge_problem(found, SETTINGS) == ""
         assert len(asked(server)) == 12
         assert check_judge(remember(judging(server), store), SENTINELS) == found
-        assert len(asked(server)) == 12
+        assert len(asked(server)) == 12 + 3  # three are judged again: is it still the same judge?
 
 
 def test_a_judge_that_prefers_the_first_label_is_refused(judging):

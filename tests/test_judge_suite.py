@@ -71,7 +71,7 @@ def everything(project):
     return b"\0".join(path.read_bytes() for path in files)
 
 
-def test_a_suite_is_judged_once_and_a_rerun_asks_nothing(project, server):
+def test_a_suite_is_judged_once_and_a_rerun_judges_three_canaries(project, server):
     use(project, server, "orders = 2\ninput_price = 1.0\noutput_price = 2.0")
     result = run(project, "--raq-json", "out.json")
     result.stdout.fnmatch_lines(
@@ -92,10 +92,10 @@ def test_a_suite_is_judged_once_and_a_rerun_asks_nothing(project, server):
     assert small["questions"]["q19"]["orders_agreed"] is None
     server.requests.clear()
     again = run(project, "--raq-json", "out.json")
-    assert server.requests == []
+    assert len(server.requests) == 1 + 3 * 2  # the trial, and three cases in two orders
     # Only that every answer came from the store is new.
     assert results(project) == {**small, "from_store": {"first": 20, "second": 20}}
-    again.stdout.no_fnmatch_line("*in this run*")
+    again.stdout.fnmatch_lines(["judge gpt: 7 calls, 770 tokens, 0.0008 USD in this run"])
 
 
 def test_the_key_is_in_no_file_and_no_output(project, server):
@@ -242,8 +242,9 @@ def test_a_mixed_suite_has_its_contestants_behind_a_server_too(project, server):
     assert small["provenance"]["models"]["second"]["build"] == ""
     sent = len(server.requests)
     run(project)
-    # Nothing is asked twice; whether the server tells likelihoods is tried once a run.
-    (tried,) = server.requests[sent:]
+    # Three canaries; whether the server tells likelihoods is tried once a run.
+    *canaries, tried = server.requests[sent:]
+    assert [request["max_tokens"] > 1 for request in canaries] == [True] * 3
     assert tried["max_tokens"] == 1
 
 
@@ -279,9 +280,9 @@ def test_raq_rank_lets_a_model_judge_and_keeps_what_it_says(answers, server, cap
     assert "x      1.00 ±0.00" in out
     assert out.endswith("judge gpt: 7 calls, 770 tokens\n")
     assert main(command) == 0
-    assert len(server.requests) == 7
+    assert len(server.requests) == 7 + 4  # the trial and three cases: is it the same judge?
     assert main([*command, "--fresh"]) == 0
-    assert len(server.requests) == 14
+    assert len(server.requests) == 7 + 4 + 7
     (count,) = sqlite3.connect(".raq/store.db").execute("select count(*) from verdicts").fetchone()
     assert count == 6
 

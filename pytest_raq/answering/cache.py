@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_raq.answering.identity import AnswerIdentity
+from pytest_raq.answering.server_memory import ServerMemory
 from pytest_raq.engines.llamacpp.engine import DEFAULT_PARALLEL
 from pytest_raq.engines.llamacpp.reproducible import VERIFIED
 from pytest_raq.engines.openai_compat.parameters import sent_for
@@ -39,6 +40,7 @@ class AnswerCache:
 
     def __init__(self, model: ModelDefinition, store: Store | None, *, fresh: bool) -> None:
         self._model, self._store, self._fresh = model, store, fresh
+        self.server = ServerMemory(model, store)
         self._loaded: EngineInfo | None = None
         self._known_identity: AnswerIdentity | None = None
 
@@ -178,6 +180,14 @@ class AnswerCache:
         sent, info = sent_for(self._model), self.engine_info
         return tuple(name for name in (info.left_out if info else None) or () if name in sent)
 
+    def enter_epoch(self, *, recalls: bool) -> None:
+        """Keep new answers under the keys of the epoch that the memory of the server has now.
+
+        Unless it ``recalls``, no stored answer is used any more.
+        """
+        self._known_identity = self._loaded = None
+        self._fresh = self._fresh or not recalls
+
     @property
     def repeats(self) -> Repeats | None:
         """How many answers changed when this engine was last asked again; None: not measured."""
@@ -226,4 +236,5 @@ class AnswerCache:
             self._digest,
             extra_buffers=info is None or info.extra_buffers,
             left_out=(info.left_out if info else None) or (),
+            epoch=self.server.known.epoch,
         )

@@ -65,9 +65,9 @@ class AnswerIdentity:
     the processor, for which llama.cpp picks its kernels and on which the
     timings were taken. With ``extra_buffers`` False llama.cpp runs without its
     extra buffer types, whose kernels add in another order. A ``reproducible``
-    model's answers depend on the instruction set in their place. Of a server its
-    address and the name of the model are all that can be known, and which parameters it
-    refuses: those that are ``left_out`` of the requests.
+    model's answers depend on the instruction set in their place. A server is its
+    address, the name of the model, the ``epoch`` (a new one for each change of who answers), and
+    the parameters that it refuses: those that are ``left_out`` of the requests.
     """
 
     def __init__(
@@ -78,8 +78,9 @@ class AnswerIdentity:
         *,
         extra_buffers: bool = True,
         left_out: Iterable[str] = (),
+        epoch: str = "",
     ) -> None:
-        self._model, self._file_sha256 = model, file_sha256
+        self._model, self._file_sha256, self._epoch = model, file_sha256, epoch
         self.extra_buffers = extra_buffers
         self.left_out = _of_effect(model, left_out)
         self._other = _other_environment(model)
@@ -89,6 +90,7 @@ class AnswerIdentity:
         if self.left_out:
             options["left_out"] = list(self.left_out)
         self._keys = AnswerKeys(model=identity, options=options)
+        self._greedy_keys = AnswerKeys(model=identity, options={**options, "temperature": 0.0})
 
     def is_of(self, info: EngineInfo) -> bool:
         """Whether this is the identity of an engine that says this of itself."""
@@ -97,7 +99,7 @@ class AnswerIdentity:
 
     def key(self, prompt: Prompt) -> str:
         """Return the key of the answer to a prompt."""
-        return self._keys.key(prompt)
+        return (self._greedy_keys if prompt.greedy else self._keys).key(prompt)
 
     def likelihood_key(self, prompt: Prompt, text: str) -> str:
         """Return the key of a text's likelihood after a prompt."""
@@ -108,7 +110,8 @@ class AnswerIdentity:
         if model.openai is not None and model.engine == "openai":
             server = model.openai
             query = [json.dumps(server.query, sort_keys=True)] if server.query else []
-            return [model.engine, server.base_url, server.model, *query]
+            epoch = [self._epoch] if self._epoch else []
+            return [model.engine, server.base_url, server.model, *query, *epoch]
         machine = describe_machine()
         where = [machine[name] for name in _WHERE]
         libraries = _hash_libraries(self._library_files(), digest)
@@ -141,6 +144,8 @@ class AnswerIdentity:
         options = model_options(self._model)
         asked_alone = options.pop("parallel", 1) == 1 and not self._model.reproducible
         if prompt.messages or self._other or not (asked_alone and self.extra_buffers):
+            return ""
+        if self._epoch:  # they are those of whoever answered before
             return ""
         return hash_parts(
             model=self._former_identity, options=options, text=prompt.text, chat=prompt.chat

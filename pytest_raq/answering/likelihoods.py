@@ -172,7 +172,11 @@ class ModelLikelihoods:
         missing = self._missing(question_ids)
         prompts = {key: question_prompt(self.answers.model, questions[key]) for key in missing}
         wanted = {key: (prompts[key], texts) for key, texts in missing.items()}
-        for question_id, texts in self.answers.cache.recall_likelihoods(wanted).items():
+        cache = self.answers.cache
+        found = cache.recall_likelihoods(wanted)
+        if found and not self.answers.server.confirms(cache.recall(prompts)):
+            found = cache.recall_likelihoods(wanted)
+        for question_id, texts in found.items():
             self._keep(Scores(question_id, name, texts))
 
     def _score(self, question_ids: Sequence[str]) -> None:

@@ -11,12 +11,15 @@ from pytest_raq.answering.identity import model_options
 from pytest_raq.answering.origins import Origins
 from pytest_raq.answering.prompts import question_prompt
 from pytest_raq.answering.repetition import Repetition
+from pytest_raq.answering.server_check import ServerCheck
 from pytest_raq.answering.stream import NO_ANSWER, AnswerStream
 from pytest_raq.engines.openai_compat.parameters import tell_left_out
 from pytest_raq.records import Answer, EngineInfo, Failure, ModelProvenance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
 
     from pytest_raq.answering.engine_pool import EnginePool
     from pytest_raq.config import ModelDefinition
@@ -36,6 +39,9 @@ class WorkSharing(Protocol):
 
     def put(self, answers: ModelAnswers, outcome: Outcome, /) -> None:
         """Send an outcome to the other processes."""
+
+    def hold_file(self, *name: str) -> AbstractContextManager[Path]:
+        """Let this process alone read and write the file of a name."""
 
 
 class ModelAnswers:
@@ -81,6 +87,14 @@ class ModelAnswers:
             is_verified=lambda: self.cache.is_verified,
         )
         self.repetition = Repetition(model, self.cache, self.stream.ask_again)
+        self.server = ServerCheck(
+            model,
+            self.questions,
+            self.cache,
+            pool,
+            sharing=sharing,
+            sharing_key=self.sharing_key,
+        )
         self._outcomes: dict[str, Outcome] = {}
         self._absorbed: set[str] = set()
         self.origins = Origins()
@@ -165,13 +179,13 @@ class ModelAnswers:
         if self.stream.is_done:
             self.stream.end()
             old = self._absorbed | self.origins.recalled
-            self.repetition.measure(
-                {
-                    name: outcome.text
-                    for name, outcome in self._outcomes.items()
-                    if isinstance(outcome, Answer) and name not in old
-                }
-            )
+            new = {
+                name: outcome
+                for name, outcome in self._outcomes.items()
+                if isinstance(outcome, Answer) and name not in old
+            }
+            self.repetition.measure({name: answer.text for name, answer in new.items()})
+            self.server.learn(new)
             self.on_answered()
             # With the last outcome the others have all answers, and look for their likelihoods.
             while self._sharing is not None and self._withheld:
@@ -213,11 +227,15 @@ class ModelAnswers:
             for question_id in question_ids
             if question_id not in self._outcomes
         }
-        for answer in self.cache.recall(wanted):
+        found = list(self.cache.recall(wanted))
+        if found and not self.server.confirms(found, self.stream.end):
+            found = list(self.cache.recall(wanted))
+        for answer in found:
             self._outcomes[answer.question_id] = answer
             self.origins.recalled.add(answer.question_id)
 
     def _remember(self, info: EngineInfo) -> None:
+        self.server.note(info.identity)
         if self.cache.remember(info):  # other kernels: their own answers are recalled
             for question_id in self.origins.recalled:
                 self._outcomes.pop(question_id, None)
@@ -260,4 +278,5 @@ class ModelAnswers:
             reproducible=info.reproducible,
             instruction_set=info.instruction_set,
             timed="usual" if self.model.reproducible else "",
+            identity=self.server.identity,
         )

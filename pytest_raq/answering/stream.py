@@ -64,7 +64,7 @@ class AnswerStream:
         self._info: EngineInfo | None = None
         self._asked = 0
         self._awaited: set[str] = set()
-        self._started = 0.0
+        self._started: float | None = None
 
     @property
     def is_open(self) -> bool:
@@ -80,6 +80,7 @@ class AnswerStream:
         """Begin with what is wanted; that may be less once the engine is loaded."""
         names = wanted()
         self._expect(names)
+        self._started = None
         try:
             self._before()
             if not self._pool.is_open(self._model):
@@ -161,9 +162,12 @@ class AnswerStream:
 
     def _hear(self) -> None:
         """Pass on what the replies of a server have shown of it."""
-        if self._engine is not None and self._engine.info is not self._info:
-            self._info = self._engine.info
-            self._on_load(self._info)
+        if self._engine is None or self._info is None:
+            return
+        info, before = self._engine.info, self._info
+        if (info.left_out, info.note) != (before.left_out, before.note):
+            self._info = info
+            self._on_load(info)
 
     def count(self, outcome: Outcome) -> None:
         """Note that a question has its outcome."""
@@ -181,7 +185,7 @@ class AnswerStream:
         """Stop working ahead; what is asked for later is generated again."""
         if self.is_done:
             self._wait_for_scores()
-        if self._outcomes is not None and self._generated:
+        if self._outcomes is not None and self._generated and self._started is not None:
             seconds = time.monotonic() - self._started
             self._progress.finished(self._model.name, self._generated, seconds)
         self._outcomes = None

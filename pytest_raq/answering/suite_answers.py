@@ -80,6 +80,8 @@ class SuiteAnswers:
         for answers in self._by_model.values():
             if answers.engine_note:
                 names.setdefault(answers.engine_note, []).append(answers.model.name)
+            for note in answers.server.notes:
+                names.setdefault(note, []).append(answers.model.name)
         return [f"{', '.join(models)}: {note}" for note, models in names.items()]
 
     @property

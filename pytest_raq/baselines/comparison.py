@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
+from pytest_raq.records.server_identity import changed_fields, changes_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -212,6 +213,8 @@ def _model_differences(model: str, before: ModelProvenance, now: ModelProvenance
             if _file(before) != _file(now)
             else f"{model}: {now.file} changed ({before.file_sha256[:12]} → {now.file_sha256[:12]})"
         )
+    if told := server_change(before, now):
+        yield f"{model}: {told}"
     # Details of the engine are not known if it was not loaded.
     if before.template_sha256 and now.template_sha256:
         for field in ("engine", "build", "template_sha256"):
@@ -223,6 +226,12 @@ def _model_differences(model: str, before: ModelProvenance, now: ModelProvenance
         then, today = before.options.get(option), now.options.get(option)
         if then != today:
             yield f"{model}: {option} {then} → {today}"
+
+
+def server_change(before: ModelProvenance, now: ModelProvenance) -> str:
+    """Return what a server says of itself that changed, old → new; empty if nothing is known."""
+    changes = changed_fields(before.identity, now.identity)
+    return changes_text(changes) if changes else ""
 
 
 def _bit_differences(model: str, before: ModelProvenance, now: ModelProvenance) -> Iterator[str]:

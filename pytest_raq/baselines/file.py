@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 """The version of the file format; raised when older files cannot be read unchanged."""
 
-_LATER = ("reproducible", "instruction_set", "timed")
+_LATER = ("reproducible", "instruction_set", "timed", "identity")
 """Fields of a model's provenance that the first version did not have."""
 _DECIMALS = 6
 _REMEDY = "restore it from git or accept again with --raq-update"

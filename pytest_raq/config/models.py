@@ -200,6 +200,9 @@ class ModelDefinition(Settings):
     runs the file; the Python of this process when absent."""
     timeout: Annotated[float, Field(gt=0)] = 600.0
     """Seconds without any progress after which a question fails."""
+    canaries: Annotated[int, Field(ge=0, le=100)] = 3
+    """Questions that a server is asked again, greedily, before its stored answers are used: they
+    show whether somebody else answers now. 0 asks none."""
     prompt: Annotated[str, Field(min_length=1)] = CHAT
     """A template with {passage} and {question}, or "chat"."""
     chat_message: Annotated[str, Field(min_length=1)] = DEFAULT_CHAT_MESSAGE

@@ -197,6 +197,9 @@ class SuiteDefinition(Settings):
     """Settings for all models of the suite; they override the definitions of the models."""
     gate: GateSettings = GateSettings()
     """When a difference fails the build."""
+    same_model: bool = False
+    """Whether several definitions may reach one model of one server, for example to compare
+    prompts; otherwise that is an error, because it would be ranked as several models."""
     reproducible: bool = False
     """Whether all models with a GGUF file answer bit for bit the same in any batch."""
     instruction_set: InstructionSet | None = None

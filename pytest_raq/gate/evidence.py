@@ -43,7 +43,8 @@ class Material:
     ``unchanged`` names the models whose file, engine, prompt and options are the accepted ones.
     ``speeds`` are the models whose speed was measured, ``speed_unchanged`` those of which nothing
     that makes speed has changed, ``speed_obstacles`` says why the speed that was accepted cannot be
-    compared with today's, by model.
+    compared with today's, by model; ``same_models`` says of models that
+    they are no models of their own.
     """
 
     questions: Sequence[Question]
@@ -61,6 +62,7 @@ class Material:
     anchor_problems: Mapping[str, str] = field(default_factory=dict)
     speed_unchanged: frozenset[str] = frozenset()
     speed_obstacles: Mapping[str, str] = field(default_factory=dict)
+    same_models: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,7 @@ def _input(model: str, material: Material, found: Mapping[str, Comparison]) -> G
         is_speed_unchanged=model in material.speed_unchanged,
         speed_obstacle=_obstacle(model, material),
         judge_problems=material.judge_problems,
+        same_model=material.same_models.get(model, ""),
     )
 
 

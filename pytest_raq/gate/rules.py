@@ -42,6 +42,7 @@ class GateInput:
     ``is_speed_unchanged`` says that nothing that makes speed has changed,
     ``speed_obstacle`` why speed cannot be compared, ``times_speed`` that speed belongs to the
     verdict at all: answers in a file have none.
+    ``same_model`` says with which other model of the suite this one is the same.
     """
 
     model: str
@@ -60,6 +61,7 @@ class GateInput:
     speed_obstacle: str = ""
     times_speed: bool = True
     judge_problems: tuple[str, ...] = ()
+    same_model: str = ""
 
 
 Finding = tuple[Decision, list[str]]
@@ -117,8 +119,9 @@ def is_failure(verdict: Verdict, settings: GateSettings, *, updating: bool = Fal
 
 def _decide_quality(given: GateInput, settings: GateSettings) -> Finding:
     missing = list(words.missing(given.expected, given.answered, given.ranked, settings))
-    if given.judge_problems or min(given.answered, given.ranked) < 1:
-        problems = [*given.judge_problems, *missing, *filter(None, [given.baseline_problem])]
+    problems = [*filter(None, [given.same_model]), *given.judge_problems]
+    if problems or min(given.answered, given.ranked) < 1:
+        problems += [*missing, *filter(None, [given.baseline_problem])]
         return Decision.NOT_MEASURED, problems
     if given.baseline_problem:
         return Decision.NO_BASELINE, [given.baseline_problem, *missing]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import tee
+from itertools import chain, tee
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import JudgeError
+from pytest_raq.judging.llm.judge import LlmJudge
 from pytest_raq.judging.protocol import NoOrder, Order
 from pytest_raq.judging.ranking import find_fault
+from pytest_raq.judging.server_check import JudgeServerCheck
 from pytest_raq.records import JudgeVerdict
 from pytest_raq.store import verdict_key
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pytest_raq.judging.protocol import Case, Judge, Spending
+    from pytest_raq.judging.server_check import Kept
     from pytest_raq.records import JudgeIdentity
     from pytest_raq.store import Store
 
@@ -33,13 +36,18 @@ class CachedJudge:
     A verdict is kept as soon as it exists, with its exchanges. A case that the
     judge could not decide, or ordered incorrectly, is kept too, for later inspection,
     and judged again in the next run. When the judge cannot continue, kept cases
-    still get their verdicts.
+    still get their verdicts; those of a server only after it was found out that it
+    is still the same that judges.
     """
 
     is_free = False
 
     def __init__(self, judge: Judge, store: Store, *, fresh: bool) -> None:
         self._judge, self._store, self._fresh = judge, store, fresh
+        server = judge.server if isinstance(judge, LlmJudge) else None
+        self._check: JudgeServerCheck | None = None
+        if isinstance(judge, LlmJudge) and server is not None:
+            self._check = JudgeServerCheck(judge, server, store)
 
     @property
     def identity(self) -> JudgeIdentity:
@@ -53,8 +61,9 @@ class CachedJudge:
 
     @property
     def note(self) -> str:
-        """The note of the other judge."""
-        return self._judge.note
+        """The note of the other judge, and what was found out about who it is."""
+        told = self._check.note if self._check else ""
+        return "; ".join(filter(None, (self._judge.note, told)))
 
     def prepare(self) -> None:
         """Prepare the other judge."""
@@ -67,7 +76,8 @@ class CachedJudge:
     def order(self, cases: Iterable[Case]) -> Iterator[Order | NoOrder]:
         """Yield one verdict per case, in the order of the cases."""
         identity = self.identity
-        looked_up = ((case, key, self._recall(case, key)) for case, key in _keyed(cases, identity))
+        cases = self._checked(cases)
+        looked_up = ((case, key, self._recall(case, key)) for case, key in self._keyed(cases))
         mine, others = tee(looked_up)
         asked = self._ask(case for case, _, known in others if known is None)
         for _, key, known in mine:
@@ -78,6 +88,33 @@ class CachedJudge:
                 yield verdict
             else:
                 yield known
+
+    def _checked(self, cases: Iterable[Case]) -> Iterable[Case]:
+        """Return the cases, after it was found out whether their kept verdicts can be used.
+
+        For this they are read up to those that the judge is asked again.
+        """
+        check = self._check
+        if check is None or check.is_done:
+            return cases
+        waiting = iter(cases)
+        read: list[Case] = []
+        kept: list[Kept] = []
+        for case in waiting:
+            read.append(case)
+            ((_, key),) = self._keyed([case])
+            if (order := self._recall(case, key)) is not None:
+                kept.append((case, order))
+            if self._fresh or len(kept) >= max(1, check.canaries):
+                break
+        if read and not check.confirms(kept):
+            self._fresh = True
+        return chain(read, waiting)
+
+    def _keyed(self, cases: Iterable[Case]) -> Iterator[tuple[Case, str]]:
+        who, epoch = self.identity, self._check.epoch if self._check else ""
+        for case in cases:
+            yield case, verdict_key(who, case.question, case.texts, epoch)
 
     def _recall(self, case: Case, key: str) -> Order | None:
         kept = None if self._fresh else self._store.verdicts.get(key)
@@ -96,10 +133,6 @@ class CachedJudge:
             reason = str(exc) or reason
         while True:
             yield NoOrder(reason), False
-
-
-def _keyed(cases: Iterable[Case], identity: JudgeIdentity) -> Iterator[tuple[Case, str]]:
-    return ((case, verdict_key(identity, case.question, case.texts)) for case in cases)
 
 
 def _to_record(verdict: Order | NoOrder) -> JudgeVerdict:

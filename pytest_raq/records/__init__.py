@@ -62,6 +62,7 @@ from pytest_raq.records.results import (
     QuestionResult,
     SuiteResult,
 )
+from pytest_raq.records.server_identity import Identity, KnownServer, ServerFinding
 from pytest_raq.records.speed import (
     AcceptedSpeed,
     SpeedEvidence,
@@ -91,6 +92,7 @@ __all__ = [
     "Failure",
     "FinishReason",
     "HumanAgreement",
+    "Identity",
     "Interval",
     "JudgeCheck",
     "JudgeExchange",
@@ -98,6 +100,7 @@ __all__ = [
     "JudgeIdentity",
     "JudgeReport",
     "JudgeVerdict",
+    "KnownServer",
     "LengthPreference",
     "Likelihood",
     "LikelihoodEvidence",
@@ -128,6 +131,7 @@ __all__ = [
     "ScoreOutcome",
     "ScorePrompt",
     "Scores",
+    "ServerFinding",
     "SpeedEvidence",
     "SpeedMeasurement",
     "SpeedRatios",

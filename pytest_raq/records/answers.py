@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping  # noqa: TC003 - read at run time
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 _WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’])*")
@@ -136,7 +137,8 @@ class Prompt:
     be JSON that fits it, if the engine can enforce that.
     ``max_tokens`` replaces that of the definition; 0 keeps it. The likelihood of the
     texts ``beside`` an answer, and of the answer itself, is wanted with it, if
-    the engine can tell it at once; None: of nothing.
+    the engine can tell it at once; None: of nothing. A ``greedy`` prompt is
+    answered by a server at temperature 0, whatever the definition says.
     """
 
     question_id: str
@@ -146,6 +148,7 @@ class Prompt:
     messages: tuple[Message, ...] = ()
     schema: str = ""
     max_tokens: int = 0
+    greedy: bool = False
     beside: tuple[str, ...] | None = None
 
     @property
@@ -184,9 +187,9 @@ class EngineInfo:
     them, what the self-test found where they should not but may, and empty
     where nobody asked for it; ``instruction_set`` is what they depend on then,
     ``tested_sequences`` how many sequences the self-test tried at most. A server
-    was asked ``asked_again`` questions twice, and changed ``changed_again`` answers.
-    ``left_out`` are the parameters that a server refuses, so that they are not sent;
-    None before a reply has shown it.
+    was asked ``asked_again`` questions twice, and changed ``changed_again`` answers;
+    ``identity`` is what it says of itself. ``left_out`` are the parameters that it refuses, so
+    that they are not sent; None before a reply has shown it.
     """
 
     engine: str
@@ -204,3 +207,4 @@ class EngineInfo:
     asked_again: int = 0
     changed_again: int = 0
     left_out: tuple[str, ...] | None = None
+    identity: Mapping[str, str] = field(default_factory=dict)

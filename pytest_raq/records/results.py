@@ -47,7 +47,8 @@ class ModelProvenance:
     ``reproducible`` is ``verified``, what the self-test found, or empty where
     it was not asked for; ``instruction_set`` is then what the bits depend on.
     ``timed`` is ``usual`` if speed was measured with the usual kernels although
-    the answers are reproducible; empty if one engine did both.
+    the answers are reproducible; empty if one engine did both. ``identity`` is what a server says
+    of itself, by field; empty for a file.
     """
 
     engine: str
@@ -61,6 +62,7 @@ class ModelProvenance:
     reproducible: str = ""
     instruction_set: str = ""
     timed: str = ""
+    identity: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def kernels_timed(self) -> str:

@@ -17,6 +17,7 @@ from pytest_raq.judging.checked_panel import CheckedPanel
 from pytest_raq.judging.suite_rankings import SuiteRankings
 from pytest_raq.records.rankings import ACCEPTED, ANCHOR, CANDIDATE
 from pytest_raq.running.accepted_models import AcceptedModels
+from pytest_raq.running.same_model import refuse_same_model
 from pytest_raq.running.speed import SpeedSource
 from pytest_raq.running.suite_run import SuiteRun
 from pytest_raq.running.variants import Variants
@@ -91,6 +92,7 @@ def build_run(
     """
     questions = load_questions(suite.dataset, suite.path.parent)
     check_questions(suite, questions, models.values())
+    refuse_same_model(suite, models, originals or {})
     store = resources.store
     judge = _panel(suite, models_folder, resources)
 

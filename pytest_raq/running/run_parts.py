@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.baselines.comparison import is_same_source
 from pytest_raq.records import Answer
 from pytest_raq.records.rankings import ACCEPTED, ANCHOR, CANDIDATE
+from pytest_raq.running.same_model import same_model_problems
 
 if TYPE_CHECKING:
     from pytest_raq.answering.suite_answers import SuiteAnswers
@@ -26,7 +27,7 @@ class RunParts:
     """The parts of a run: each owns its state and does not know the others.
 
     ``comparison`` compares with the last accepted state, ``anchor`` with the one that
-    only a release moves.
+    only a release moves; ``swapped`` names the models that run from something else in this run.
     """
 
     suite: SuiteDefinition
@@ -38,6 +39,7 @@ class RunParts:
     speeds: SuiteSpeed
     repeats: SuiteRepeats
     likelihoods: SuiteLikelihoods
+    swapped: frozenset[str] = frozenset()
 
     @cached_property
     def by_id(self) -> dict[str, Question]:
@@ -100,6 +102,13 @@ class RunParts:
         """Return the accepted answer of a model, if it can be compared."""
         provenance = self.answers.of(model).provenance
         return self.comparison.accepted_answer(model, question_id, provenance)
+
+    def same_models(self) -> dict[str, str]:
+        """Return, by model, why it is no model of its own; models that are stay away."""
+        names = (name for name in self.answers.models if name not in self.swapped)
+        answers = [self.answers.of(name) for name in names]
+        identities = {each.model.name: each.provenance.identity for each in answers}
+        return same_model_problems(self.suite, [each.model for each in answers], identities)
 
     def joint_texts(self, question_id: str) -> dict[str, str]:
         """Return the texts that are ranked together, new and accepted ones, by contestant."""

@@ -12,6 +12,7 @@ from pytest_raq.errors import ConfigError, MeasurementError
 from pytest_raq.files import show_path, write_atomically
 from pytest_raq.records import Provenance
 from pytest_raq.records.plain import plain
+from pytest_raq.records.server_identity import changed_fields
 from pytest_raq.running.shards import Shard
 
 if TYPE_CHECKING:
@@ -145,6 +146,11 @@ def _difference(before: Provenance, now: Provenance) -> str:
             # Details of an engine are not known if every answer came from the store.
             if was != is_now and was and is_now:
                 return f"models.{model}.{field} is {is_now}, in the other {was}"
+        for change in changed_fields(then.identity, today.identity) if then and today else ():
+            return (
+                f"models.{model}.identity.{change.field} is {change.now}, in the other"
+                f" {change.before}"
+            )
     return ""
 
 

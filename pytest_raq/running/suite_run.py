@@ -102,6 +102,7 @@ class SuiteRun:
             self.speeds,
             SuiteRepeats(),
             self.likelihoods,
+            frozenset(speed_source.models.originals),
         )
         self.likelihoods.connect(partial(texts_to_score, self.parts))
         self.questions_by_id = self.parts.by_id
@@ -222,7 +223,7 @@ class SuiteRun:
         """
         path = self.comparison.path
         refuse_unmeasured(path, self.answers.in_hand(), self.questions, self._joint_ranking)
-        for problem in self.rankings.checked_panel.problems:
+        for problem in (*self.parts.same_models().values(), *self.rankings.checked_panel.problems):
             raise MeasurementError(f"{path} is not updated: {problem}")
         self.likelihoods.obtain(self.parts.question_ids)
         result = self.result()

@@ -34,6 +34,7 @@ def export_run(parts: RunParts) -> str:
         otherwise=parts.repeats.otherwise,
         scores=parts.likelihoods.export(),
         origins={model: parts.answers.of(model).origins.export() for model in parts.answers.models},
+        servers={model: parts.answers.of(model).server.notes for model in parts.answers.models},
     )
 
 
@@ -50,9 +51,12 @@ def absorb_into(parts: RunParts, text: str) -> None:
     for model, table in json.loads(text).get("origins", {}).items():
         if model in parts.answers.models:
             parts.answers.of(model).origins.absorb(table)
+    for model, notes in json.loads(text).get("servers", {}).items():
+        if model in parts.answers.models:
+            parts.answers.of(model).server.absorb(notes)
 
 
-def export_text(
+def export_text(  # noqa: PLR0913 - one for each part of the text
     outcomes: Iterable[Outcome],
     speeds: Mapping[str, SpeedMeasurement],
     rankings: Iterable[Ranking] = (),
@@ -63,11 +67,12 @@ def export_text(
     otherwise: Mapping[str, Repeats] | None = None,
     scores: Iterable[ScoreOutcome] = (),
     origins: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+    servers: Mapping[str, Sequence[str]] | None = None,
 ) -> str:
     """Return outcomes, speeds, rankings, costs and checks of judges, and likelihoods, as text.
 
     With how many answers changed when they were asked ``again``, or ``otherwise``, and with the
-    ``origins`` of answers.
+    ``origins`` of answers, and the notes on the ``servers`` of models.
     """
     table = {
         "outcomes": [asdict(item) for item in outcomes],
@@ -79,6 +84,7 @@ def export_text(
         "otherwise": {model: asdict(item) for model, item in (otherwise or {}).items()},
         "scores": [asdict(item) for item in scores],
         "origins": dict(origins or {}),
+        "servers": {model: list(notes) for model, notes in (servers or {}).items()},
     }
     return json.dumps(table)
 

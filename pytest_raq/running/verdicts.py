@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_raq.baselines.comparison import server_change
 from pytest_raq.gate.evidence import Evidence, Material, gather_evidence, is_speed_clear, verdict_of
 from pytest_raq.gate.likelihood import TruthEvidence, combine
 from pytest_raq.records import Decision, Failure
@@ -70,6 +71,10 @@ class SuiteVerdicts:
         why = next((item.reason for item in outcomes if isinstance(item, Failure)), "")
         if verdict.decision is Decision.NOT_MEASURED and why:
             yield f"the first failure: {why}"
+        comparable = self._parts.comparison.comparable
+        before = comparable.provenance.models.get(model) if comparable else None
+        if before and (told := server_change(before, self._parts.answers.of(model).provenance)):
+            yield f"{told} since it was accepted"
         note = self._parts.speeds.of(model).note
         if note and verdict.speed:
             yield f"speed: {note}"
@@ -104,4 +109,5 @@ class SuiteVerdicts:
             anchor_problems=parts.anchor_problems(),
             speed_unchanged=self._speed.unchanged(),
             speed_obstacles=self._speed.obstacles(same_machine=self.same_machine),
+            same_models=parts.same_models(),
         )

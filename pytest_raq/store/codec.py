@@ -14,6 +14,7 @@ from pytest_raq.records import (
     FinishReason,
     JudgeExchange,
     JudgeVerdict,
+    KnownServer,
     Likelihood,
     OrderReading,
     RunRecord,
@@ -136,13 +137,26 @@ def likelihood_from(table: Mapping[str, Any]) -> Likelihood:
 def engine_to_payload(info: EngineInfo) -> str:
     """Return what ran a model; what is as usual is left out, as older versions expect."""
     usual = {item.name: item.default for item in fields(EngineInfo) if item.name in _LATER}
-    return to_payload({k: v for k, v in asdict(info).items() if k not in usual or v != usual[k]})
+    table = asdict(info)
+    del table["identity"]  # kept for itself, because it outlives the key of the engine
+    return to_payload({k: v for k, v in table.items() if k not in usual or v != usual[k]})
 
 
 def engine_from(table: Mapping[str, Any]) -> EngineInfo:
     """Return what ran a model."""
     left_out = table.get("left_out")
     return EngineInfo(**{**table, "left_out": None if left_out is None else tuple(left_out)})
+
+
+def server_to_payload(server: KnownServer) -> str:
+    """Return who gave the answers of a server."""
+    return to_payload(asdict(server))
+
+
+def server_from(table: Mapping[str, Any]) -> KnownServer:
+    """Return who gave the answers of a server."""
+    identity = {str(name): str(value) for name, value in table["identity"].items()}
+    return KnownServer(identity, str(table["epoch"]), tuple(map(str, table["moving"])))
 
 
 def verdict_to_payload(verdict: JudgeVerdict) -> str:

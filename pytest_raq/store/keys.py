@@ -61,13 +61,15 @@ def _pairs(prompt: Prompt) -> list[list[str]]:
     return [[message.role, message.content] for message in prompt.messages]
 
 
-def verdict_key(judge: JudgeIdentity, question: Question, texts: Sequence[str]) -> str:
+def verdict_key(
+    judge: JudgeIdentity, question: Question, texts: Sequence[str], epoch: str = ""
+) -> str:
     """Return the key of a judge's verdict on the distinct texts of a question.
 
     The question's id is a part: a judge may draw from it in which order it
-    reads the texts.
+    reads the texts. ``epoch`` is another one for each change of who judges behind a server.
     """
-    who = [judge.name, judge.prompt_sha256, judge.chosen]
+    who = [judge.name, judge.prompt_sha256, judge.chosen, *([epoch] if epoch else [])]
     asked = asdict(question)
     del asked["group"]  # no judge sees it
     return hash_parts(judge=who, question=asked, texts=sorted(set(texts)))

@@ -15,6 +15,7 @@ from pytest_raq.store.tables import (
     FileHashTable,
     FormerTable,
     LikelihoodTable,
+    ServerTable,
     VerdictTable,
 )
 
@@ -48,6 +49,7 @@ class Store:
         self.answers = AnswerTable(self._access, former)
         self.likelihoods = LikelihoodTable(self._access)
         self.engines = EngineTable(self._access, former)
+        self.servers = ServerTable(self._access)
         self.verdicts = VerdictTable(self._access)
         self.file_hashes = FileHashTable(self._access)
         self.runs = RunTable(self._access)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from pytest_raq.records import Answer, EngineInfo, JudgeVerdict, Likelihood
+    from pytest_raq.records import Answer, EngineInfo, JudgeVerdict, KnownServer, Likelihood
 
 OnError = Literal["raise", "degrade"]
 
@@ -212,6 +212,22 @@ class EngineTable:
     def put(self, key: str, info: EngineInfo) -> None:
         """Keep what runs a model."""
         self._table.put(key, codec.engine_to_payload(info))
+
+
+class ServerTable:
+    """Who gave the answers of servers, in the table of engines."""
+
+    def __init__(self, access: Access) -> None:
+        self._table = KeyedTable(access, "engines")
+
+    def get(self, key: str) -> KnownServer | None:
+        """Return who gave the answers of a server that are stored; None if nobody knows."""
+        table = self._table.get(key)
+        return None if table is None else codec.read_as(codec.server_from, table)
+
+    def put(self, key: str, server: KnownServer) -> None:
+        """Keep who gives the answers of a server."""
+        self._table.put(key, codec.server_to_payload(server))
 
 
 class VerdictTable:

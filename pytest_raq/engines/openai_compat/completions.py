@@ -18,6 +18,8 @@ class Completion:
     ``marks`` has, for each piece, the characters of the text so far and its
     seconds. ``is_estimate`` says that the server's count of tokens is not that of this
     text. ``body`` is the whole reply, where it was asked for.
+    ``model`` and ``fingerprint`` are the server's own words for what replied.
+    ``body`` is the whole reply, where it was asked for.
     """
 
     text: str = ""
@@ -32,6 +34,8 @@ class Completion:
     total_seconds: float = 0.0
     marks: tuple[tuple[int, float], ...] = ()
     is_estimate: bool = False
+    model: str = ""
+    fingerprint: str = ""
     body: object = None
 
 
@@ -55,6 +59,8 @@ class Collector:
     characters: int = 0
     seen: bool = False
     error: object = None
+    model: str = ""
+    fingerprint: str = ""
 
     def add(self, chunk: object, seconds: float) -> None:
         """Take one JSON value of the server, ``seconds`` after the request was sent."""
@@ -64,6 +70,8 @@ class Collector:
         if chunk.get("object") == "error":
             self.error = self.error or chunk
         self._count(chunk.get("usage"))
+        self.model = self.model or _text(chunk.get("model"))
+        self.fingerprint = self.fingerprint or _text(chunk.get("system_fingerprint"))
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices else None
         if not isinstance(choice, dict):
@@ -129,4 +137,10 @@ class Collector:
             last_seconds=self.last,
             total_seconds=seconds,
             marks=tuple(self.marks),
+            model=self.model,
+            fingerprint=self.fingerprint,
         )
+
+
+def _text(value: object) -> str:
+    return well_formed(value) if isinstance(value, str) else ""

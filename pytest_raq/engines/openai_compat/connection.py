@@ -302,6 +302,8 @@ def _ask(client: openai.OpenAI, desk: _Desk, job: _Job, turn: Turn) -> Result:
             text=hide(result.text),
             arguments=hide(result.arguments),
             finish_reason=hide(result.finish_reason),
+            model=hide(result.model),
+            fingerprint=hide(result.fingerprint),
         )
     return result
 

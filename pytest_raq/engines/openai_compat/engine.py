@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_raq.engines.openai_compat.connection import Connection, Request
 from pytest_raq.engines.openai_compat.cut_prompts import CutPrompts
 from pytest_raq.engines.openai_compat.failures import Problem
+from pytest_raq.engines.openai_compat.identity import SeenReplies, look_up
 from pytest_raq.engines.openai_compat.parameters import sent_for
 from pytest_raq.engines.openai_compat.scoring import ServerScorer
 from pytest_raq.engines.openai_compat.server import find_server
@@ -55,15 +55,28 @@ class OpenAIEngine(Closing):
         self._parallel = definition.parallel or DEFAULT_PARALLEL
         self._ended = ""
         self._cut_prompts = CutPrompts()
-        server = find_server(definition)
+        self._seen = SeenReplies()
+        self._routes: dict[str, str] | None = None
+        self._left_out: tuple[str, ...] | None = None
+        self._note = ""
+        self._server = server = find_server(definition)
         self._connection = Connection(server, self._parallel)
         self._parameters = self._connection.site.parameters(server.model)
         if problem := self._connection.find_problem():
             self._connection.close()
             raise EngineStartError(problem.reason)
-        self.info = EngineInfo(engine="openai", build="")
         self._scorer = ServerScorer(
             self._connection, self._parameters, model=definition.name, parallel=self._parallel
+        )
+
+    @property
+    def info(self) -> EngineInfo:
+        """What runs the model, and what the server said of itself so far."""
+        if self._routes is None:
+            self._routes = look_up(self._server)
+        identity = {**self._routes, **self._seen.identity}
+        return EngineInfo(
+            engine="openai", build="", identity=identity, left_out=self._left_out, note=self._note
         )
 
     def answers(self, prompts: Sequence[Prompt]) -> Iterator[Outcome]:
@@ -118,11 +131,9 @@ class OpenAIEngine(Closing):
         if isinstance(result, Problem):
             return
         site, sent = self._connection.site, sent_for(self._definition)
-        left_out = tuple(name for name in self._parameters.left_out if name in sent)
+        self._left_out = tuple(name for name in self._parameters.left_out if name in sent)
         notes = (site.pace.tell("parallel"), site.slots.note if site.pace.limit is None else "")
-        note = "; ".join(filter(None, notes))
-        if (self.info.left_out, self.info.note) != (left_out, note):
-            self.info = replace(self.info, left_out=left_out, note=note)
+        self._note = "; ".join(filter(None, notes))
 
     def _body(self, prompt: Prompt) -> dict[str, object]:
         definition = self._definition
@@ -143,7 +154,7 @@ class OpenAIEngine(Closing):
             **(effort if prompt.chat else {}),
             **said,
             "max_tokens": prompt.max_tokens or definition.max_tokens,
-            "temperature": definition.temperature,
+            "temperature": 0.0 if prompt.greedy else definition.temperature,
             "seed": definition.seed,
             "stream_options": {"include_usage": True},
             **stop,
@@ -157,6 +168,7 @@ class OpenAIEngine(Closing):
             return self._failure(
                 prompt, self._tell(result, prompt), is_infrastructure=not is_refused
             )
+        self._seen.add(result)
         reason = _FINISHED.get(result.finish_reason)
         if result.finish_reason in _CALLS:
             return self._failure(

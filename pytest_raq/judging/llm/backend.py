@@ -47,6 +47,10 @@ class LlmBackend(Protocol):
     def left_out(self) -> tuple[str, ...]:
         """The parameters that are not sent, because the server of the LLM refuses them."""
 
+    @property
+    def served(self) -> Mapping[str, str]:
+        """What a server says of itself, by field; nothing where there is none."""
+
     def prepare(self, trial: JudgeRequest) -> list[JudgeReply]:
         """Find out how to ask; return the replies to the trial, the last one in the final form.
 

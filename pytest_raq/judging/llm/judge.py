@@ -9,7 +9,7 @@ from pytest_raq.judging.llm.case_ranking import CaseRanking
 from pytest_raq.judging.llm.prompt import PROMPT_SHA256
 from pytest_raq.judging.llm.scheduler import Budget, RequestScheduler
 from pytest_raq.judging.protocol import Case
-from pytest_raq.records import JudgeIdentity, Question
+from pytest_raq.records import Identity, JudgeIdentity, Question
 from pytest_raq.records.results import LEFT_OUT
 
 if TYPE_CHECKING:
@@ -63,6 +63,16 @@ class LlmJudge:
         if self._asker.left_out:
             options[LEFT_OUT] = ", ".join(self._asker.left_out)
         return JudgeIdentity(definition.name, PROMPT_SHA256, {**options, **self._options})
+
+    @property
+    def server(self) -> ModelDefinition | None:
+        """The definition, if a server runs the LLM: then it is not known by a file."""
+        return self._definition if self._definition.engine == "openai" else None
+
+    @property
+    def served(self) -> Identity:
+        """What a server said of itself so far; nothing of a file."""
+        return self._asker.served
 
     @property
     def spending(self) -> Spending:

@@ -10,7 +10,7 @@ from pytest_raq.judging.llm.backend import JudgeReply
 from pytest_raq.records import Answer, FinishReason, Prompt
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from pytest_raq.config import ModelDefinition
@@ -35,6 +35,7 @@ class LocalBackend:
         self._definition = definition.model_copy(update=changes)
         self._digest = digest
         self.note = ""
+        self.served: Mapping[str, str] = {}  # a file is known by its content
         self._opened: Engine | None = None
         self._waiting: list[Prompt] = []
         self._outcomes: Iterator[Outcome] | None = None

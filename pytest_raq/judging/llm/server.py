@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from pytest_raq.engines.openai_compat import Completion, Connection, Problem, Request, find_server
+from pytest_raq.engines.openai_compat.identity import SeenReplies, look_up
 from pytest_raq.engines.openai_compat.parameters import NEEDED, sent_for, tell_left_out
 from pytest_raq.errors import EngineError, JudgeError
 from pytest_raq.judging.llm.backend import JudgeReply
@@ -69,6 +70,8 @@ class ServerBackend:
         self._opened: Connection | None = None
         self._known: tuple[Site, Parameters] | None = None
         self._flying: dict[int, tuple[JudgeRequest, dict[str, object]]] = {}
+        self._seen = SeenReplies()
+        self._routes: dict[str, str] | None = None
 
     @property
     def left_out(self) -> tuple[str, ...]:
@@ -89,6 +92,13 @@ class ServerBackend:
             self._known[0].pace.tell("concurrency"),
         )
         return "; ".join(filter(None, notes))
+
+    @property
+    def served(self) -> dict[str, str]:
+        """What the routes of the server and its replies so far say of it."""
+        if self._routes is None:
+            self._routes = look_up(find_server(self._definition))
+        return {**self._routes, **self._seen.identity}
 
     def _connection(self) -> Connection:
         if self._opened is None:
@@ -171,6 +181,7 @@ class ServerBackend:
     def _reply(self, result: Result) -> JudgeReply:
         if isinstance(result, Problem):
             return JudgeReply(problem=result.reason, is_final=result.is_final)
+        self._seen.add(result)
         return JudgeReply(
             self._form.text(result), _usage(result), is_cut=result.finish_reason == "length"
         )

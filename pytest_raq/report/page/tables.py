@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.records import SpeedReference
 from pytest_raq.records.plain import plain
+from pytest_raq.records.server_identity import changed_fields
 from pytest_raq.text import number, p_text
 
 if TYPE_CHECKING:
@@ -156,11 +157,17 @@ def provenance_tables(now: Provenance, baseline: Baseline | None) -> tuple[Table
     return (Table("What differs from the baseline", head, changed) if changed else None), everything
 
 
+_IDENTITY = ".identity."
+
+
 def _differs(name: str, now: Mapping[str, str], before: Mapping[str, str]) -> bool:
     # The description of an engine is not known where it was not loaded.
     is_unknown = name.endswith(("build", "template_sha256")) and not (
         now.get(name) and before.get(name)
     )
+    if _IDENTITY in name:  # a server that says less, or has several values, may be the same
+        known = [{name: table[name]} if name in table else {} for table in (before, now)]
+        return bool(changed_fields(*known))
     return not is_unknown and now.get(name) != before.get(name)
 
 

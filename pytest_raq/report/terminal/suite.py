@@ -43,7 +43,7 @@ def provenance_lines(given: Provenance) -> Iterator[str]:
     revision = f" at {safe_text(given.revision)}" if given.revision else ""
     yield f"questions: {safe_text(given.source)}{revision}, fingerprint {given.fingerprint[:12]}"
     for name, model in given.models.items():
-        yield f"{safe_text(name)}: {safe_text(_model(model))}"
+        yield f"{safe_text(name)}: {safe_text(_model(model), 400)}"
     for what, table in (("versions", given.versions), ("machine", given.machine)):
         told = ", ".join(f"{key} {value}" for key, value in table.items())
         yield f"{what}: {safe_text(told, 400)}"
@@ -57,6 +57,7 @@ def _model(model: ModelProvenance) -> str:
         f"{model.engine} {model.build}".strip(),
         f"reproducible: {model.reproducible}" if model.reproducible else "",
         f"computed with {model.instruction_set}" if model.instruction_set else "",
+        *(f"{name} {value}" for name, value in model.identity.items()),
     )
     return ", ".join(part for part in parts if part)
 
