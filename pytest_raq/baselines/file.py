@@ -95,6 +95,8 @@ def _to_text(baseline: Baseline) -> str:
     for question in table["questions"].values():
         if not question["likelihood"]:
             del question["likelihood"]
+    if not table["gate"]:
+        del table["gate"]
     text = json.dumps(
         _to_json({"format": FORMAT, **table}), indent=1, sort_keys=True, ensure_ascii=False
     )
@@ -191,7 +193,8 @@ def _existing(table: object, loc: tuple[int | str, ...]) -> tuple[int | str, ...
     """Return a location of pydantic without the type names that pydantic appends."""
     path: list[int | str] = []
     for part in loc:
-        if not isinstance(table, dict | list):
+        has_part = isinstance(table, dict) or (isinstance(table, list) and isinstance(part, int))
+        if not has_part:
             break
         path.append(part)
         try:

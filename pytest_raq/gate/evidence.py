@@ -42,7 +42,8 @@ class Material:
     rank correctly.
     ``unchanged`` names the models whose file, engine, prompt and options are the accepted ones.
     ``accepted_speeds`` are the speeds of accepted files that were timed in this run,
-    ``unlike`` the models whose stored speeds are those of other kernels.
+    ``unlike`` the models whose stored speeds are those of other kernels. ``laxer`` names the
+    settings that are laxer than those of the baseline.
     """
 
     questions: Sequence[Question]
@@ -61,6 +62,7 @@ class Material:
     anchors: frozenset[str] = frozenset()
     anchor_problems: Mapping[str, str] = field(default_factory=dict)
     unlike: frozenset[str] = frozenset()
+    laxer: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -172,6 +174,7 @@ def _input(model: str, material: Material, found: Mapping[str, Comparison]) -> G
         same_machine=_same_machine(model, material),
         machine=_machine(model, material),
         judge_problems=material.judge_problems,
+        laxer=material.laxer,
     )
 
 

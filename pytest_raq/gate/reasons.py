@@ -89,6 +89,14 @@ def few_passages(evidence: QualityEvidence) -> str:
     )
 
 
+def laxer(settings: Sequence[str]) -> str:
+    """Return why settings that let more through than the accepted ones decide nothing."""
+    return (
+        f"the gate is laxer than accepted ({', '.join(settings)}): set that back, or accept it with"
+        " --raq-update --raq-reason TEXT"
+    )
+
+
 def since_anchor(text: str) -> str:
     """Return a reason as one about the anchor."""
     return f"since the anchor: {text}"

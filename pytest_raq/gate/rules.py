@@ -9,7 +9,8 @@ where the interval is above −``margin``, unless F1 fell significantly and by m
 no text and nothing that makes texts, is unchanged. The same is asked about the anchor, and the
 worse answer counts. Speed: a regression where a whole interval is beyond ``max_slowdown``, also
 compared with what the machine itself has lost. Unknown
-speed is reported and does not change the verdict on quality.
+speed is reported and does not change the verdict on quality. With settings that are laxer than the
+accepted ones, only a regression is still decided.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class GateInput:
     the accepted state. ``anchor`` and ``anchor_f1`` compare with the anchor, None where it
     is the accepted state itself; ``anchor_problem`` says why that is not possible.
     ``same_machine`` is None if it is not known,
-    ``machine`` compares the speed of that machine now and at the baseline.
+    ``machine`` compares the speed of that machine now and at the baseline. ``laxer`` names the
+    settings that let more through than the accepted ones.
     """
 
     model: str
@@ -61,6 +63,7 @@ class GateInput:
     same_machine: bool | None = None
     machine: SpeedEvidence | None = None
     judge_problems: tuple[str, ...] = ()
+    laxer: tuple[str, ...] = ()
 
 
 Finding = tuple[Decision, list[str]]
@@ -89,6 +92,8 @@ def decide(gate_input: GateInput, settings: GateSettings) -> Verdict:
             decision, reasons = Decision.REGRESSION, told + reasons
         else:
             reasons = reasons + told
+    if gate_input.laxer and decision in _SEVERITY:
+        decision, reasons = _refuse_laxer(decision, reasons, gate_input.laxer)
     return Verdict(
         gate_input.model,
         decision,
@@ -99,6 +104,14 @@ def decide(gate_input: GateInput, settings: GateSettings) -> Verdict:
         gate_input.anchor,
         gate_input.anchor_f1,
     )
+
+
+def _refuse_laxer(decision: Decision, reasons: list[str], laxer: Sequence[str]) -> Finding:
+    """Decide nothing by settings that nobody accepted; what fails even by them fails."""
+    told = words.laxer(laxer)
+    if decision is Decision.REGRESSION:
+        return decision, [*reasons, told]
+    return Decision.NO_BASELINE, [told, f"with these settings: {decision.value}", *reasons]
 
 
 def decide_speed(

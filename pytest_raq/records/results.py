@@ -12,6 +12,9 @@ from pytest_raq.records.rankings import Interval, RankTests, StandingChange  # n
 from pytest_raq.records.repeatability import Repeatability  # noqa: TC001 - read at run time
 from pytest_raq.records.verdicts import Verdict  # noqa: TC001 - read at run time
 
+Setting = int | float | str
+"""The value of one setting of the gate."""
+
 SpeedSamples = dict[str, tuple[float, ...]]
 """Speed probe: measure → one value per round, e.g. ``decode_tokens_per_second``."""
 
@@ -154,7 +157,11 @@ class BaselineQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The accepted state of a suite."""
+    """The accepted state of a suite.
+
+    ``gate`` has the settings of the gate with which it was accepted; it is empty in files of
+    earlier versions.
+    """
 
     suite: str
     accepted_at: str
@@ -164,6 +171,7 @@ class Baseline:
     tests: RankTests | None
     speeds: Mapping[str, SpeedSamples]
     questions: Mapping[str, BaselineQuestion]
+    gate: Mapping[str, Setting] = field(default_factory=dict)
 
     def texts(self, model: str) -> dict[str, str]:
         """Return the accepted answers of a model by question id."""
@@ -182,7 +190,8 @@ class SuiteResult:
     there is), ``anchor`` is the accepted state that only a release moves, ``notes`` what a reader
     should know apart from the verdicts; ``repeatability`` has the models of which anything is
     known, ``from_store`` how many answers of each model an earlier run gave; ``margin`` is the
-    net preference that may be lost, if the result says it.
+    net preference that may be lost, if the result says it. ``gate`` has all settings of the gate,
+    ``changes`` what this change does to the files that the gate rests on.
     """
 
     suite: str
@@ -202,3 +211,5 @@ class SuiteResult:
     repeatability: Mapping[str, Repeatability] = field(default_factory=dict)
     from_store: Mapping[str, int] = field(default_factory=dict)
     margin: float | None = None
+    gate: Mapping[str, Setting] = field(default_factory=dict)
+    changes: tuple[str, ...] = ()

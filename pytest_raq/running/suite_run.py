@@ -230,7 +230,7 @@ class SuiteRun:
             raise MeasurementError(f"{path} is not updated: {problem}")
         self.likelihoods.obtain(self.parts.question_ids)
         result = self.result()
-        refuse_unexplained(path, result.verdicts.values(), reason)
+        refuse_unexplained(path, result.verdicts.values(), reason, self.parts.laxer())
         accepted, folder = make_baseline(result, reason), self._baselines_folder
         save_baseline(folder, accepted)
         anchor, told = next_anchor(self.comparison.baseline, self.anchor, accepted, moved=as_anchor)

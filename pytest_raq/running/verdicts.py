@@ -110,4 +110,5 @@ class SuiteVerdicts:
             anchors=frozenset(filter(parts.has_own_anchor, parts.answers.models)),
             anchor_problems=parts.anchor_problems(),
             unlike=frozenset(self._unlike_kernels()),
+            laxer=parts.laxer(),
         )

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pytest_raq.gate.strictness import gate_table
 from pytest_raq.records import Answer, Baseline, BaselineQuestion, Failure
 from pytest_raq.running.likelihoods import baseline_figures
 from pytest_raq.stats.model_summary import summarize
@@ -65,6 +66,7 @@ def accept_in_memory(
             name: BaselineQuestion(texts, {}, likelihoods.get(name, {}))
             for name, texts in answers.items()
         },
+        gate=gate_table(run.suite.gate),
     )
 
 

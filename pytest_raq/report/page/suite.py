@@ -21,6 +21,7 @@ from pytest_raq.report.page.tables import (
     judge_tables,
     probe_table,
     provenance_tables,
+    settings_table,
     shown,
 )
 from pytest_raq.report.page.views import (
@@ -174,6 +175,8 @@ def _suite_view(suite: PageSuite, number: int) -> dict[str, object]:
         "judge": _judge_view(suite),
         "differences": differences,
         "provenance": provenance,
+        "settings": settings_table(result),
+        "changes": result.changes,
         "data": {"type": data.type, "text": Markup(data.text)},  # noqa: S704 - made safe there
     }
 

@@ -9,6 +9,7 @@ from itertools import combinations, compress
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
+from pytest_raq.report.gate_settings import settings_text
 from pytest_raq.report.origins import from_store_text
 from pytest_raq.report.repeatability import repeatability_lines, repeatability_text
 from pytest_raq.report.terminal.judges import judge_lines
@@ -102,6 +103,7 @@ def suite_lines(result: SuiteResult, *, size: int = WIDTH, verbosity: int = 0) -
         return [*table, *_troubles(result)]
     return [
         *_heading(result),
+        *(Line(safe_text(change, 600), Style.YELLOW) for change in result.changes),
         *_model_table(result, size),
         *_significance(result.tests, size),
         *_standing(result),
@@ -124,6 +126,8 @@ def _troubles(result: SuiteResult) -> Iterator[Line]:
 def _provenance(result: SuiteResult) -> Iterator[Line]:
     yield Line("")
     yield from map(Line, provenance_lines(result.provenance))
+    if told := settings_text(result.gate):
+        yield Line(f"gate: {safe_text(told, 600)}")
 
 
 def _heading(result: SuiteResult) -> Iterator[Line]:
