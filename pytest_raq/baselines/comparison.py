@@ -203,6 +203,10 @@ def differences(before: Provenance, now: Provenance) -> Iterator[str]:
         then, today = before.machine.get(name, "unknown"), now.machine.get(name, "unknown")
         if then != today:
             yield f"machine {name}: {then} → {today}"
+    for name in sorted(before.keys.keys() | now.keys.keys()):
+        then, today = before.keys.get(name, "nowhere"), now.keys.get(name, "nowhere")
+        if then != today:
+            yield f"the value of {name} is sent to: {then} → {today}"
 
 
 def _model_differences(model: str, before: ModelProvenance, now: ModelProvenance) -> Iterator[str]:

@@ -131,10 +131,11 @@ class DatasetSettings(Settings):
 class GateSettings(Settings):
     """When a difference fails the build.
 
-    The limits keep a gate able to fail. ``gate/strictness.py`` says which way each setting is
-    laxer.
+    The limits keep the gate able to fail. A run with a setting that is laxer than the accepted one
+    decides nothing until that is accepted with a reason.
     """
 
+    # Which way each of them is laxer is in LAXER of gate/strictness.py.
     alpha: Annotated[float, Field(ge=0.001, lt=1)] = 0.05
     """Significance level of the quality test, over all models of the suite (Holm)."""
     margin: Annotated[float, Field(gt=0, le=0.5)] = 0.10

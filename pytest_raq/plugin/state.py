@@ -268,6 +268,8 @@ def session_options(config: pytest.Config, folder: Path) -> SessionOptions:
         python=start / Path(option.raq_python).expanduser() if option.raq_python else None,
         parallel=option.raq_parallel,
         reproducible=option.raq_reproducible,
+        allow_python=option.raq_allow_python,
+        collects=option.collectonly,
         start=start,
         update=option.raq_update,
         anchor=option.raq_anchor,

@@ -60,7 +60,10 @@ class ModelProvenance:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """The origin of the figures of a run."""
+    """The origin of the figures of a run.
+
+    ``keys`` are the environment variables whose values were sent, and to which hosts.
+    """
 
     source: str
     revision: str
@@ -70,6 +73,7 @@ class Provenance:
     models: Mapping[str, ModelProvenance]
     versions: Mapping[str, str]
     machine: Mapping[str, str]
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 FIGURES = (

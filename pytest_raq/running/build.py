@@ -9,7 +9,9 @@ from pytest_raq.answering import ModelAnswers
 from pytest_raq.answering.likelihoods import ModelLikelihoods
 from pytest_raq.baselines.comparison import AcceptedStates
 from pytest_raq.baselines.file import baseline_path, load_anchor, load_baseline
+from pytest_raq.config import load_model, suite_names
 from pytest_raq.datasets import load_questions
+from pytest_raq.engines.openai_compat.server import sent_keys
 from pytest_raq.errors import BaselineError, ConfigError
 from pytest_raq.files import show_path
 from pytest_raq.judging import open_judge, open_panel, remember, require_references
@@ -59,7 +61,8 @@ class Resources:
     """What the suites of a session have in common.
 
     ``fresh`` says that no stored answer is reused; ``sharing`` is how the processes
-    of one run share their work, None in a run of one process.
+    of one run share their work, None in a run of one process. ``allow_python`` says that the
+    ``python`` of judges may be run; a run that only ``collects`` tests compares nothing.
     """
 
     pool: EnginePool
@@ -67,6 +70,8 @@ class Resources:
     progress: Progress
     fresh: bool = False
     sharing: SharedWork | None = None
+    allow_python: bool = False
+    collects: bool = False
 
 
 def build_run(
@@ -127,7 +132,7 @@ def build_run(
         seed=suite.dataset.seed,
         families=families(answers, replaced),
     )
-    return SuiteRun(
+    run = SuiteRun(
         suite,
         questions,
         answers,
@@ -138,20 +143,31 @@ def build_run(
             suite=suite.name,
         ),
         baselines_folder=baselines_folder,
-        accepted=AcceptedStates(
+        accepted=AcceptedStates()
+        if resources.collects
+        else AcceptedStates(
             *_baseline(baselines_folder, suite.name), *_anchor(baselines_folder, suite.name)
         ),
         originals=replaced,
         variants=Variants(answers_of),
         likelihoods=likelihoods,
     )
+    run.keys = sent_keys([*models.values(), *_judge_definitions(suite, models_folder)])
+    return run
+
+
+def _judge_definitions(suite: SuiteDefinition, folder: Path) -> list[ModelDefinition]:
+    known = suite_names(folder)
+    return [load_model(folder, name) for name in suite.judges if name in known]
 
 
 def _panel(suite: SuiteDefinition, models_folder: Path, resources: Resources) -> Panel:
     store = resources.store
 
     def open_one(name: str) -> Judge:
-        opened = open_judge(name, models_folder, store.file_hashes.sha256)
+        opened = open_judge(
+            name, models_folder, store.file_hashes.sha256, allow_python=resources.allow_python
+        )
         return remember(opened, store, fresh=resources.fresh)
 
     return open_panel(suite.judges, models_folder, open_one, min_share=suite.gate.min_judges)

@@ -23,7 +23,9 @@ class SessionOptions:
 
     ``swaps`` maps a model to the file, the name of the definition, or the hub
     id that is run in its place; ``python`` is the Python of another environment
-    that runs the models, ``start`` the folder to which relative paths refer.
+    that runs the models, ``start`` the folder to which relative paths refer. ``allow_python``
+    says that the ``python`` of definitions may be run; a run that only ``collects`` tests starts
+    nothing.
     """
 
     suites_folder: Path
@@ -40,6 +42,8 @@ class SessionOptions:
     python: Path | None = None
     parallel: int | None = None
     reproducible: bool = False
+    allow_python: bool = False
+    collects: bool = False
     update: bool = False
     anchor: bool = False
     reason: str = ""
@@ -61,6 +65,7 @@ class SessionOptions:
             "--raq-judge": self.judge,
             "--raq-swap": ",".join(f"{name}={file}" for name, file in (self.swaps or {}).items()),
             "--raq-python": str(self.python or ""),
+            "--raq-allow-python": "yes" if self.allow_python else "",
             "--raq-parallel": str(self.parallel or ""),
             "--raq-reproducible": "yes" if self.reproducible else "",
             "--raq-shard": f"{self.shard.index}/{self.shard.count}" if self.shard else "",

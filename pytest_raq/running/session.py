@@ -128,7 +128,8 @@ class Session:
         """
         if suite.name not in self._given:
             refuse_missing(suite, models)
-            refuse_other_instructions(models.values())
+            if not self.options.collects:
+                refuse_other_instructions(models.values())
         run = build_run(
             suite,
             models,
@@ -143,7 +144,13 @@ class Session:
     @property
     def _resources(self) -> Resources:
         return Resources(
-            self.pool, self._open_store(), self._progress, self.options.fresh, self._sharing
+            self.pool,
+            self._open_store(),
+            self._progress,
+            self.options.fresh,
+            self._sharing,
+            self.options.allow_python,
+            self.options.collects,
         )
 
     @cached_property

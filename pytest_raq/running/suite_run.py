@@ -58,7 +58,7 @@ class SuiteRun:
     """A running suite: it connects its parts, each of which owns its own state.
 
     ``parts`` has its parts; some are here too: ``answers``, ``comparison``, ``rankings``,
-    ``speeds``, ``verdicts``.
+    ``speeds``, ``verdicts``. ``keys`` are the variables whose values servers get, and their hosts.
     Nothing is generated or judged before it is requested; a second request
     returns the same result.
     """
@@ -79,6 +79,7 @@ class SuiteRun:
         self.suite = suite
         self.questions = self.asked = questions.questions
         self.shard: Shard | None = None
+        self.keys: Mapping[str, str] = {}
         self.answers = SuiteAnswers(answers)
         self.rankings = rankings
         self.speeds = SuiteSpeed()
@@ -107,9 +108,10 @@ class SuiteRun:
 
     def compare_with(self, baseline: Baseline | None, anchor: Baseline | None = None) -> None:
         """Compare this run with the given accepted states."""
-        now, judge = self.provenance, self.rankings.judge
-        hold_against(self.comparison, baseline, now, self.parts, judge)
-        hold_against(self.anchor, anchor, now, self.parts, judge)
+        if baseline is not None or anchor is not None:  # else no engine need be asked what it is
+            now, judge = self.provenance, self.rankings.judge
+            hold_against(self.comparison, baseline, now, self.parts, judge)
+            hold_against(self.anchor, anchor, now, self.parts, judge)
         self.rankings.forget()
         self.verdicts.forget()
 
@@ -122,6 +124,7 @@ class SuiteRun:
         """Generate no answers here: answers and timings from elsewhere are absorbed."""
         self.answers.take_over(provenance.models)
         self.likelihoods.take_over()
+        self.keys = provenance.keys
         self.verdicts.machine = dict(provenance.machine)
         self.compare_with(self.comparison.baseline, self.anchor.baseline)
 
@@ -143,6 +146,7 @@ class SuiteRun:
             models=self.answers.provenance,
             versions=describe_versions(),
             machine=self.verdicts.machine,
+            keys=self.keys,
         )
 
     @property

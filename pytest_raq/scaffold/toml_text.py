@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_raq.config.permissions import is_loopback
 from pytest_raq.files import file_sha256
 
 if TYPE_CHECKING:
@@ -113,13 +114,19 @@ def _model_lines(model: Contestant, choices: Choices) -> Iterator[str]:
             yield f"revision = {_quote(model.hub.revision)}"
     if model.url:
         yield ""
-        yield "[openai]"
-        yield f"base_url = {_quote(model.url)}"
-        yield f"model = {_quote(model.served_as)}"
-        if model.key:
-            yield f"# the key is in the environment variable {model.key}; api_key_env names another"
-        else:
-            yield 'api_key_env = ""  # the server needs no key'
+        yield from _server_lines(model)
+
+
+def _server_lines(model: Contestant) -> Iterator[str]:
+    yield "[openai]"
+    yield f"base_url = {_quote(model.url)}"
+    yield f"model = {_quote(model.served_as)}"
+    if model.url.startswith("http://") and not is_loopback(model.url):
+        yield "insecure = true  # plain http: everyone on the way can read the questions"
+    if model.key:
+        yield f"# the key is in the environment variable {model.key}; api_key_env names another"
+    else:
+        yield 'api_key_env = ""  # the server needs no key'
 
 
 def _reproducible_line(price: Price | None) -> str:

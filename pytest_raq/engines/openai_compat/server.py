@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pytest_raq.config.permissions import is_loopback, refuse_key, server_host
 from pytest_raq.errors import EngineStartError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from pytest_raq.config import ModelDefinition
@@ -49,7 +50,7 @@ class Server:
     @property
     def is_local(self) -> bool:
         """Whether the server is on this machine, where no proxy leads."""
-        return _is_loopback(self.base_url)
+        return is_loopback(self.base_url)
 
     def hide(self, text: str) -> str:
         """Return a text of the server without the key: servers may repeat what they were sent."""
@@ -68,7 +69,7 @@ def find_server(definition: ModelDefinition) -> Server:
     settings = definition.openai
     assert settings is not None
     key = os.environ.get(settings.api_key_env, "").strip() if settings.api_key_env else ""
-    optional = "api_key_env" not in settings.model_fields_set and _is_loopback(settings.base_url)
+    optional = "api_key_env" not in settings.model_fields_set and is_loopback(settings.base_url)
     if settings.api_key_env and not key and not optional:
         raise EngineStartError(
             f"{definition.path}: the environment variable {settings.api_key_env} is not set: put "
@@ -79,6 +80,8 @@ def find_server(definition: ModelDefinition) -> Server:
             f"{definition.path}: the environment variable {settings.api_key_env} holds characters"
             " that no key has: copy the key again"
         )
+    if key and (problem := refuse_key(settings.api_key_env, settings.base_url)):
+        raise EngineStartError(f"{definition.path}: {problem}")
     return Server(
         base_url=settings.base_url,
         model=settings.model,
@@ -90,9 +93,12 @@ def find_server(definition: ModelDefinition) -> Server:
     )
 
 
-def _is_loopback(base_url: str) -> bool:
-    host = urlsplit(base_url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+def sent_keys(models: Iterable[ModelDefinition]) -> dict[str, str]:
+    """Return the variables that are set and whose values servers get, and which hosts: A → h, i."""
+    hosts: dict[str, set[str]] = {}
+    for model in models:
+        if model.openai is not None and model.engine == "openai":
+            variable = model.openai.api_key_env
+            if variable and os.environ.get(variable, "").strip():
+                hosts.setdefault(variable, set()).add(server_host(model.openai.base_url))
+    return {variable: ", ".join(sorted(found)) for variable, found in sorted(hosts.items())}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.records import Decision
 from pytest_raq.report.gate_settings import HEAD, setting_rows
 from pytest_raq.report.markdown.markup import cell, code, folded, html_code, table
-from pytest_raq.report.origins import from_store_text
+from pytest_raq.report.origins import from_store_text, keys_text
 from pytest_raq.report.repeatability import repeatability_lines
 from pytest_raq.report.terminal.suite import (
     bits_text,
@@ -73,6 +73,7 @@ def _suite(result: SuiteResult, limit: int) -> Iterator[str]:
         f"{count} question{'s' * (count != 1)} in {passages} passage{'s' * (passages != 1)},"
         f" judge {code(result.provenance.judge.name)}"
         f"{f', {told}' if (told := from_store_text(result)) else ''}"
+        f"{f', {code(told)}' if (told := keys_text(result.provenance)) else ''}"
     )
     yield ""
     yield from _repeatability(result)

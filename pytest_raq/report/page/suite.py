@@ -12,7 +12,7 @@ from pytest_raq import __version__
 from pytest_raq.report.figures.drawing import style
 from pytest_raq.report.figures.files import inline_svg
 from pytest_raq.report.figures.suite import quality_pictures, speed_pictures
-from pytest_raq.report.origins import from_store_text
+from pytest_raq.report.origins import from_store_text, keys_text
 from pytest_raq.report.page.data import question_data
 from pytest_raq.report.page.likelihood import likelihood_table, worst_table
 from pytest_raq.report.page.tables import (
@@ -190,6 +190,8 @@ def _told(result: SuiteResult) -> str:
     )
     if stored := from_store_text(result):
         told += f", {stored}"
+    if keys := keys_text(result.provenance):
+        told += f", {keys}"
     baseline = result.baseline
     if baseline is None:
         return f"{told}."
