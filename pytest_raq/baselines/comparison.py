@@ -15,12 +15,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedStates:
-    """The baseline and the anchor of a suite as they were read, or why they could not be."""
+    """The baseline and the anchor of a suite as they were read, or why they could not be.
+
+    ``names`` are their paths as they are shown.
+    """
 
     baseline: Baseline | None = None
     baseline_problem: str = ""
     anchor: Baseline | None = None
     anchor_problem: str = ""
+    names: tuple[str, str] = ("", "")
 
 
 ACCEPT = "accept with --raq-update"

@@ -94,6 +94,28 @@ def load_model(folder: Path, name: str) -> ModelDefinition:
     return model
 
 
+def named_files(path: Path) -> list[str]:
+    """Return the text files that a suite or a definition names, as it writes them.
+
+    None if it cannot be read: that is reported where it is loaded.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return []
+    prompt = table.get("prompt")
+    parts = [prompt] if isinstance(prompt, dict) else []
+    parts += [
+        item
+        for holder in (table, *parts)
+        if isinstance(items := holder.get("messages"), list)
+        for item in items
+        if isinstance(item, dict)
+    ]
+    found = [table.get("prompt_file"), *(part.get("file") for part in parts)]
+    return [file for file in found if isinstance(file, str) and file]
+
+
 def _load(kind: type[S], folder: Path, name: str, noun: str) -> S:
     known = suite_names(folder)
     if not name.isprintable() or not name or {"/", "\\"} & set(name):

@@ -41,7 +41,8 @@ WELL_KNOWN: Mapping[str, tuple[str, ...]] = {
 
 _ENTRY = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(\S+)")
 _HOST = re.compile(r"(\*\.)?[A-Za-z0-9_.-]+(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
-_MARKERS = ((".git",), ("pyproject.toml", "pytest.ini", "tox.ini", "setup.cfg"))
+PROJECT_MARKER = "pytest.ini"
+_MARKERS = ((".git",), ("pyproject.toml", PROJECT_MARKER, "tox.ini", "setup.cfg"))
 
 
 class UserSettings(Settings):

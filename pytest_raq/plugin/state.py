@@ -270,6 +270,7 @@ def session_options(config: pytest.Config, folder: Path) -> SessionOptions:
         reproducible=option.raq_reproducible,
         allow_python=option.raq_allow_python,
         collects=option.collectonly,
+        base=option.raq_base,
         start=start,
         update=option.raq_update,
         anchor=option.raq_anchor,

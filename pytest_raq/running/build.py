@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.answering import ModelAnswers
 from pytest_raq.answering.likelihoods import ModelLikelihoods
 from pytest_raq.baselines.comparison import AcceptedStates
-from pytest_raq.baselines.file import baseline_path, load_anchor, load_baseline
+from pytest_raq.baselines.file import anchor_path, baseline_path, load_anchor, load_baseline
 from pytest_raq.config import load_model, suite_names
 from pytest_raq.datasets import load_questions
 from pytest_raq.engines.openai_compat.server import sent_keys
@@ -22,7 +22,7 @@ from pytest_raq.running.suite_run import SuiteRun
 from pytest_raq.running.variants import Variants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from pytest_raq.answering import EnginePool
@@ -63,6 +63,7 @@ class Resources:
     ``fresh`` says that no stored answer is reused; ``sharing`` is how the processes
     of one run share their work, None in a run of one process. ``allow_python`` says that the
     ``python`` of judges may be run; a run that only ``collects`` tests compares nothing.
+    ``show_path`` returns the path of a baseline as it is shown.
     """
 
     pool: EnginePool
@@ -72,6 +73,7 @@ class Resources:
     sharing: SharedWork | None = None
     allow_python: bool = False
     collects: bool = False
+    show_path: Callable[[Path], str] = show_path
 
 
 def build_run(
@@ -143,11 +145,7 @@ def build_run(
             suite=suite.name,
         ),
         baselines_folder=baselines_folder,
-        accepted=AcceptedStates()
-        if resources.collects
-        else AcceptedStates(
-            *_baseline(baselines_folder, suite.name), *_anchor(baselines_folder, suite.name)
-        ),
+        accepted=_accepted(baselines_folder, suite.name, resources),
         originals=replaced,
         variants=Variants(answers_of),
         likelihoods=likelihoods,
@@ -173,20 +171,23 @@ def _panel(suite: SuiteDefinition, models_folder: Path, resources: Resources) ->
     return open_panel(suite.judges, models_folder, open_one, min_share=suite.gate.min_judges)
 
 
-def _baseline(folder: Path, suite: str) -> tuple[Baseline | None, str]:
-    try:
-        baseline = load_baseline(folder, suite)
-    except BaselineError as exc:
-        return None, str(exc)
-    if baseline is None:
-        path = show_path(baseline_path(folder, suite))
-        return None, f"{path} does not exist; accept this state with --raq-update"
-    return baseline, ""
+def _accepted(folder: Path, suite: str, resources: Resources) -> AcceptedStates:
+    """Read the accepted states, unless tests are only collected."""
+    show = resources.show_path
+    names = show(baseline_path(folder, suite)), show(anchor_path(folder, suite))
+    if resources.collects:
+        return AcceptedStates(names=names)
+    baseline, problem = _load(load_baseline, folder, suite)
+    if baseline is None and not problem:
+        problem = f"{names[0]} does not exist; accept this state with --raq-update"
+    return AcceptedStates(baseline, problem, *_load(load_anchor, folder, suite), names)
 
 
-def _anchor(folder: Path, suite: str) -> tuple[Baseline | None, str]:
+def _load(
+    read: Callable[[Path, str], Baseline | None], folder: Path, suite: str
+) -> tuple[Baseline | None, str]:
     try:
-        return load_anchor(folder, suite), ""
+        return read(folder, suite), ""
     except BaselineError as exc:
         return None, str(exc)
 

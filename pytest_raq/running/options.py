@@ -25,7 +25,7 @@ class SessionOptions:
     id that is run in its place; ``python`` is the Python of another environment
     that runs the models, ``start`` the folder to which relative paths refer. ``allow_python``
     says that the ``python`` of definitions may be run; a run that only ``collects`` tests starts
-    nothing.
+    nothing. ``base`` is the revision whose suites, questions, judges and baselines decide.
     """
 
     suites_folder: Path
@@ -44,6 +44,7 @@ class SessionOptions:
     reproducible: bool = False
     allow_python: bool = False
     collects: bool = False
+    base: str = ""
     update: bool = False
     anchor: bool = False
     reason: str = ""
@@ -70,6 +71,7 @@ class SessionOptions:
             "--raq-reproducible": "yes" if self.reproducible else "",
             "--raq-shard": f"{self.shard.index}/{self.shard.count}" if self.shard else "",
             "--raq-fresh": "yes" if self.fresh else "",
+            "--raq-base": self.base,
             "--raq-update": "yes" if self.update else "",
             "--raq-anchor": "yes" if self.anchor else "",
         }
@@ -113,6 +115,7 @@ class SessionOptions:
             "--raq-parallel": self.parallel,
             "--raq-reproducible": self.reproducible,
             "--raq-shard": self.shard,
+            "--raq-base": self.base,
         }
         given = [option for option, value in changed.items() if value]
         if self.accepts and given:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,8 @@ from pytest_raq.baselines.acceptance import (
     tell_accepted,
 )
 from pytest_raq.baselines.comparison import SET_ANCHOR, BaselineComparison
-from pytest_raq.baselines.file import anchor_path, baseline_path, save_anchor, save_baseline
+from pytest_raq.baselines.file import save_anchor, save_baseline
 from pytest_raq.errors import MeasurementError
-from pytest_raq.files import show_path
 from pytest_raq.machine import describe_machine, describe_versions
 from pytest_raq.records import Provenance
 from pytest_raq.running.accepted_states import hold_against
@@ -33,7 +33,7 @@ from pytest_raq.speed.suite_speed import SpeedProbe, SuiteSpeed
 from pytest_raq.stats.mid_ranks import candidate_ranking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from pytest_raq.answering import ModelAnswers
@@ -84,9 +84,8 @@ class SuiteRun:
         self.rankings = rankings
         self.speeds = SuiteSpeed()
         self._baselines_folder = baselines_folder
-        path = show_path(baseline_path(baselines_folder, suite.name))
+        path, where = accepted.names
         self.comparison = BaselineComparison(path, accepted.baseline_problem)
-        where = show_path(anchor_path(baselines_folder, suite.name))
         self.anchor = BaselineComparison(where, accepted.anchor_problem, remedy=SET_ANCHOR)
         self._originals, self._variants = originals or {}, variants
         self.likelihoods = SuiteLikelihoods(likelihoods or {})
@@ -103,6 +102,7 @@ class SuiteRun:
         )
         self.likelihoods.connect(partial(texts_to_score, self.parts))
         self.questions_by_id = self.parts.by_id
+        self.describe_change: Callable[[], tuple[str, ...]] = tuple
         self.verdicts = SuiteVerdicts(self.parts, describe_machine())
         self.compare_with(accepted.baseline, accepted.anchor)
 
@@ -219,7 +219,10 @@ class SuiteRun:
             asked = f"{len(self.asked)} of {len(self.questions)} questions"
             notes.append(f"shard {self.shard}: {asked}; raq merge decides")
         decides = not self.shard
-        return make_result(self.parts, self.verdicts, self.provenance, decides=decides, notes=notes)
+        result = make_result(
+            self.parts, self.verdicts, self.provenance, decides=decides, notes=notes
+        )
+        return replace(result, changes=self.describe_change())
 
     def accept(self, reason: str = "", *, as_anchor: bool = False) -> list[str]:
         """Write this run as the baseline and return what was accepted.
