@@ -85,7 +85,7 @@ def _save(path: Path, baseline: Baseline) -> Path:
 def _to_text(baseline: Baseline) -> str:
     table = _ADAPTER.dump_python(baseline, mode="python")
     for place, names in (
-        (table, ("gate",)),
+        (table, ("gate", "accepted_speeds")),
         (table["provenance"], ("keys",)),
         *((model, _LATER) for model in table["provenance"]["models"].values()),
         *((summary, _LATER_FIGURES) for summary in table["models"].values()),

@@ -28,7 +28,8 @@ class Timing:
     of them were evaluated for this answer (fewer if a prefix was shared).
     ``decode_seconds`` is the time of the generated tokens after the first.
     ``is_estimate`` says that ``generated_tokens`` counts the pieces of a stream,
-    because the server does not count its tokens.
+    because the server does not count its tokens. ``instructions`` counts what the processor
+    executed for the answer, in user space; 0 where it is not counted.
     """
 
     prompt_tokens: int = 0
@@ -39,11 +40,18 @@ class Timing:
     decode_seconds: float = 0.0
     total_seconds: float = 0.0
     is_estimate: bool = False
+    instructions: int = 0
 
     @property
     def prefill_tokens_per_second(self) -> float | None:
         """Prompt tokens evaluated per second; None if none were timed."""
         return _ratio(self.prefilled_tokens, self.prefill_seconds)
+
+    @property
+    def instructions_per_token(self) -> float | None:
+        """Instructions by token that was evaluated; None where they are not counted."""
+        tokens = self.prefilled_tokens + max(0, self.generated_tokens - 1)
+        return _ratio(self.instructions, tokens)
 
     @property
     def decode_tokens_per_second(self) -> float | None:

@@ -10,13 +10,11 @@ from pytest_raq.records.likelihood import Likelihood  # noqa: TC001 - read at ru
 from pytest_raq.records.questions import Question  # noqa: TC001 - read at run time
 from pytest_raq.records.rankings import Interval, RankTests, StandingChange  # noqa: TC001 - read at run time
 from pytest_raq.records.repeatability import Repeatability  # noqa: TC001 - read at run time
+from pytest_raq.records.speed import AcceptedSpeed, SpeedSamples  # noqa: TC001 - read at run time
 from pytest_raq.records.verdicts import Verdict  # noqa: TC001 - read at run time
 
 Setting = int | float | str
 """The value of one setting of the gate."""
-
-SpeedSamples = dict[str, tuple[float, ...]]
-"""Speed probe: measure → one value per round, e.g. ``decode_tokens_per_second``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +161,9 @@ class BaselineQuestion:
 class Baseline:
     """The accepted state of a suite.
 
-    ``gate`` has the settings of the gate with which it was accepted; it is empty in files of
-    earlier versions.
+    ``accepted_speeds`` has ratios to the yardstick by model. ``speeds`` has bare rates and seconds,
+    in files of the first version alone; they are shown but not compared. ``gate`` has the settings
+    of the gate with which it was accepted; it is empty in files of earlier versions.
     """
 
     suite: str
@@ -175,6 +174,7 @@ class Baseline:
     tests: RankTests | None
     speeds: Mapping[str, SpeedSamples]
     questions: Mapping[str, BaselineQuestion]
+    accepted_speeds: Mapping[str, AcceptedSpeed] = field(default_factory=dict)
     gate: Mapping[str, Setting] = field(default_factory=dict)
 
     def texts(self, model: str) -> dict[str, str]:
@@ -194,7 +194,8 @@ class SuiteResult:
     there is), ``anchor`` is the accepted state that only a release moves, ``notes`` what a reader
     should know apart from the verdicts; ``repeatability`` has the models of which anything is
     known, ``from_store`` how many answers of each model an earlier run gave; ``margin`` is the
-    net preference that may be lost, if the result says it. ``gate`` has all settings of the gate,
+    net preference that may be lost, if the result says it. ``speeds`` are today's rates and times,
+    ``accepted_speeds`` what would be accepted of them. ``gate`` has all settings of the gate,
     ``changes`` what this change does to the files that the gate rests on.
     """
 
@@ -209,6 +210,7 @@ class SuiteResult:
     baseline_problem: str = ""
     standing: tuple[StandingChange, ...] = ()
     speeds: Mapping[str, SpeedSamples] = field(default_factory=dict)
+    accepted_speeds: Mapping[str, AcceptedSpeed] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     judges: JudgeReport | None = None
     anchor: Baseline | None = None

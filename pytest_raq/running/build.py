@@ -18,6 +18,8 @@ from pytest_raq.judging import open_judge, open_panel, remember, require_referen
 from pytest_raq.judging.checked_panel import CheckedPanel
 from pytest_raq.judging.suite_rankings import SuiteRankings
 from pytest_raq.records.rankings import ACCEPTED, ANCHOR, CANDIDATE
+from pytest_raq.running.accepted_models import AcceptedModels
+from pytest_raq.running.speed import SpeedSource
 from pytest_raq.running.suite_run import SuiteRun
 from pytest_raq.running.variants import Variants
 
@@ -61,9 +63,9 @@ class Resources:
     """What the suites of a session have in common.
 
     ``fresh`` says that no stored answer is reused; ``sharing`` is how the processes
-    of one run share their work, None in a run of one process. ``allow_python`` says that the
-    ``python`` of judges may be run; a run that only ``collects`` tests compares nothing.
-    ``show_path`` returns the path of a baseline as it is shown.
+    of one run share their work, None in a run of one process; ``folders`` may have model files.
+    ``allow_python`` says that the ``python`` of judges may be run; a run that only ``collects``
+    tests compares nothing. ``show_path`` returns the path of a baseline as it is shown.
     """
 
     pool: EnginePool
@@ -71,6 +73,7 @@ class Resources:
     progress: Progress
     fresh: bool = False
     sharing: SharedWork | None = None
+    folders: tuple[Path, ...] = ()
     allow_python: bool = False
     collects: bool = False
     show_path: Callable[[Path], str] = show_path
@@ -146,8 +149,12 @@ def build_run(
         ),
         baselines_folder=baselines_folder,
         accepted=_accepted(baselines_folder, suite.name, resources),
-        originals=replaced,
         variants=Variants(answers_of),
+        speed_source=SpeedSource(
+            resources.pool,
+            AcceptedModels(store, originals or {}, (models_folder, *resources.folders)),
+            replaced,
+        ),
         likelihoods=likelihoods,
     )
     run.keys = sent_keys([*models.values(), *_judge_definitions(suite, models_folder)])

@@ -121,6 +121,7 @@ class Session:
             originals = self.contestants.originals(suite)
             run = self._runs[name] = self.build(suite, models, originals=originals)
             run.describe_change = cache(partial(describe_change, self.options, suite))
+            run.speed.accepts = self.options.accepts
             if name in self._given:
                 run.take_over(self._given[name])
             if self.options.shard:
@@ -162,6 +163,7 @@ class Session:
             self._progress,
             self.options.fresh,
             self._sharing,
+            (self.options.store_path.parent,),
             self.options.allow_python,
             self.options.collects,
             self.base.shown if self.base else show_path,

@@ -86,10 +86,15 @@ def answer_to_payload(answer: Answer) -> str:
             "timing": {
                 name: value
                 for name in _TIMES
-                if (value := getattr(answer.timing, name)) is not False  # as before it was there
+                if not _is_absent(name, value := getattr(answer.timing, name))
             },
         }
     )
+
+
+def _is_absent(name: str, value: object) -> bool:
+    """Whether a field says nothing that earlier versions did not know."""
+    return value is False or (name == "instructions" and not value)
 
 
 def read_as(read: Callable[[dict[str, Any]], T], table: dict[str, Any]) -> T | None:

@@ -66,6 +66,7 @@ def accept_in_memory(
             name: BaselineQuestion(texts, {}, likelihoods.get(name, {}))
             for name, texts in answers.items()
         },
+        accepted_speeds={name: run.speed.today(partner) for name, partner in partners.items()},
         gate=gate_table(run.suite.gate),
     )
 

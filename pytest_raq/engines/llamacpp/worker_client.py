@@ -316,6 +316,7 @@ def _read_timing(fields: dict[str, float]) -> Timing:
         prefill_seconds=float(fields["prefill_seconds"]),
         decode_seconds=float(fields["decode_seconds"]),
         total_seconds=float(fields["total_seconds"]),
+        instructions=int(fields.get("instructions", 0)),
     )
 
 
