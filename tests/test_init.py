@@ -156,7 +156,7 @@ def test_a_server_is_asked_for_its_model_without_a_key(folder, init, served, mon
     assert (model.engine, model.family) == ("openai", "llama")
     assert (model.openai.base_url, model.openai.model) == (url, names[0])
     assert model.openai.api_key_env == ""
-    assert load_suite(folder / "suites", "first").gate.max_slowdown == 0.5
+    assert load_suite(folder / "suites", "first").gate.max_slowdown == 0.25
 
 
 def test_a_server_with_several_models_needs_a_name(folder, init, served):
