@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
 EXIT_CODE = 128 + signal.SIGTERM
@@ -16,12 +18,20 @@ EXIT_CODE = 128 + signal.SIGTERM
 class Termination:
     """Turns the first SIGTERM into KeyboardInterrupt; a second one kills, as always.
 
-    Nothing changes if not ``is_on``, if something else handles SIGTERM, or outside
-    the main thread, which alone can handle signals.
+    If it ``is_patient``, a second one is ignored. Where ``applies`` returns False when the
+    first one comes, that kills already. Nothing changes if not ``is_on``, if something else
+    handles SIGTERM, or outside the main thread, which alone can handle signals.
     """
 
-    def __init__(self, *, is_on: bool = True) -> None:
+    def __init__(
+        self,
+        *,
+        is_on: bool = True,
+        is_patient: bool = False,
+        applies: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.is_received = False
+        self._is_patient, self._applies = is_patient, applies
         self._may_interrupt = True
         is_main = threading.current_thread() is threading.main_thread()
         self._is_installed = (
@@ -31,8 +41,13 @@ class Termination:
             signal.signal(signal.SIGTERM, self._receive)
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        del number, frame
+        del frame
         self.close()
+        if not self._applies():
+            os.kill(os.getpid(), number)
+            return
+        if self._is_patient:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self.is_received = True
         if self._may_interrupt:
             raise KeyboardInterrupt

@@ -8,9 +8,11 @@ import socket
 import threading
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
+
+from pytest_raq.engines.openai_compat.pace import forget_sites
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -90,18 +92,23 @@ def rank_by(closeness: Callable[[str], float]) -> Callable[[dict[str, Any]], Res
 
 
 class Server(ThreadingHTTPServer):
-    """Answers by ``reply``, a function of the request's JSON; keeps all requests."""
+    """Answers by ``reply``, a function of the request's JSON; keeps all requests.
+
+    With ``drops`` it cuts a reply that is on its way when the next request comes.
+    """
 
     daemon_threads = True
     request_queue_size = 256
     allow_reuse_address = True
 
-    def __init__(self, reply: Callable[[dict[str, Any]], Response]) -> None:
+    def __init__(self, reply: Callable[[dict[str, Any]], Response], *, drops: bool = False) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.reply = reply
+        self.drops = drops
         self.requests: list[dict[str, Any]] = []
         self.paths: list[str] = []
         self.keys: list[str] = []
+        self.headers: list[dict[str, str]] = []
         self.flying = self.most_flying = 0
         self.lock = threading.Lock()
 
@@ -129,17 +136,21 @@ class Handler(BaseHTTPRequestHandler):
             server.requests.append(request)
             server.paths.append(self.path)
             server.keys.append(self.headers.get("Authorization", ""))
+            server.headers.append({name.lower(): value for name, value in self.headers.items()})
+            number = len(server.requests)
             server.flying += 1
             server.most_flying = max(server.most_flying, server.flying)
         try:
-            self._send(server.reply(request))
+            self._send(server.reply(request), number)
         finally:
             with server.lock:
                 server.flying -= 1
 
-    def _send(self, response: Response) -> None:
+    def _send(self, response: Response, number: int = 0) -> None:
         if response.after:
             time.sleep(response.after)
+        if number and self.server.drops and len(self.server.requests) > number:
+            response = replace(response, cut_at=20)
         body = response.body
         data = body if isinstance(body, bytes) else json.dumps(body, ensure_ascii=False).encode()
         self.send_response(response.status)
@@ -160,9 +171,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(reply: Callable[[dict[str, Any]], Response]) -> Iterator[Server]:
-    """Run a server."""
-    server = Server(reply)
+def serving(
+    reply: Callable[[dict[str, Any]], Response], *, drops: bool = False
+) -> Iterator[Server]:
+    """Run a server; what was learned of it is forgotten with it."""
+    server = Server(reply, drops=drops)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     try:
@@ -171,3 +184,4 @@ def serving(reply: Callable[[dict[str, Any]], Response]) -> Iterator[Server]:
         server.shutdown()
         server.server_close()
         thread.join()
+        forget_sites()

@@ -84,8 +84,8 @@ def test_a_plain_prompt_goes_to_the_server_as_it_is():
         (answer,) = ask(server, Prompt("q", "Q: capital?\nA:"), stop=["\n"])
         assert server.paths == ["/v1/completions"]
         assert server.requests[0]["prompt"] == "Q: capital?\nA:"
-    assert (answer.text, answer.finish_reason) == ("Seoul", FinishReason.LENGTH)
-    assert answer.timing.generated_tokens == 2  # nobody counted: the pieces are
+    assert (answer.text, answer.finish_reason) == ("Seoul", FinishReason.STOP)
+    assert answer.timing.generated_tokens == 1  # nobody counted: the pieces are
     assert answer.timing.is_estimate
 
 

@@ -213,6 +213,13 @@ def test_no_secret_leaves_for_another_host(folder, monkeypatch):
     monkeypatch.setenv("RAQ_KEYS", "AWS_SECRET_ACCESS_KEY=evil.invalid")
     server = find_server(load_model(folder, "x"))
     assert server.key == SECRET
+    # The same for a secret in another header.
+    monkeypatch.setenv("RAQ_KEYS", "")
+    text = SERVER.format(url="https://evil.invalid/v1", variable="")
+    write(folder, f'{text}headers_env = {{ X-Token = "AWS_SECRET_ACCESS_KEY" }}\n')
+    with pytest.raises(EngineStartError, match="AWS_SECRET_ACCESS_KEY is not sent to evil"):
+        find_server(load_model(folder, "x"))
+    assert sent_keys([load_model(folder, "x")]) == {"AWS_SECRET_ACCESS_KEY": "evil.invalid"}
 
 
 def test_a_server_on_this_machine_gets_its_key_and_the_run_says_so(folder, monkeypatch):

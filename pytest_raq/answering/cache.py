@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.answering.identity import AnswerIdentity
 from pytest_raq.engines.llamacpp.engine import DEFAULT_PARALLEL
 from pytest_raq.engines.llamacpp.reproducible import VERIFIED
+from pytest_raq.engines.openai_compat.parameters import sent_for
 from pytest_raq.files import hash_file
 from pytest_raq.records import Repeats
 
@@ -22,6 +23,11 @@ if TYPE_CHECKING:
 
 UNREADABLE = "unreadable"
 """In place of the SHA-256 of a model file that cannot be read."""
+
+
+def _is_unheard(info: EngineInfo) -> bool:
+    """Whether this is a server without a reply so far: nothing can be known of it yet."""
+    return info.engine == "openai" and info.left_out is None
 
 
 class AnswerCache:
@@ -145,17 +151,32 @@ class AnswerCache:
                 tested_sequences=info.tested_sequences or known.tested_sequences,
                 asked_again=known.asked_again,
                 changed_again=known.changed_again,
+                left_out=self._all_left_out(known, info),
+                note=info.note or (known.note if _is_unheard(info) else ""),
             )
         self._loaded = info
         if self._store is not None and self._is_same_file:
-            own = self._identify(extra_buffers=info.extra_buffers)
+            own = self._identify(info)
             self._store.engines.put(own.engine_key, info)
             if info.will_recur:  # a later run looks for its answers there at once
                 self._store.engines.put(self._identify().engine_key, info)
-        if self._identity.extra_buffers == info.extra_buffers:
+        if self._identity.is_of(info):
             return False
-        self._known_identity = self._identify(extra_buffers=info.extra_buffers)
+        self._known_identity = self._identify(info)
         return True
+
+    def _all_left_out(self, known: EngineInfo, now: EngineInfo) -> tuple[str, ...] | None:
+        """Return what a server refuses, with what only other definitions of it have shown."""
+        if now.left_out is None or not known.left_out:
+            return known.left_out if now.left_out is None else now.left_out
+        others = set(known.left_out) - sent_for(self._model)
+        return tuple(sorted({*now.left_out, *others}))
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What is not sent for this model, because its server refuses it."""
+        sent, info = sent_for(self._model), self.engine_info
+        return tuple(name for name in (info.left_out if info else None) or () if name in sent)
 
     @property
     def repeats(self) -> Repeats | None:
@@ -194,13 +215,15 @@ class AnswerCache:
         if self._known_identity is None:
             usual = self._identify()
             known = self._store.engines.get(usual.engine_key) if self._store else None
-            has_usual_kernels = known is None or known.extra_buffers
-            self._known_identity = (
-                usual if has_usual_kernels else self._identify(extra_buffers=False)
-            )
+            self._known_identity = usual if known is None else self._identify(known)
         return self._known_identity
 
-    def _identify(self, *, extra_buffers: bool = True) -> AnswerIdentity:
+    def _identify(self, info: EngineInfo | None = None) -> AnswerIdentity:
+        """Return the identity of an engine that says this of itself, or of the usual one."""
         return AnswerIdentity(
-            self._model, self.file_sha256, self._digest, extra_buffers=extra_buffers
+            self._model,
+            self.file_sha256,
+            self._digest,
+            extra_buffers=info is None or info.extra_buffers,
+            left_out=(info.left_out if info else None) or (),
         )

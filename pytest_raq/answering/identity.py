@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.engines.llamacpp.environment import find_environment
 from pytest_raq.engines.llamacpp.instruction_sets import arithmetic_of
+from pytest_raq.engines.openai_compat.parameters import HARMLESS, sent_for
 from pytest_raq.files import hash_file
 from pytest_raq.machine import describe_machine
 from pytest_raq.store import AnswerKeys, hash_parts, likelihood_key
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.config import ModelDefinition
     from pytest_raq.engines.llamacpp.environment import Environment
-    from pytest_raq.records import Prompt
+    from pytest_raq.records import EngineInfo, Prompt
 
 Options = dict[str, str | int | float | list[str]]
 
@@ -38,6 +40,7 @@ def model_options(model: ModelDefinition) -> Options:
             "temperature": model.temperature,
             "seed": model.seed,
             "stop": list(model.stop),
+            **model.openai.request_options,
         }
     options: Options = {
         "context_length": model.context_length,
@@ -63,7 +66,8 @@ class AnswerIdentity:
     timings were taken. With ``extra_buffers`` False llama.cpp runs without its
     extra buffer types, whose kernels add in another order. A ``reproducible``
     model's answers depend on the instruction set in their place. Of a server its
-    address and the name of the model are all that can be known.
+    address and the name of the model are all that can be known, and which parameters it
+    refuses: those that are ``left_out`` of the requests.
     """
 
     def __init__(
@@ -73,13 +77,23 @@ class AnswerIdentity:
         digest: Callable[[Path], str] = hash_file,
         *,
         extra_buffers: bool = True,
+        left_out: Iterable[str] = (),
     ) -> None:
         self._model, self._file_sha256 = model, file_sha256
         self.extra_buffers = extra_buffers
+        self.left_out = _of_effect(model, left_out)
         self._other = _other_environment(model)
         identity = self._identify(digest)
         self.engine_key = hash_parts(model=identity)
-        self._keys = AnswerKeys(model=identity, options=model_options(model))
+        options = model_options(model)
+        if self.left_out:
+            options["left_out"] = list(self.left_out)
+        self._keys = AnswerKeys(model=identity, options=options)
+
+    def is_of(self, info: EngineInfo) -> bool:
+        """Whether this is the identity of an engine that says this of itself."""
+        left_out = _of_effect(self._model, info.left_out or ())
+        return (self.extra_buffers, self.left_out) == (info.extra_buffers, left_out)
 
     def key(self, prompt: Prompt) -> str:
         """Return the key of the answer to a prompt."""
@@ -92,7 +106,9 @@ class AnswerIdentity:
     def _identify(self, digest: Callable[[Path], str]) -> list[str]:
         model = self._model
         if model.openai is not None and model.engine == "openai":
-            return [model.engine, model.openai.base_url, model.openai.model]
+            server = model.openai
+            query = [json.dumps(server.query, sort_keys=True)] if server.query else []
+            return [model.engine, server.base_url, server.model, *query]
         machine = describe_machine()
         where = [machine[name] for name in _WHERE]
         libraries = _hash_libraries(self._library_files(), digest)
@@ -133,6 +149,11 @@ class AnswerIdentity:
     @property
     def _former_identity(self) -> list[str]:
         return [self._model.engine, engine_version(), self._file_sha256]
+
+
+def _of_effect(model: ModelDefinition, left_out: Iterable[str]) -> tuple[str, ...]:
+    """Return the parameters that would be sent for a model and could change its answers."""
+    return tuple(name for name in left_out if name in sent_for(model) and name not in HARMLESS)
 
 
 def same_engine(

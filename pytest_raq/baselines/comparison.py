@@ -125,10 +125,10 @@ def _refuse_judge(before: JudgeIdentity, now: JudgeIdentity) -> str:
         then, today = getattr(before, field), getattr(now, field)
         if then != today:
             return f"it was judged differently: provenance.judge.{field} is {then!r}, now {today!r}"
-    if not is_another_edition(before, now) and dict(before.options) != dict(now.options):
+    if not is_another_edition(before, now) and before.chosen != now.chosen:
         return (
-            f"it was judged differently: provenance.judge.options is {dict(before.options)},"
-            f" now {dict(now.options)}"
+            f"it was judged differently: provenance.judge.options is {before.chosen},"
+            f" now {now.chosen}"
         )
     return ""
 
@@ -141,10 +141,10 @@ def is_another_edition(before: JudgeIdentity, now: JudgeIdentity) -> bool:
     if (before.name, before.prompt_sha256) != (now.name, now.prompt_sha256):
         return False
     then, today = (
-        {key: value for key, value in judge.options.items() if not _is_rule(key, judge.name)}
+        {key: value for key, value in judge.chosen.items() if not _is_rule(key, judge.name)}
         for judge in (before, now)
     )
-    return then == today and dict(before.options) != dict(now.options)
+    return then == today and before.chosen != now.chosen
 
 
 def _rule(judge: JudgeIdentity) -> str:

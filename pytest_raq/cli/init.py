@@ -203,7 +203,7 @@ def _init(options: argparse.Namespace) -> int:
         is_asked = not options.model and sys.stdin.isatty()
         choices = (ask_choices if is_asked else read_choices)(options, folder)
         _tell_hashing(choices)
-        choices = _priced(choices)
+        choices = _tried(_priced(choices))
         plan = plan_project(choices)
         written = write_files(plan, force=options.force)
     except (KeyboardInterrupt, EOFError) as exc:
@@ -247,6 +247,21 @@ def _priced(choices: Choices) -> Choices:
         if price := measure_price(model.file, choices.questions.examples, length):
             prices[model.name] = price
     return replace(choices, prices=prices)
+
+
+def _tried(choices: Choices) -> Choices:
+    """Return the choices with what two requests at once showed of each server."""
+    from pytest_raq.scaffold import Contestant
+    from pytest_raq.scaffold.server_trial import can_be_tried, try_two_at_once
+
+    asked = [*choices.models, *([choices.judge] if isinstance(choices.judge, Contestant) else [])]
+    trials = {}
+    for model in asked:
+        if can_be_tried(model):
+            told = f"raq: asking {model.name} twice at once, to see whether its server takes that"
+            sys.stderr.write(f"{told}\n")
+            trials[model.name] = try_two_at_once(model)
+    return replace(choices, trials=trials)
 
 
 def _told(choices: Choices, plan: Plan, written: Mapping[str, bool]) -> Iterator[str]:

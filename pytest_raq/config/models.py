@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from pathlib import Path  # noqa: TC003 - pydantic resolves the annotation at run time
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, field_validator, model_validator
@@ -21,6 +20,14 @@ from pytest_raq.config.prompts import (
     need_passage,
     render,
 )
+from pytest_raq.config.requests import (
+    canonical,
+    check_body,
+    check_header_variables,
+    check_headers,
+    check_query,
+    is_variable,
+)
 from pytest_raq.errors import ConfigError
 
 Price = Annotated[float, Field(ge=0)]
@@ -28,8 +35,6 @@ Price = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 
 InstructionSet = Literal["sse42", "avx2", "avx512", "avx512_bf16", "neon", "dotprod"]
-
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 CHAT = "chat"
 """The value of ``prompt`` that selects the model's own chat template."""
@@ -103,6 +108,24 @@ class OpenAISettings(Settings):
     ask_again: Annotated[int, Field(ge=0, le=1000)] = 10
     """How many questions are asked a second time, to see how many answers change by themselves: a
     quarter of the new answers at most, and only at temperature 0; 0 asks none."""
+    reasoning_effort: Annotated[str, Field(pattern=r"^[a-z]{2,20}$")] | None = None
+    """How much a model reasons before it answers, for servers that know the parameter: ``low``,
+    ``medium``, … Sent with chats; absent: the server decides."""
+    extra_body: dict[str, Any] = Field(default_factory=dict)
+    """Keys that are added to each request as they are, e.g. ``top_k`` or ``cache_prompt``."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    """Headers that are added to each request. A secret belongs in headers_env."""
+    headers_env: dict[str, str] = Field(default_factory=dict)
+    """Headers whose values are in the environment: the header, and the variable with its value."""
+    query: dict[str, str] = Field(default_factory=dict)
+    """What is added to the address of each request, e.g. ``api-version``."""
+
+    @property
+    def request_options(self) -> dict[str, str]:
+        """What is added to each request and can change a reply, as text; no header can."""
+        effort = {"reasoning_effort": self.reasoning_effort} if self.reasoning_effort else {}
+        body = {"extra_body": canonical(self.extra_body)} if self.extra_body else {}
+        return {**effort, **body}
 
     @field_validator("base_url")
     @classmethod
@@ -122,7 +145,7 @@ class OpenAISettings(Settings):
     @field_validator("api_key_env")
     @classmethod
     def _require_variable(cls, value: str) -> str:
-        if value and not _VARIABLE.fullmatch(value):
+        if value and not is_variable(value):
             # Not shown: it may be the key itself.
             raise ValueError("is not the name of an environment variable: write that, not the key")
         return value
@@ -135,6 +158,19 @@ class OpenAISettings(Settings):
                 f"base_url is plain http to {server_host(self.base_url)}, so everyone on the way"
                 " can read questions and key: use https, or write insecure = true"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _check_additions(self) -> Self:
+        check_body(self.extra_body)
+        check_headers(self.headers, where="a file")
+        check_header_variables(self.headers_env)
+        check_query(self.query)
+        twice = {name.lower() for name in self.headers} & {
+            name.lower() for name in self.headers_env
+        }
+        if twice:
+            raise ValueError(f"{min(twice)!r} is in headers and in headers_env: keep one")
         return self
 
 

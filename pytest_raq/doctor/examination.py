@@ -53,9 +53,10 @@ def examine(context: CheckContext, tell: Callable[[str], None] = lambda _: None)
         tell(section)
         found += _look(section, look, context)
     servers = [model.openai for model in context.readable_models if model.openai is not None]
-    secrets = known_secrets(
-        (server.api_key_env for server in servers), (server.base_url for server in servers)
-    )
+    variables = [
+        name for server in servers for name in (server.api_key_env, *server.headers_env.values())
+    ]
+    secrets = known_secrets(variables, (server.base_url for server in servers))
     return Diagnosis(tuple(_without_secrets(finding, secrets) for finding in found))
 
 

@@ -148,7 +148,7 @@ class _Keys:
         self._machines = [_items(run.provenance.machine) for run in runs]
         self._questions = [run.provenance.fingerprint for run in runs]
         self._judges = [
-            (judge.name, judge.prompt_sha256, _items(judge.options))
+            (judge.name, judge.prompt_sha256, _items(judge.chosen))
             for judge in (run.provenance.judge for run in runs)
         ]
         self._models = [tuple(sorted(run.models)) for run in runs]

@@ -55,8 +55,10 @@ def make_judge(definition: ModelDefinition, digest: Callable[[Path], str] = hash
     if definition.engine == "openai":
         from pytest_raq.judging.llm.server import ServerBackend
 
-        assert definition.openai is not None
-        return LlmJudge(definition, ServerBackend(definition), {"model": definition.openai.model})
+        server = definition.openai
+        assert server is not None
+        added = {"model": server.model, **server.request_options}
+        return LlmJudge(definition, ServerBackend(definition), added)
     from pytest_raq.judging.llm.local import LocalBackend
 
     options = {

@@ -6,6 +6,7 @@ imports only pytest; the rest is imported when a test needs it.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from pytest_raq.plugin.options import add_options
 if TYPE_CHECKING:
     from pytest_raq.plugin.checks import AnswerCheck, GateCheck, RankingCheck, SpeedCheck
     from pytest_raq.plugin.state import PluginState
+    from pytest_raq.plugin.workers import Workers
 
 FIXTURES = ("raq_answer", "raq_ranking", "raq_speed", "raq_gate")
 _STATE = pytest.StashKey["PluginState"]()
@@ -60,25 +62,42 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: object) -> None:
     """Tell a worker of pytest-xdist where the workers of this run share their work."""
-    from pytest_raq.plugin.options import tell_exchange
+    from pytest_raq.plugin.workers import add_worker
 
-    tell_exchange(node)
+    add_worker(node)
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: object, error: object) -> None:
     """Take over the results of a worker of pytest-xdist."""
     del error
-    output = getattr(node, "workeroutput", {}).get("raq")
-    if output:
+    workers = _workers(node.config)  # type: ignore[attr-defined]
+    if workers and (output := workers.output_of(node)):
         _state(node.config).absorb(output)  # type: ignore[attr-defined]
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Accept baselines, write results, close engines."""
+    if session.exitstatus == pytest.ExitCode.INTERRUPTED:
+        _gather(session.config)
     if state := _used(session.config):
         state.finish(session)
+
+
+def _workers(config: pytest.Config) -> Workers | None:
+    """Return the workers of pytest-xdist that this process controls; nothing is imported for it."""
+    module = sys.modules.get("pytest_raq.plugin.workers")
+    return module.workers_of(config) if module else None
+
+
+def _gather(config: pytest.Config) -> None:
+    """Take over what the workers of pytest-xdist have so far, if there are any."""
+    if workers := _workers(config):
+        for output in workers.gather():
+            _state(config).absorb(output)
+        if workers.termination.is_received:
+            _state(config)  # it sets the exit code, even without any result
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -91,10 +110,8 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """End all worker processes and remove the shared folder, however the run ended."""
     if state := _used(config):
         state.close()
-    if getattr(config.option, "numprocesses", None):
-        from pytest_raq.plugin.options import remove_exchange
-
-        remove_exchange(config)
+    if workers := _workers(config):
+        workers.close()
 
 
 @pytest.fixture

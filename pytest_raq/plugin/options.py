@@ -1,21 +1,11 @@
-"""The options of the plugin, and what pytest-xdist's workers have in common."""
+"""The options of the plugin."""
 
 from __future__ import annotations
 
-import secrets
-import shutil
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
-
 if TYPE_CHECKING:
-    from typing import Any
-
-
-EXCHANGE = "raq_exchange"
-_NAME = pytest.StashKey[Path]()
+    import pytest
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -121,18 +111,3 @@ def add_options(parser: pytest.Parser) -> None:
     )
     parser.addini("raq_models", "folder of the model definitions (default: models next to suites)")
     parser.addini("raq_baselines", "folder of the baselines (default: baselines next to suites)")
-
-
-def tell_exchange(node: Any) -> None:  # noqa: ANN401 - a WorkerController of pytest-xdist
-    """Send the folder of this run to a worker; it is made when a worker needs it."""
-    stash = node.config.stash
-    if _NAME not in stash:
-        stash[_NAME] = Path(tempfile.gettempdir()) / f"pytest-raq-{secrets.token_hex(16)}"
-    node.workerinput[EXCHANGE] = str(stash[_NAME])
-
-
-def remove_exchange(config: pytest.Config) -> None:
-    """Remove the folder, if a worker made it."""
-    folder = config.stash.get(_NAME, None)
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)

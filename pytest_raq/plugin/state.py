@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from pytest_raq.answering import memory_share
+from pytest_raq.engines.openai_compat.pace import share_pace
 from pytest_raq.errors import RaqError, UsageError
 from pytest_raq.plugin.checks import AnswerCheck, GateCheck, RankingCheck, SpeedCheck
-from pytest_raq.plugin.options import EXCHANGE
 from pytest_raq.plugin.progress import ProgressDisplay
+from pytest_raq.plugin.workers import enter_exchange, workers_of
 from pytest_raq.report import Line, Style, suite_lines
 from pytest_raq.running import (
     Session,
@@ -54,8 +55,11 @@ class PluginState:
         self._problems: list[str] = []
         self._results: list[SuiteResult] = []
         self._commands: list[str] = []
-        # Workers of pytest-xdist end with the controller.
-        self._termination = Termination(is_on=not self._is_worker)
+        workers = workers_of(config)
+        # A worker of pytest-xdist may be sent SIGTERM twice, with its group and by the controller.
+        self._termination = (
+            workers.termination if workers else Termination(is_patient=self._is_worker)
+        )
         self._pytest: pytest.Session | None = None
 
     @cached_property
@@ -72,8 +76,8 @@ class PluginState:
         """How this pytest-xdist worker shares work with the others; None in a single process."""
         if not self._is_worker:
             return None
-        folder = Path(self._config.workerinput[EXCHANGE])  # type: ignore[attr-defined]
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = enter_exchange(self._config.workerinput)  # type: ignore[attr-defined]
+        share_pace(folder)
         return SharedWork(WorkerExchange(folder), memory_share())
 
     def session(self, folder: Path) -> Session:

@@ -134,7 +134,9 @@ class Prompt:
     their contents. Prompts of one ``block`` may be answered together, and no other
     prompts with them. With a ``schema``, JSON Schema as text, the reply can only
     be JSON that fits it, if the engine can enforce that.
-    ``max_tokens`` replaces that of the definition; 0 keeps it.
+    ``max_tokens`` replaces that of the definition; 0 keeps it. The likelihood of the
+    texts ``beside`` an answer, and of the answer itself, is wanted with it, if
+    the engine can tell it at once; None: of nothing.
     """
 
     question_id: str
@@ -144,6 +146,7 @@ class Prompt:
     messages: tuple[Message, ...] = ()
     schema: str = ""
     max_tokens: int = 0
+    beside: tuple[str, ...] | None = None
 
     @property
     def conversation(self) -> tuple[Message, ...]:
@@ -182,6 +185,8 @@ class EngineInfo:
     where nobody asked for it; ``instruction_set`` is what they depend on then,
     ``tested_sequences`` how many sequences the self-test tried at most. A server
     was asked ``asked_again`` questions twice, and changed ``changed_again`` answers.
+    ``left_out`` are the parameters that a server refuses, so that they are not sent;
+    None before a reply has shown it.
     """
 
     engine: str
@@ -198,3 +203,4 @@ class EngineInfo:
     tested_sequences: int = 0
     asked_again: int = 0
     changed_again: int = 0
+    left_out: tuple[str, ...] | None = None

@@ -15,6 +15,8 @@ from pytest_raq.records.verdicts import Verdict  # noqa: TC001 - read at run tim
 
 Setting = int | float | str
 """The value of one setting of the gate."""
+LEFT_OUT = "left_out"
+"""The option that says which parameters are not sent, because a server refuses them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,18 @@ class JudgeIdentity:
     name: str
     prompt_sha256: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """The options that were chosen, without those that a server was found to refuse.
+
+        What it refuses is known only after it was asked, so it is no part of any key.
+        """
+        return {
+            name: value
+            for name, value in self.options.items()
+            if name.rpartition(".")[2] != LEFT_OUT
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pytest_raq.records import Question
     from pytest_raq.scaffold.models import Contestant
     from pytest_raq.scaffold.price import Price
+    from pytest_raq.scaffold.server_trial import ServerTrial
 
 
 CI_SYSTEMS = ("github", "gitlab", "jenkins", "none")
@@ -41,7 +42,8 @@ class Choices:
 
     ``judge`` is ``reference``, the name of a definition in the folder, or a
     contestant whose definition will be written. ``prices`` says, by model, what
-    reproducible answers cost, if that was measured.
+    reproducible answers cost, if that was measured, ``trials`` what two requests at once
+    showed of its server.
     """
 
     folder: Path
@@ -51,6 +53,7 @@ class Choices:
     judge: str | Contestant
     ci: str
     prices: Mapping[str, Price] = field(default_factory=dict)
+    trials: Mapping[str, ServerTrial] = field(default_factory=dict)
 
 
 def check_suite_name(name: str) -> str:

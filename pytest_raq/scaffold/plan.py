@@ -116,6 +116,19 @@ def _notes(choices: Choices, written: list[Contestant]) -> list[str]:
                 f"{model.name} is split into {model.header.parts} files: sha256 is that of the"
                 " first, the others must be in the same folder"
             )
+        trial = choices.trials.get(model.name)
+        if trial and trial.drops_replies:
+            key = "concurrency" if model is choices.judge else "parallel"
+            notes.append(
+                f"the server of {model.name} drops a reply when the next request comes:"
+                f" models/{model.name}.toml has {key} = 1"
+            )
+        elif trial and trial.is_single:
+            notes.append(
+                f"the server of {model.name} seems to answer one request at a time: with"
+                f" parallel = 1 in models/{model.name}.toml it is as fast, and the times to first"
+                " token include no wait for other questions"
+            )
     if choices.questions.encoding:
         shown = f", as in {choices.questions.word!r}" if choices.questions.word else ""
         notes.append(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pytest_raq.scaffold.choices import Choices
-    from pytest_raq.scaffold.models import Contestant
+    from pytest_raq.scaffold.models import Contestant, HubFile
     from pytest_raq.scaffold.price import Price
 
 MAX_TOKENS = 64
@@ -34,6 +34,9 @@ _CHAT = (
     "Passage: {passage}\n\nQuestion: {question}"
 )
 _CHAT_CLOSED_BOOK = "Answer the question with as few words as possible.\n\nQuestion: {question}"
+
+
+_DROPS = "the server drops a reply when the next request comes"
 
 
 def suite_text(choices: Choices) -> str:
@@ -93,22 +96,32 @@ def _model_lines(model: Contestant, choices: Choices) -> Iterator[str]:
     yield f"max_tokens = {MAX_TOKENS}"
     if not model.url:
         yield _reproducible_line(choices.prices.get(model.name))
+    if _drops_replies(model, choices) and model is not choices.judge:
+        yield f"parallel = 1  # {_DROPS}"
     yield "temperature = 0.0  # greedy"
     yield "seed = 0"
     yield from _prompt_lines(model, has_passages=choices.questions.passages > 0)
     if model.hub:
-        yield ""
-        yield "[source]  # raq models pull"
-        yield f"repo = {_quote(model.hub.repo)}"
-        yield f"filename = {_quote(model.hub.filename)}"
-        if model.hub.revision:
-            yield f"revision = {_quote(model.hub.revision)}"
+        yield from _source_lines(model.hub)
     if model.url:
-        yield ""
         yield from _server_lines(model)
+    if _drops_replies(model, choices) and model is choices.judge:
+        yield ""
+        yield "[judge]"
+        yield f"concurrency = 1  # {_DROPS}"
+
+
+def _source_lines(hub: HubFile) -> Iterator[str]:
+    yield ""
+    yield "[source]  # raq models pull"
+    yield f"repo = {_quote(hub.repo)}"
+    yield f"filename = {_quote(hub.filename)}"
+    if hub.revision:
+        yield f"revision = {_quote(hub.revision)}"
 
 
 def _server_lines(model: Contestant) -> Iterator[str]:
+    yield ""
     yield "[openai]"
     yield f"base_url = {_quote(model.url)}"
     yield f"model = {_quote(model.served_as)}"
@@ -118,6 +131,11 @@ def _server_lines(model: Contestant) -> Iterator[str]:
         yield f"# the key is in the environment variable {model.key}; api_key_env names another"
     else:
         yield 'api_key_env = ""  # the server needs no key'
+
+
+def _drops_replies(model: Contestant, choices: Choices) -> bool:
+    trial = choices.trials.get(model.name)
+    return trial is not None and trial.drops_replies
 
 
 def _reproducible_line(price: Price | None) -> str:

@@ -43,6 +43,7 @@ _LATER = frozenset(
         "tested_sequences",
         "asked_again",
         "changed_again",
+        "left_out",
     }
 )
 """Fields of `EngineInfo` that its first version did not have."""
@@ -140,7 +141,8 @@ def engine_to_payload(info: EngineInfo) -> str:
 
 def engine_from(table: Mapping[str, Any]) -> EngineInfo:
     """Return what ran a model."""
-    return EngineInfo(**table)
+    left_out = table.get("left_out")
+    return EngineInfo(**{**table, "left_out": None if left_out is None else tuple(left_out)})
 
 
 def verdict_to_payload(verdict: JudgeVerdict) -> str:

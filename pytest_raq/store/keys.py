@@ -67,7 +67,7 @@ def verdict_key(judge: JudgeIdentity, question: Question, texts: Sequence[str]) 
     The question's id is a part: a judge may draw from it in which order it
     reads the texts.
     """
-    who = [judge.name, judge.prompt_sha256, dict(judge.options)]
+    who = [judge.name, judge.prompt_sha256, judge.chosen]
     asked = asdict(question)
     del asked["group"]  # no judge sees it
     return hash_parts(judge=who, question=asked, texts=sorted(set(texts)))

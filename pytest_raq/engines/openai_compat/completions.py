@@ -15,7 +15,9 @@ class Completion:
     was called with. Token counts are those of the server, 0 where it tells
     none; ``pieces`` counts the parts in which the reply came. Seconds are
     since the request was sent: up to the first piece, the last one, the end.
-    ``body`` is the whole reply, where it was asked for.
+    ``marks`` has, for each piece, the characters of the text so far and its
+    seconds. ``is_estimate`` says that the server's count of tokens is not that of this
+    text. ``body`` is the whole reply, where it was asked for.
     """
 
     text: str = ""
@@ -28,6 +30,8 @@ class Completion:
     first_seconds: float = 0.0
     last_seconds: float = 0.0
     total_seconds: float = 0.0
+    marks: tuple[tuple[int, float], ...] = ()
+    is_estimate: bool = False
     body: object = None
 
 
@@ -47,6 +51,8 @@ class Collector:
     pieces: int = 0
     first: float = 0.0
     last: float = 0.0
+    marks: list[tuple[int, float]] = field(default_factory=list)
+    characters: int = 0
     seen: bool = False
     error: object = None
 
@@ -69,6 +75,7 @@ class Collector:
             self.pieces += 1
             self.first = self.first or seconds
             self.last = seconds
+            self.marks.append((self.characters, seconds))
 
     def _read(self, choice: dict[str, object]) -> bool:
         """Take the text of a choice; whether the model said anything, reasoning included."""
@@ -86,6 +93,7 @@ class Collector:
         if not isinstance(text, str) or not text:
             return False
         self.texts.append(text)
+        self.characters += len(text)
         return True
 
     def _read_calls(self, calls: object) -> bool:
@@ -113,9 +121,12 @@ class Collector:
             text=well_formed("".join(self.texts)),
             arguments=well_formed("".join(self.arguments)),
             finish_reason=self.finish_reason,
-            **self.usage,
+            prompt_tokens=self.usage.get("prompt_tokens", 0),
+            cached_tokens=self.usage.get("cached_tokens", 0),
+            completion_tokens=self.usage.get("completion_tokens", 0),
             pieces=self.pieces,
             first_seconds=self.first,
             last_seconds=self.last,
             total_seconds=seconds,
+            marks=tuple(self.marks),
         )

@@ -24,6 +24,7 @@ from pytest_raq.engines.openai_compat.failures import (
     tell_error,
     tell_exception,
 )
+from pytest_raq.engines.openai_compat.pace import Turn, site_of
 from pytest_raq.errors import EngineStartError
 from pytest_raq.text import one_line
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     import httpx2
     import openai
 
+    from pytest_raq.engines.openai_compat.pace import Site
     from pytest_raq.engines.openai_compat.server import Server
 
 
@@ -76,7 +78,8 @@ class _Desk:
     """What the threads share with the caller; ``round`` says which results are wanted."""
 
     server: Server
-    make_client: Callable[[], openai.OpenAI]
+    site: Site
+    make_client: Callable[[Turn], openai.OpenAI]
     jobs: queue.SimpleQueue[_Job | None] = field(default_factory=queue.SimpleQueue)
     results: queue.SimpleQueue[tuple[_Job, Result]] = field(default_factory=queue.SimpleQueue)
     round: int = 0
@@ -95,9 +98,12 @@ class Connection:
     """
 
     def __init__(self, server: Server, most: int) -> None:
-        self._desk = _Desk(server, _client_maker(server))
+        self.site = site_of(server)
+        self._desk = _Desk(server, self.site, _client_maker(server))
         try:
-            self._desk.make_client().close()  # what is wrong here would be wrong in each thread
+            self._desk.make_client(
+                Turn(self.site.pace)
+            ).close()  # what is wrong here would be wrong in each thread
         except Exception as exc:
             told = one_line(server.hide(f"{type(exc).__name__}: {exc}"))
             raise EngineStartError(
@@ -118,12 +124,16 @@ class Connection:
 
         server = self._desk.server
         options: Any = {"max_retries": 0, "timeout": min(server.timeout, _LOOK_SECONDS)}
-        with self._desk.make_client() as client:
+        turn = Turn(self.site.pace)
+        with self._desk.make_client(turn) as client:
+            turn.begin()
             try:
                 client.get("/models", cast_to=httpx2.Response, options=options)
             except Exception as exc:  # noqa: BLE001 - whatever it is, it is told
                 found = tell_exception(exc, server)
                 return found if found.is_final and found.status in {0, 401} else None
+            finally:
+                turn.end()
         return None
 
     def start(self, ticket: Hashable, request: Request) -> None:
@@ -158,7 +168,7 @@ class Connection:
         self._finalizer()
 
 
-def _client_maker(server: Server) -> Callable[[], openai.OpenAI]:
+def _client_maker(server: Server) -> Callable[[Turn], openai.OpenAI]:
     try:
         import httpx2
         import openai
@@ -173,23 +183,40 @@ def _client_maker(server: Server) -> Callable[[], openai.OpenAI]:
     verify = httpx2.create_ssl_context() if secure else False
 
     # The client's headers about this machine help nobody here; each header takes time.
-    unsaid: Any = {f"X-Stainless-{name}": openai.Omit() for name in _TELEMETRY}
+    headers: Any = {f"X-Stainless-{name}": openai.Omit() for name in _TELEMETRY}
+    headers |= server.headers
+    hooks = [_note_start, *([] if server.shows_key else [_omit_key])]
 
-    def make() -> openai.OpenAI:
-        http = httpx2.Client(
+    class PacedClient(httpx2.Client):
+        """Sends a request again whose reply was dropped because others were sent."""
+
+        turn: Turn
+
+        def send(self, request: httpx2.Request, **options: Any) -> httpx2.Response:  # noqa: ANN401
+            while True:
+                try:
+                    return super().send(request, **options)
+                except (httpx2.NetworkError, httpx2.RemoteProtocolError) as exc:
+                    if isinstance(exc, httpx2.ConnectError) or not self.turn.again():
+                        raise
+
+    def make(turn: Turn) -> openai.OpenAI:
+        http = PacedClient(
             limits=httpx2.Limits(max_connections=1, keepalive_expiry=_IDLE_SECONDS),
             timeout=httpx2.Timeout(server.timeout, connect=min(_CONNECT_SECONDS, server.timeout)),
             trust_env=not server.is_local,
             verify=verify,
             follow_redirects=False,
-            event_hooks={"request": [_note_start]},
+            event_hooks={"request": hooks},
         )
+        http.turn = turn
         return openai.OpenAI(
             base_url=server.base_url,
             api_key=server.key,
             max_retries=server.max_retries,
             http_client=http,
-            default_headers=unsaid,
+            default_headers=headers,
+            default_query=dict(server.query),
         )
 
     return make
@@ -197,6 +224,10 @@ def _client_maker(server: Server) -> Callable[[], openai.OpenAI]:
 
 def _note_start(request: httpx2.Request) -> None:
     request.extensions[_STARTED] = time.perf_counter()
+
+
+def _omit_key(request: httpx2.Request) -> None:
+    request.headers.pop("Authorization", None)
 
 
 def _end(desk: _Desk, threads: list[threading.Thread]) -> None:
@@ -211,35 +242,59 @@ def _end(desk: _Desk, threads: list[threading.Thread]) -> None:
 
 def _work(desk: _Desk) -> None:
     """Send what is to be sent until the connection is closed."""
-    with desk.make_client() as client:
+    turn = Turn(desk.site.pace)
+    with desk.make_client(turn) as client:
         while (job := desk.jobs.get()) is not None:
             if desk.wants(job):
-                desk.results.put((job, _ask(client, desk, job)))
+                desk.results.put((job, _take_turn(client, desk, job, turn)))
 
 
-def _ask(client: openai.OpenAI, desk: _Desk, job: _Job) -> Result:
+def _take_turn(client: openai.OpenAI, desk: _Desk, job: _Job, turn: Turn) -> Result:
+    """Return what came of a request, sent as soon as the server may take one more."""
+    turn.begin()
+    try:
+        result: Result = cut(desk.server)
+        if desk.wants(job):
+            result = _ask(client, desk, job, turn)
+        if isinstance(result, Completion):
+            turn.complete()
+        return result
+    finally:
+        turn.end()
+
+
+def _ask(client: openai.OpenAI, desk: _Desk, job: _Job, turn: Turn) -> Result:
     """Return what came of a request.
 
     A stream that was cut is asked for again, as a call is, and so is a server that
-    says it is busy in a reply with status 200.
+    says it is busy in a reply with status 200. Where others flew at the same time, that
+    counts as no try: fewer will.
     """
     server = desk.server
     result: Result = cut(server)
-    for attempt in range(server.max_retries + 1):
-        if attempt:
-            time.sleep(min(0.5 * 2 ** (attempt - 1), 8.0))
+    attempt = 0
+    while True:
         try:
             if job.request.stream:
                 result = _ask_stream(client, desk, job)
             else:
                 result = _ask_whole(client, server, job.request)
         except _CutError:
-            if desk.wants(job):
-                continue
+            result = cut(server)
         except Exception as exc:  # noqa: BLE001 - whatever it is, it is told
             result = tell_exception(exc, server)
-        if not (isinstance(result, Problem) and result.is_busy and desk.wants(job)):
+            if result.is_cut:
+                break  # the client has tried again
+        is_cut = isinstance(result, Problem) and result.is_cut
+        may_pass = is_cut or (isinstance(result, Problem) and result.is_busy)
+        if not (may_pass and desk.wants(job)):
             break
+        if is_cut and turn.again():
+            continue
+        attempt += 1
+        if attempt > server.max_retries:
+            break
+        time.sleep(min(0.5 * 2 ** (attempt - 1), 8.0))
     if isinstance(result, Completion):
         hide = server.hide
         return replace(
@@ -299,7 +354,9 @@ def _ask_stream(client: openai.OpenAI, desk: _Desk, job: _Job) -> Result:
         return no_completion(desk.server, "its stream has no choices")
     if not collector.finish_reason:
         raise _CutError
-    return collector.finish(time.perf_counter() - started)
+    done = collector.finish(time.perf_counter() - started)
+    desk.site.slots.add(started, done)
+    return done
 
 
 def _collect(
@@ -321,36 +378,3 @@ def _collect(
         except openai.APIConnectionError as exc:
             if not collector.finish_reason:
                 raise _CutError from exc
-
-
-class Parameters:
-    """Writes requests in the way that a server takes them, learnt from what it refuses.
-
-    Only what changes nothing is given up: the newer name of the token limit,
-    the seed of a greedy reply, the wish for token counts in a stream.
-    """
-
-    def __init__(self, *, greedy: bool) -> None:
-        self._greedy = greedy
-        self._left_out: set[str] = set()
-        self._renamed: dict[str, str] = {}
-
-    def write(self, body: Mapping[str, object]) -> dict[str, object]:
-        """Return the body as this server takes it."""
-        return {
-            self._renamed.get(name, name): value
-            for name, value in body.items()
-            if name not in self._left_out
-        }
-
-    def learn(self, problem: Problem, sent: Mapping[str, object]) -> bool:
-        """Whether a refused request should be written differently and sent again."""
-        if "max_tokens" in sent and problem.refuses("max_completion_tokens"):
-            self._renamed["max_tokens"] = "max_completion_tokens"
-            return True
-        for name in ("stream_options", "seed"):
-            may_go = name != "seed" or self._greedy
-            if name in sent and may_go and problem.refuses(name):
-                self._left_out.add(name)
-                return True
-        return False

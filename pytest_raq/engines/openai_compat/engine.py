@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_raq.engines.openai_compat.connection import Connection, Parameters, Request
+from pytest_raq.engines.openai_compat.connection import Connection, Request
 from pytest_raq.engines.openai_compat.cut_prompts import CutPrompts
 from pytest_raq.engines.openai_compat.failures import Problem
+from pytest_raq.engines.openai_compat.parameters import sent_for
 from pytest_raq.engines.openai_compat.scoring import ServerScorer
 from pytest_raq.engines.openai_compat.server import find_server
+from pytest_raq.engines.openai_compat.stops import until_stop
 from pytest_raq.engines.protocol import Closing
 from pytest_raq.errors import EngineStartError
 from pytest_raq.records import Answer, EngineInfo, Failure, FinishReason, Timing
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
     from pytest_raq.config import ModelDefinition
     from pytest_raq.engines.openai_compat.completions import Completion
     from pytest_raq.engines.openai_compat.connection import Result
-    from pytest_raq.records import Outcome, Prompt, ScoreOutcome, ScorePrompt
+    from pytest_raq.records import Outcome, Prompt, ScoreOutcome, ScorePrompt, Scores
 
 DEFAULT_PARALLEL = 4
 """Requests in flight: what a small server of one's own still takes without a queue."""
@@ -50,11 +53,11 @@ class OpenAIEngine(Closing):
     def __init__(self, definition: ModelDefinition) -> None:
         self._definition = definition
         self._parallel = definition.parallel or DEFAULT_PARALLEL
-        self._parameters = Parameters(greedy=definition.temperature == 0)
         self._ended = ""
         self._cut_prompts = CutPrompts()
         server = find_server(definition)
         self._connection = Connection(server, self._parallel)
+        self._parameters = self._connection.site.parameters(server.model)
         if problem := self._connection.find_problem():
             self._connection.close()
             raise EngineStartError(problem.reason)
@@ -85,10 +88,15 @@ class OpenAIEngine(Closing):
                 if isinstance(result, Problem) and self._parameters.learn(result, body):
                     waiting.appendleft(prompt)
                 else:
+                    self._describe(result)
                     yield self._read(prompt, result)
         finally:
             if flying and not self._is_closed:
                 self._connection.cancel()
+
+    def answers_and_scores(self, prompts: Sequence[Prompt]) -> Iterator[Outcome | Scores]:
+        """Yield answers alone: a server reads the prompt again for scores."""
+        return self.answers(prompts)
 
     def scores(self, prompts: Sequence[ScorePrompt]) -> Iterator[ScoreOutcome]:
         """Yield how likely texts are, where the server tells probabilities of a prompt."""
@@ -105,6 +113,17 @@ class OpenAIEngine(Closing):
         self._connection.start(ticket, Request(path, body, stream=True))
         return prompt, body
 
+    def _describe(self, result: Result) -> None:
+        """Say in ``info`` what a reply has shown of the server."""
+        if isinstance(result, Problem):
+            return
+        site, sent = self._connection.site, sent_for(self._definition)
+        left_out = tuple(name for name in self._parameters.left_out if name in sent)
+        notes = (site.pace.tell("parallel"), site.slots.note if site.pace.limit is None else "")
+        note = "; ".join(filter(None, notes))
+        if (self.info.left_out, self.info.note) != (left_out, note):
+            self.info = replace(self.info, left_out=left_out, note=note)
+
     def _body(self, prompt: Prompt) -> dict[str, object]:
         definition = self._definition
         said: dict[str, object] = {"prompt": _encodable(prompt.text)}
@@ -115,8 +134,13 @@ class OpenAIEngine(Closing):
                     for message in prompt.conversation
                 ]
             }
+        server = definition.openai
+        assert server is not None
         stop = {"stop": list(definition.stop)} if definition.stop else {}
+        effort = {"reasoning_effort": server.reasoning_effort} if server.reasoning_effort else {}
         return {
+            **server.extra_body,
+            **(effort if prompt.chat else {}),
             **said,
             "max_tokens": prompt.max_tokens or definition.max_tokens,
             "temperature": definition.temperature,
@@ -150,9 +174,13 @@ class OpenAIEngine(Closing):
                 f"the server cut the prompt: it counts {result.prompt_tokens:,} tokens for prompts"
                 " of unlike length: raise its context length (num_ctx of Ollama)",
             )
-        text = _until_stop(result.text, self._definition.stop)
+        kept = until_stop(result, self._definition.stop)
         return Answer(
-            prompt.question_id, self._definition.name, text.strip(), reason, _timing(result)
+            prompt.question_id,
+            self._definition.name,
+            kept.text.strip(),
+            _FINISHED[kept.finish_reason],
+            _timing(kept),
         )
 
     def _tell(self, problem: Problem, prompt: Prompt) -> str:
@@ -188,12 +216,6 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _until_stop(text: str, stops: Sequence[str]) -> str:
-    """Return a text up to the first stop string, which some servers leave in."""
-    ends = [at for at in map(text.find, stops) if at >= 0]
-    return text[: min(ends)] if ends else text
-
-
 def _timing(done: Completion) -> Timing:
     """Return what can be measured from here: the way to the server is a part of each time."""
     decoding = done.last_seconds - done.first_seconds
@@ -205,5 +227,5 @@ def _timing(done: Completion) -> Timing:
         prefill_seconds=done.first_seconds,
         decode_seconds=decoding if decoding > _ONE_PACKET else 0.0,
         total_seconds=done.total_seconds,
-        is_estimate=not done.completion_tokens and done.pieces > 0,
+        is_estimate=done.is_estimate or (not done.completion_tokens and done.pieces > 0),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pytest_raq.text import one_line
@@ -36,6 +36,8 @@ class Problem:
     the HTTP status, 0 where there was no response; ``said`` what the server
     says of it; ``is_timeout`` whether it said nothing for too long; ``is_busy``
     that it may answer later, although its response has a status of success.
+    ``parameter`` and ``code`` are what the server names beside its words; ``is_cut``
+    says that its reply ended too early.
     """
 
     reason: str
@@ -44,10 +46,14 @@ class Problem:
     said: str = ""
     is_timeout: bool = False
     is_busy: bool = False
+    parameter: str = ""
+    code: str = ""
+    is_cut: bool = False
 
-    def refuses(self, parameter: str) -> bool:
-        """Whether the server cannot take a parameter of the request."""
-        return self.status in {400, 422} and parameter in self.said
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the server does not take something of the request."""
+        return self.status in {400, 422} and not self.is_busy
 
 
 def no_completion(server: Server, why: str) -> Problem:
@@ -61,7 +67,9 @@ def tell_exception(error: Exception, server: Server) -> Problem:
     import openai
 
     if isinstance(error, openai.APIStatusError):
-        return _tell_status(error.status_code, _said(error, server), str(error.code), server)
+        found = _tell_status(error.status_code, _said(error, server), str(error.code), server)
+        codes = [str(code) for code in (error.code, error.type) if code]
+        return replace(found, parameter=str(error.param or ""), code=" ".join(codes))
     if isinstance(error, openai.APIConnectionError):
         return _tell_connection(error, server)
     if isinstance(error, openai.APIError):
@@ -90,13 +98,18 @@ def tell_error(error: object, server: Server) -> Problem:
             is_busy=True,
         )
     if status:
-        return _tell_status(status, said, codes[0], server)
+        parameter = str(table.get("param") or "")
+        found = _tell_status(status, said, codes[0], server)
+        return replace(found, parameter=parameter, code=" ".join(codes).strip())
     return Problem(f"{server.address} failed: {said}", said=said)
 
 
 def _said(error: Exception, server: Server) -> str:
     body = getattr(error, "body", None)
     message = body.get("message") if isinstance(body, dict) else None
+    metadata = body.get("metadata") if isinstance(body, dict) else None
+    if message and isinstance(metadata, dict) and metadata.get("raw"):
+        message = f"{message}: {metadata['raw']}"  # a router repeats what the provider said
     # Hidden first: what is cut in the middle would not be found.
     return one_line(server.hide(str(message or body or error)), _SHOWN)
 
@@ -145,7 +158,9 @@ def _tell_connection(error: Exception, server: Server) -> Problem:
 
 def cut(server: Server) -> Problem:
     """Return the problem with a connection that ended too early."""
-    return Problem(f"{server.address} cut the connection before its reply was complete")
+    return Problem(
+        f"{server.address} cut the connection before its reply was complete", is_cut=True
+    )
 
 
 def _tell_unreachable(server: Server, why: str) -> Problem:

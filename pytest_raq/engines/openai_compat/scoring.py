@@ -16,7 +16,8 @@ from pytest_raq.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator, Sequence
 
-    from pytest_raq.engines.openai_compat.connection import Connection, Parameters, Result
+    from pytest_raq.engines.openai_compat.connection import Connection, Result
+    from pytest_raq.engines.openai_compat.parameters import Parameters
     from pytest_raq.engines.openai_compat.prompt_logprobs import Way
     from pytest_raq.records import Prompt, ScoreOutcome, ScorePrompt
 

@@ -43,6 +43,10 @@ class LlmBackend(Protocol):
     def note(self) -> str:
         """What a reader should know about what runs the LLM; empty if there is nothing."""
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """The parameters that are not sent, because the server of the LLM refuses them."""
+
     def prepare(self, trial: JudgeRequest) -> list[JudgeReply]:
         """Find out how to ask; return the replies to the trial, the last one in the final form.
 

@@ -10,6 +10,7 @@ from pytest_raq.judging.llm.prompt import PROMPT_SHA256
 from pytest_raq.judging.llm.scheduler import Budget, RequestScheduler
 from pytest_raq.judging.protocol import Case
 from pytest_raq.records import JudgeIdentity, Question
+from pytest_raq.records.results import LEFT_OUT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -46,7 +47,10 @@ class LlmJudge:
 
     @property
     def identity(self) -> JudgeIdentity:
-        """The name, the prompt, and the options that can change a verdict."""
+        """The name, the prompt, and the options that can change a verdict.
+
+        With what the server refuses of them, once it was asked.
+        """
         definition, settings = self._definition, self._settings
         options = {
             "engine": definition.engine,
@@ -56,6 +60,8 @@ class LlmJudge:
             "passage": "yes" if settings.passage else "no",
             "max_answer_length": str(settings.max_answer_length),
         }
+        if self._asker.left_out:
+            options[LEFT_OUT] = ", ".join(self._asker.left_out)
         return JudgeIdentity(definition.name, PROMPT_SHA256, {**options, **self._options})
 
     @property

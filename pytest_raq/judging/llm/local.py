@@ -26,6 +26,8 @@ class LocalBackend:
     The model is loaded for the first request and stays loaded until `close`.
     """
 
+    left_out: tuple[str, ...] = ()
+
     def __init__(
         self, definition: ModelDefinition, digest: Callable[[Path], str] | None = None
     ) -> None:

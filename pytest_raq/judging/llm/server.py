@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from pytest_raq.engines.openai_compat import Completion, Connection, Problem, Request, find_server
-from pytest_raq.engines.openai_compat.connection import Parameters
+from pytest_raq.engines.openai_compat.parameters import NEEDED, sent_for, tell_left_out
 from pytest_raq.errors import EngineError, JudgeError
 from pytest_raq.judging.llm.backend import JudgeReply
 from pytest_raq.judging.llm.prompt import label
@@ -18,12 +18,17 @@ if TYPE_CHECKING:
 
     from pytest_raq.config import ModelDefinition
     from pytest_raq.engines.openai_compat.connection import Result
+    from pytest_raq.engines.openai_compat.pace import Site
+    from pytest_raq.engines.openai_compat.parameters import Parameters
     from pytest_raq.judging.llm.backend import JudgeRequest
 
 
 _TOOL = "rank"
 
 _PATH = "/chat/completions"
+
+_NEEDED = NEEDED | {"response_format", "tools", "tool_choice"}
+"""What is never left out: a server that refuses a form is asked in the next one."""
 
 
 class Form(Enum):
@@ -58,19 +63,39 @@ class Form(Enum):
 class ServerBackend:
     """Sends each request as one chat message, in the strictest form the server supports."""
 
-    note = ""
-
     def __init__(self, definition: ModelDefinition) -> None:
         self._definition = definition
-        self._parameters = Parameters(greedy=definition.temperature == 0)
         self._form = Form.PLAIN
         self._opened: Connection | None = None
+        self._known: tuple[Site, Parameters] | None = None
+        self._flying: dict[int, tuple[JudgeRequest, dict[str, object]]] = {}
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """What is not sent, because the server refuses it; nothing before it was asked."""
+        if self._known is None:
+            return ()
+        sent = sent_for(self._definition) - {"stop", "stream_options"}
+        return tuple(name for name in self._known[1].left_out if name in sent)
+
+    @property
+    def note(self) -> str:
+        """What the server does not take, and what that means for rankings."""
+        if self._known is None:
+            return ""
+        temperature = self._definition.temperature
+        notes = (
+            tell_left_out(self.left_out, temperature=temperature, subject="rankings"),
+            self._known[0].pace.tell("concurrency"),
+        )
+        return "; ".join(filter(None, notes))
 
     def _connection(self) -> Connection:
         if self._opened is None:
             try:
                 server = find_server(self._definition)
                 self._opened = Connection(server, self._definition.judge.concurrency)
+                self._known = self._opened.site, self._opened.site.parameters(server.model)
             except EngineError as exc:
                 raise JudgeError(str(exc)) from exc
         return self._opened
@@ -108,13 +133,13 @@ class ServerBackend:
         """
         retries: int | None = 0
         while True:
-            body = self._body(trial)
-            self._connection().start(0, Request(_PATH, body, retries=retries))
-            _, result = self._connection().take()
+            connection, body = self._connection(), self._body(trial)
+            connection.start(0, Request(_PATH, body, retries=retries))
+            _, result = connection.take()
             yield self._reply(result)
             if not isinstance(result, Problem):
                 return
-            if self._parameters.learn(result, body):
+            if self._learn(result, body):
                 continue
             if not _is_hopeless(result):
                 return
@@ -122,16 +147,26 @@ class ServerBackend:
                 raise JudgeError(result.reason)
             retries = None
 
+    def _learn(self, problem: Problem, sent: dict[str, object]) -> bool:
+        assert self._known is not None
+        return self._known[1].learn(problem, sent, _NEEDED)
+
     def _body(self, ask: JudgeRequest) -> dict[str, object]:
-        return self._parameters.write(
-            {
-                "messages": [{"role": "user", "content": ask.prompt}],
-                "temperature": self._definition.temperature,
-                "seed": ask.seed,
-                "max_tokens": ask.max_tokens,
-                **self._form.constrain(ask.schema),
-            }
-        )
+        """Return a request as the server takes it; there must be a connection."""
+        assert self._known is not None
+        settings = self._definition.openai
+        assert settings is not None
+        effort = settings.reasoning_effort
+        body = {
+            **settings.extra_body,
+            **({"reasoning_effort": effort} if effort else {}),
+            "messages": [{"role": "user", "content": ask.prompt}],
+            "temperature": self._definition.temperature,
+            "seed": ask.seed,
+            "max_tokens": ask.max_tokens,
+            **self._form.constrain(ask.schema),
+        }
+        return self._known[1].write(body, _NEEDED)
 
     def _reply(self, result: Result) -> JudgeReply:
         if isinstance(result, Problem):
@@ -142,20 +177,28 @@ class ServerBackend:
 
     def start(self, ticket: int, ask: JudgeRequest) -> None:
         """Send a request."""
-        self._connection().start(ticket, Request(_PATH, self._body(ask)))
+        connection, body = self._connection(), self._body(ask)
+        self._flying[ticket] = ask, body
+        connection.start(ticket, Request(_PATH, body))
 
     def take(self) -> tuple[int, JudgeReply]:
-        """Return the next reply."""
-        ticket, result = self._connection().take()
-        assert isinstance(ticket, int)
-        return ticket, self._reply(result)
+        """Return the next reply; what is refused only now is left out, and sent again."""
+        while True:
+            ticket, result = self._connection().take()
+            assert isinstance(ticket, int)
+            ask, body = self._flying.pop(ticket)
+            if not (isinstance(result, Problem) and self._learn(result, body)):
+                return ticket, self._reply(result)
+            self.start(ticket, ask)
 
     def cancel(self) -> None:
         """Cancel the requests in flight."""
+        self._flying.clear()
         self._connection().cancel()
 
     def close(self) -> None:
         """Close the connections."""
+        self._flying.clear()
         if self._opened is not None:
             self._opened.close()
             self._opened = None

@@ -11,9 +11,12 @@ end of stdin is the end of the worker, also in the middle of a question.
                the self-test of a reproducible model found
     → failed   kind, reason
     ← block    epoch, parallel, questions: each request, text, chat, messages, schema,
-               max_tokens, temperature, seed, stop
-    → answer   request, text, finish_reason, timing: also instructions, where they are counted
-               and the question was alone in its block
+               max_tokens, temperature, seed, stop; beside: texts that are scored after the
+               same prompt, with the answer itself; null: nothing is
+    → answer   request, text, finish_reason, scored: whether scores follow, timing: also
+               instructions, where they are counted and the question was alone in its block
+    → scores   request, scores: as below, or null where they failed, reason; answer: a list, of
+               text and figures of the answer, if it is none of the texts
     → too long request, prompt_tokens
     → error    request, reason
     ← score    epoch, parallel, questions: each request, text, chat, messages, continuations
