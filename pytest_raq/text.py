@@ -211,3 +211,8 @@ def message_text(text: str, longest: int = 4_000) -> str:
 def percent(share: float) -> str:
     """Return a measured share in whole percent."""
     return f"{100 * share:.0f} %"
+
+
+def setting_text(value: float | str) -> str:
+    """Return a setting as TOML spells it, without quotation marks."""
+    return value if isinstance(value, str) else f"{value:g}"

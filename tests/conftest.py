@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from gguf_files import write_tiny_gguf
 from hypothesis import settings
 
+from pytest_raq.running.change import TARGETS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+NOWHERE = Path(__file__).parent / "nowhere"
+SURROUNDINGS = ("RAQ_HISTORY", "RAQ_KEYS", "RAQ_FILES", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")
 
 pytest_plugins = ["pytester", "llm_judges", "init_project", "doctor_project"]
 
@@ -67,5 +72,6 @@ def tiny_gguf(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 @pytest.fixture(autouse=True)
 def no_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep what runs inside a test away from the history and the job around the tests."""
-    for name in ("RAQ_HISTORY", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+    for name in (*SURROUNDINGS, *(variable for variable, _ in TARGETS)):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(NOWHERE))  # nothing that this user allows

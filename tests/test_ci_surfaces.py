@@ -82,7 +82,7 @@ def test_markdown_has_the_table_first_and_the_worst_questions_folded(published):
     ]
     assert "- and 4 more" in lines
     assert any(line.startswith("- `answers worse than the accepted ones on 14") for line in lines)
-    assert lines.count("</details>") == 2
+    assert lines.count("</details>") == 3  # with the settings of the gate
 
 
 def test_the_summary_of_a_job_is_appended_to(project, monkeypatch):

@@ -167,9 +167,9 @@ def test_gate_settings_are_those_of_a_suite(capsys):
             "--alpha",
             "0.3",
             "--min-effect",
-            "0.5",
+            "0.2",
             "--max-f1-drop",
-            "0.5",
+            "0.2",
         )[0]
         == 0
     )
@@ -200,7 +200,11 @@ def test_missing_answers_are_missing_never_bad(capsys):
     assert result["models"]["beta"]["failed"] == lost
     assert result["questions"]["q0"]["failures"] == {"beta": "the files have no answer"}
     assert f"beta has no answer to {lost} of 60 questions" in result["notes"]
-    assert rank(capsys, file, "--baseline", "alpha", "--max-missing", "0.5")[0] == 0
+    assert rank(capsys, file, "--baseline", "alpha", "--max-missing", "0.2")[0] == 0
+    code, _, err = rank(capsys, file, "--baseline", "alpha", "--max-missing", "0.5")
+    assert (code, err) == (
+        2, "raq: --max-missing 0.5: should be less than or equal to 0.2\n"
+    )  # fmt: skip
     assert rank(capsys, file)[0] == 0
 
 

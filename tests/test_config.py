@@ -45,7 +45,7 @@ def test_all_errors_of_a_file_are_told_at_once(tmp_path):
     assert suite_error(tmp_path, text) == (
         "unknown key dataset.sampel; did you mean 'sample'?;"
         " gate.alpha: should be a number (got '0.05');"
-        " gate.margin: should be less than or equal to 1 (got 2)"
+        " gate.margin: should be less than or equal to 0.5 (got 2)"
     )
 
 

@@ -63,6 +63,7 @@ def messages():
     yield words.quality(evidence())
     yield words.quality(evidence(worse=0, better=1, p=1.0, low=-0.06, high=0.06, net=0.01))
     yield words.unchanged(evidence())
+    yield words.laxer(("margin 0.1 → 0.5",))
     yield words.ruled_out(SETTINGS)
     yield words.possible(evidence())
     yield words.few_passages(evidence())

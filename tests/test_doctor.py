@@ -141,6 +141,12 @@ def test_the_python_that_a_definition_names_is_looked_at(home, monkeypatch, caps
     definition = home / "models/reader.toml"
     definition.write_text(f'python = "../empty"\n{definition.read_text()}')
     code, text, found = doctor(capsys, "--offline")
+    told = found["llama.cpp", "python of reader"]
+    assert told["health"] == "warning"
+    assert told["text"].endswith(
+        "reader.toml names ../empty, which is not run without --allow-python"
+    )
+    code, text, found = doctor(capsys, "--offline", "--allow-python")
     section = "llama.cpp of models/../empty"
     assert code == 3
     assert found[section, "python"]["health"] == "failure"

@@ -29,7 +29,7 @@ def test_the_recipes_compile_for_every_runner():
         assert "restore-keys" not in cache["with"]
     gitlab = yaml.safe_load(workflow("gitlab", pulls=True)[1])[".raq"]
     assert gitlab["variables"]["CMAKE_ARGS"] == "-DGGML_NATIVE=OFF"
-    assert gitlab["cache"][0]["key"]["prefix"] == "raq-pip-portable"
+    assert gitlab["cache"][0]["key"]["prefix"] == "raq-pip-portable-$CI_COMMIT_REF_SLUG"
     jenkins = workflow("jenkins", pulls=True)[1]
     assert "CMAKE_ARGS = '-DGGML_NATIVE=OFF'" in jenkins
     assert 'PIP_CACHE_DIR = "${WORKSPACE}/.cache/pip"' in jenkins

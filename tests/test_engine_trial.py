@@ -97,7 +97,11 @@ def test_paths_that_are_no_environment(tmp_path):
 def test_answers_of_another_engine_have_keys_of_their_own(environments, tmp_path):
     def define(python=None):
         return ModelDefinition(
-            name="m", path=tmp_path / "m.toml", file="m.gguf", python=python and str(python)
+            name="m",
+            path=tmp_path / "m.toml",
+            file="m.gguf",
+            python=python and str(python),
+            python_allowed=True,
         )
 
     prompt = Prompt("q", "What?")
@@ -122,6 +126,7 @@ def test_the_worker_runs_where_the_definition_says(environments, tiny_gguf, monk
         file=file.name,
         prompt="{question}",
         python=str(environments("new")),
+        python_allowed=True,
     )
     with open_engine(model) as engine:
         assert engine.info.build.startswith("0.4.1 (")

@@ -44,7 +44,7 @@ def test_only_the_job_that_opens_a_pull_request_may_write():
         "pull-requests": "write",
     }
     checkout = table["jobs"]["gate"]["steps"][0]
-    assert checkout["with"] == {"persist-credentials": False}
+    assert checkout["with"] == {"persist-credentials": False, "fetch-depth": 0}
 
 
 def test_what_a_user_types_reaches_no_shell_as_text():
@@ -64,6 +64,30 @@ def test_gitlab_has_a_gate_and_an_update():
         ["models/*.gguf"],
         [".raq/"],
     ]
+
+
+@pytest.mark.parametrize("system", PLACES)
+def test_what_is_accepted_was_answered_by_that_job(system):
+    text = workflow(system, pulls=True)[1]
+    (line,) = [line for line in text.splitlines() if "--raq-update" in line]
+    assert "--raq-fresh" in line
+
+
+def test_no_branch_reads_what_another_one_wrote():
+    github = load("github")["jobs"]
+    paths = [step.get("with", {}).get("path") for step in github["accept"]["steps"]]
+    assert ".raq" not in paths
+    (store,) = [
+        s["with"] for s in github["gate"]["steps"] if s.get("with", {}).get("path") == ".raq"
+    ]
+    assert store["key"].startswith("raq-store-${{ github.ref }}-")
+    assert store["restore-keys"].split() == [
+        "raq-store-${{", "github.ref", "}}-", "raq-store-refs/heads/main-"
+    ]  # fmt: skip
+    for cache in load("gitlab")[".raq"]["cache"]:
+        key = cache["key"]
+        assert (key["prefix"] if isinstance(key, dict) else key).endswith("$CI_COMMIT_REF_SLUG")
+        assert all(key.endswith("$CI_DEFAULT_BRANCH") for key in cache.get("fallback_keys", ()))
 
 
 def test_a_jenkinsfile_is_balanced():

@@ -237,9 +237,10 @@ def test_a_server_that_says_nothing_is_not_waited_for_again_and_again(judging):
 
 
 def test_no_server_no_key_no_host(judging, monkeypatch):
+    monkeypatch.setenv("RAQ_KEYS", "JUDGE_KEY=nowhere.invalid")
     for url, why in {
         "http://127.0.0.1:9/v1": "it refuses the connection",
-        "http://nowhere.invalid/v1": "",
+        "https://nowhere.invalid/v1": "",
     }.items():
         with pytest.raises(JudgeError) as caught:
             judging(url).prepare()

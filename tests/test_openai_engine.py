@@ -264,11 +264,12 @@ def test_a_server_that_cannot_be_used_is_told_at_the_start(monkeypatch):
 
 
 def test_an_address_or_proxy_that_cannot_be_is_told(monkeypatch):
+    monkeypatch.setenv("RAQ_KEYS", "OPENAI_API_KEY=nowhere, OPENAI_API_KEY=api.example.com")
     with pytest.raises(EngineStartError, match="nowhere:port"):
-        open_engine(definition("http://nowhere:port/v1"))
+        open_engine(definition("https://nowhere:port/v1"))
     monkeypatch.setenv("ALL_PROXY", "gopher://x")
     with pytest.raises(EngineStartError, match="the proxies of the environment"):
-        open_engine(definition("http://api.example.com/v1"))
+        open_engine(definition("https://api.example.com/v1"))
 
 
 def test_a_password_in_the_address_is_not_shown():

@@ -341,7 +341,7 @@ def llama_get_logits_ith(context, place):
     python = make_environment(project.path / "other", patch=patch)
     path = project.path / "models/reader.toml"
     path.write_text(f'python = "../{python.name}"\n{path.read_text()}')
-    result, table = run(project, "--raq-reproducible")
+    result, table = run(project, "--raq-reproducible", "--raq-allow-python")
     assert table["provenance"]["models"]["reader"]["reproducible"] == "not verified: among others"
     result.stdout.fnmatch_lines(
         ["*note: reader: not reproducible: the self-test found other bits*"]

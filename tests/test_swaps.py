@@ -162,7 +162,7 @@ def test_missing_files_of_a_hub_name_the_command(project):
 
 def test_a_server_has_no_file_to_quantize(project):
     (project / "models" / "ours.toml").write_text(
-        'engine = "openai"\n[openai]\nbase_url = "http://x"\nmodel = "m"\n'
+        'engine = "openai"\n[openai]\nbase_url = "https://x"\nmodel = "m"\n'
     )
     suite = load_suite(project / "suites", "s")
     with pytest.raises(ConfigError, match='engine = "openai" has no file to quantize'):

@@ -41,7 +41,7 @@ def shortest_last(case):
 
 def pytest_sessionstart(session):
     patch = session.config.raq_patch  # undone with the run
-    patch.setattr(build, "open_judge", lambda name, *_: ScriptedJudge(shortest_last, name))
+    patch.setattr(build, "open_judge", lambda name, *_, **__: ScriptedJudge(shortest_last, name))
 '''
 
 

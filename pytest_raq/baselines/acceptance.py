@@ -56,14 +56,22 @@ def refuse_unmeasured(
         )
 
 
-def refuse_unexplained(path: str, verdicts: Iterable[Verdict], reason: str) -> None:
+def refuse_unexplained(
+    path: str, verdicts: Iterable[Verdict], reason: str, laxer: Sequence[str] = ()
+) -> None:
     """Raise MeasurementError unless each verdict is good or there is a reason to accept it.
 
     So a series of small losses cannot be accepted by a script that only looks at exit codes.
-    What has no baseline yet needs no reason.
+    What has no baseline yet needs no reason; settings of the gate that are ``laxer`` than the
+    accepted ones do.
     """
     if reason.strip():
         return
+    if laxer:
+        raise MeasurementError(
+            f"{path} is not updated: the gate is laxer than accepted ({', '.join(laxer)}): set that"
+            " back, or say why you accept it with --raq-reason TEXT"
+        )
     for verdict in verdicts:
         if verdict.decision in _NEEDS_REASON:
             first = verdict.reasons[0] if verdict.reasons else ""
@@ -137,6 +145,7 @@ def make_baseline(result: SuiteResult, reason: str) -> Baseline:
             item.question.id: BaselineQuestion(item.answers, item.ranks, _likelihood(item))
             for item in result.questions
         },
+        gate=result.gate,
     )
 
 

@@ -16,12 +16,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AcceptedStates:
-    """The baseline and the anchor of a suite as they were read, or why they could not be."""
+    """The baseline and the anchor of a suite as they were read, or why they could not be.
+
+    ``names`` are their paths as they are shown.
+    """
 
     baseline: Baseline | None = None
     baseline_problem: str = ""
     anchor: Baseline | None = None
     anchor_problem: str = ""
+    names: tuple[str, str] = ("", "")
 
 
 ACCEPT = "accept with --raq-update"
@@ -204,6 +208,10 @@ def differences(before: Provenance, now: Provenance) -> Iterator[str]:
         then, today = before.machine.get(name, "unknown"), now.machine.get(name, "unknown")
         if then != today:
             yield f"machine {name}: {then} → {today}"
+    for name in sorted(before.keys.keys() | now.keys.keys()):
+        then, today = before.keys.get(name, "nowhere"), now.keys.get(name, "nowhere")
+        if then != today:
+            yield f"the value of {name} is sent to: {then} → {today}"
 
 
 def _model_differences(model: str, before: ModelProvenance, now: ModelProvenance) -> Iterator[str]:

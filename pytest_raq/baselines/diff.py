@@ -25,14 +25,7 @@ from pytest_raq.stats.speed import compare_runs
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pytest_raq.records import (
-        Baseline,
-        PairwiseP,
-        Provenance,
-        RankTests,
-        SpeedEvidence,
-        StandingChange,
-    )
+    from pytest_raq.records import Baseline, PairwiseP, RankTests, SpeedEvidence, StandingChange
 
 
 def diff_baselines(
@@ -57,7 +50,7 @@ def diff_baselines(
         standing=_standing(old.tests, new.tests, alpha),
         speeds={model: speeds for model in shared if (speeds := _speeds(model, old, new))},
         same_machine=dict(old.provenance.machine) == dict(new.provenance.machine),
-        provenance=tuple(_provenance(old.provenance, new.provenance)),
+        provenance=tuple(_changes(_recorded(old), _recorded(new))),
     )
 
 
@@ -140,8 +133,13 @@ def _standing(
     return standing_changes(new, old, alpha) if old and new else ()
 
 
-def _provenance(old: Provenance, new: Provenance) -> Iterator[FieldChange]:
-    before, now = dict(_fields(asdict(old))), dict(_fields(asdict(new)))
+def _recorded(baseline: Baseline) -> dict[str, str]:
+    """Return each field of the provenance and each setting of the gate as text."""
+    gate = {"gate": dict(baseline.gate)}
+    return {**dict(_fields(asdict(baseline.provenance))), **dict(_fields(gate))}
+
+
+def _changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[FieldChange]:
     for field in sorted(before.keys() | now.keys()):
         then, today = before.get(field, ""), now.get(field, "")
         if then != today:

@@ -32,6 +32,7 @@ FORMAT = 1
 
 _LATER = ("reproducible", "instruction_set", "timed", "identity")
 """Fields of a model's provenance that the first version did not have."""
+_LATER_FIGURES = ("decode_is_estimate", "reference_bits_per_byte")
 _DECIMALS = 6
 _REMEDY = "restore it from git or accept again with --raq-update"
 _CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
@@ -83,24 +84,24 @@ def _save(path: Path, baseline: Baseline) -> Path:
 
 def _to_text(baseline: Baseline) -> str:
     table = _ADAPTER.dump_python(baseline, mode="python")
-    for model in table["provenance"]["models"].values():
-        for name in _LATER:  # absent where it says nothing, as older versions expect
-            if not model[name]:
-                del model[name]
-    for summary in table["models"].values():
-        if not summary["decode_is_estimate"]:
-            del summary["decode_is_estimate"]
-        if summary["reference_bits_per_byte"] is None:
-            del summary["reference_bits_per_byte"]
-    if not table["accepted_speeds"]:
-        del table["accepted_speeds"]
-    for question in table["questions"].values():
-        if not question["likelihood"]:
-            del question["likelihood"]
+    for place, names in (
+        (table, ("gate", "accepted_speeds")),
+        (table["provenance"], ("keys",)),
+        *((model, _LATER) for model in table["provenance"]["models"].values()),
+        *((summary, _LATER_FIGURES) for summary in table["models"].values()),
+        *((question, ("likelihood",)) for question in table["questions"].values()),
+    ):
+        for name in names:  # absent where it says nothing, as older versions expect
+            if _says_nothing(place[name]):
+                del place[name]
     text = json.dumps(
         _to_json({"format": FORMAT, **table}), indent=1, sort_keys=True, ensure_ascii=False
     )
     return well_formed(f"{text}\n")  # a reason of the command line may be no Unicode
+
+
+def _says_nothing(value: object) -> bool:
+    return value is None or value is False or value in ("", {})  # but 0.0 is a figure
 
 
 def load_baseline(folder: Path, suite: str) -> Baseline | None:
@@ -193,7 +194,8 @@ def _existing(table: object, loc: tuple[int | str, ...]) -> tuple[int | str, ...
     """Return a location of pydantic without the type names that pydantic appends."""
     path: list[int | str] = []
     for part in loc:
-        if not isinstance(table, dict | list):
+        has_part = isinstance(table, dict) or (isinstance(table, list) and isinstance(part, int))
+        if not has_part:
             break
         path.append(part)
         try:

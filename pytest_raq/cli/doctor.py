@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_raq.cli.options import add_folder_options, add_json_option, add_store_option
+from pytest_raq.cli.options import (
+    add_folder_options,
+    add_json_option,
+    add_python_option,
+    add_store_option,
+)
 from pytest_raq.cli.output import ExitCode, write_result
 
 if TYPE_CHECKING:
@@ -28,6 +33,7 @@ def add_doctor_command(commands: argparse._SubParsersAction[argparse.ArgumentPar
         metavar="PATH",
         help="check the llama-cpp-python of another python or virtual environment",
     )
+    add_python_option(parser)
     parser.add_argument("--offline", action="store_true", help="contact no hub and no server")
     add_folder_options(parser, "suites", "models")
     add_store_option(parser)
@@ -48,6 +54,7 @@ def _doctor(options: argparse.Namespace) -> int:
         store=options.store,
         python=options.python.expanduser() if options.python else None,
         offline=options.offline,
+        allow_python=options.allow_python,
     )
     progress = CommandProgress()
     try:

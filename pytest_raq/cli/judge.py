@@ -9,6 +9,7 @@ from pytest_raq.cli.options import (
     add_folder_options,
     add_gate_options,
     add_json_option,
+    add_python_option,
     add_store_option,
     gate_settings,
     whole_number,
@@ -66,6 +67,7 @@ def add_judge_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
     )
     add_folder_options(check, "suites", "models", "baselines")
     check.add_argument("--fresh", action="store_true", help="do not reuse stored rankings")
+    add_python_option(check)
     add_store_option(check)
     add_json_option(check)
     add_gate_options(check, GATE_OPTIONS)
@@ -96,6 +98,7 @@ def _check(options: argparse.Namespace) -> int:
         progress=CommandProgress(),
         human=options.human,
         fresh=options.fresh,
+        allow_python=options.allow_python,
     )
     try:
         found = {suite.name: check_suite(suite, check) for suite in suites}

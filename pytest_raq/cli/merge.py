@@ -46,6 +46,12 @@ def add_merge_command(commands: argparse._SubParsersAction[argparse.ArgumentPars
         help="accept the whole run as baseline and as anchor, e.g. for a release; needs --reason",
     )
     parser.add_argument(
+        "--base",
+        default="",
+        metavar="REV",
+        help="judge by the suites, questions and baselines of this revision, as the shards did",
+    )
+    parser.add_argument(
         "--reason", default="", metavar="TEXT", help="why, kept with --update and --anchor"
     )
     add_store_option(parser)
@@ -108,6 +114,7 @@ def _session_options(options: argparse.Namespace) -> SessionOptions:
         update=options.update,
         anchor=options.anchor,
         reason=options.reason,
+        base=options.base,
         start=start,
         json_path=files["json"],
         report_path=files["report"],

@@ -58,6 +58,15 @@ def whole_number_or_zero(text: str) -> int:
     return whole_number(text, least=0)
 
 
+def add_python_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--allow-python``."""
+    parser.add_argument(
+        "--allow-python",
+        action="store_true",
+        help="run models under the python that their definitions name",
+    )
+
+
 def add_trial_options(parser: argparse.ArgumentParser, *, has_suite: bool = True) -> None:
     """Add what a session needs to know; ``has_suite`` says that the suite is an option."""
     if has_suite:
@@ -69,6 +78,7 @@ def add_trial_options(parser: argparse.ArgumentParser, *, has_suite: bool = True
     parser.add_argument("--seed", type=int, metavar="S", help="the seed that draws the questions")
     parser.add_argument("--judge", default="", metavar="NAME", help="use another judge")
     parser.add_argument("--fresh", action="store_true", help="do not reuse stored answers")
+    add_python_option(parser)
     add_folder_options(parser, "suites", "models")
     add_store_option(parser)
     add_json_option(parser)
@@ -90,6 +100,7 @@ def session_options(options: argparse.Namespace, **more: object) -> SessionOptio
         "seed": options.seed,
         "judge": options.judge,
         "fresh": options.fresh,
+        "allow_python": options.allow_python,
         "start": here,
     }
     return SessionOptions(**{**fields, **more})  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from pytest_raq.cli.options import (
     add_folder_options,
     add_gate_options,
     add_json_option,
+    add_python_option,
     add_store_option,
     gate_settings,
     whole_number_or_zero,
@@ -91,6 +92,7 @@ def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
     parser.add_argument(
         "--fresh", action="store_true", help="ask a judge again what it was asked before"
     )
+    add_python_option(parser)
     add_store_option(parser)
     add_json_option(parser)
     parser.add_argument(
@@ -157,7 +159,7 @@ def _judge(
     from pytest_raq.trials.external_answers import rank_answers
 
     folder, names = options.models_folder, split_names(options.judge)
-    judges = {name: open_judge(name, folder) for name in names}
+    judges = {name: open_judge(name, folder, allow_python=options.allow_python) for name in names}
     is_free = all(judge.is_free for judge in judges.values())
     store = None if is_free else open_for_run(options.store)
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _SHOWN = 60
 """Maximum number of characters of a wrong value in a message."""
 
-_OWN_KEYS = frozenset({"name", "path"})
-"""Fields of a definition that come from the name and path of its file."""
+OWN_KEYS = frozenset({"name", "path", "python_allowed"})
+"""Fields of a definition that come from its file and from options, not from its text."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 _KINDS = {
@@ -169,7 +169,7 @@ def _home(table: str, tables: Sequence[int | str]) -> str:
 
 def _tables(kind: type[Settings], where: str = "") -> Iterator[tuple[str, list[str]]]:
     """Yield each possible table of a file with its keys; the file itself is ""."""
-    yield where, [key for key in kind.model_fields if where or key not in _OWN_KEYS]
+    yield where, [key for key in kind.model_fields if where or key not in OWN_KEYS]
     for key, field in kind.model_fields.items():
         for inner in _settings_in(field.annotation):
             yield from _tables(inner, f"{where}.{key}".lstrip("."))

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from pytest_raq.config.diagnostics import nearest, tell_errors
 from pytest_raq.config.models import ModelDefinition
+from pytest_raq.config.permissions import place_in_project
 from pytest_raq.config.prompts import PromptSettings, load_messages, load_template
 from pytest_raq.config.suites import DatasetSettings, SuiteDefinition
 from pytest_raq.errors import ConfigError
@@ -32,9 +33,27 @@ def suite_names(folder: Path) -> list[str]:
 def load_suite(folder: Path, name: str) -> SuiteDefinition:
     """Read ``folder/NAME.toml``; ConfigError names the file and every wrong key."""
     suite = _load(SuiteDefinition, folder, name, "suite")
+    _check_source(suite)
     if suite.prompt is None:
         return suite
     return suite.model_copy(update={"prompt": _load_prompt(suite.path, suite.prompt)})
+
+
+def _check_source(suite: SuiteDefinition) -> None:
+    """Raise ConfigError if the questions are in a file that a definition may not name.
+
+    An id of a hub looks like a relative path to nowhere.
+    """
+    source = suite.dataset.source
+    if source.startswith(("~", "/", ".")) or _exists(suite.path.parent / source):
+        place_in_project(suite.path, "dataset.source", source)
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except (OSError, ValueError):  # reported where the questions are read
+        return False
 
 
 def _load_prompt(path: Path, prompt: PromptSettings) -> PromptSettings:
@@ -75,6 +94,28 @@ def load_model(folder: Path, name: str) -> ModelDefinition:
     return model
 
 
+def named_files(path: Path) -> list[str]:
+    """Return the text files that a suite or a definition names, as it writes them.
+
+    None if it cannot be read: that is reported where it is loaded.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError, RecursionError):
+        return []
+    prompt = table.get("prompt")
+    parts = [prompt] if isinstance(prompt, dict) else []
+    parts += [
+        item
+        for holder in (table, *parts)
+        if isinstance(items := holder.get("messages"), list)
+        for item in items
+        if isinstance(item, dict)
+    ]
+    found = [table.get("prompt_file"), *(part.get("file") for part in parts)]
+    return [file for file in found if isinstance(file, str) and file]
+
+
 def _load(kind: type[S], folder: Path, name: str, noun: str) -> S:
     known = suite_names(folder)
     if not name.isprintable() or not name or {"/", "\\"} & set(name):
@@ -87,6 +128,10 @@ def _load(kind: type[S], folder: Path, name: str, noun: str) -> S:
     for key in ("name", "path"):
         if key in table:
             raise ConfigError(f"{path}: {key} is not a key: it follows from the path of the file")
+    if "python_allowed" in table:
+        raise ConfigError(
+            f"{path}: python_allowed is not a key: it is the option --raq-allow-python"
+        )
     own = {"name": name, "path": path}
     try:
         return kind.model_validate({**table, **own})

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator, model_validator
 
 from pytest_raq.config.base import Settings
+from pytest_raq.config.permissions import is_loopback, server_host
 from pytest_raq.config.prompts import (
     Messages,
     PromptSettings,
@@ -27,6 +28,7 @@ from pytest_raq.config.requests import (
     check_query,
     is_variable,
 )
+from pytest_raq.errors import ConfigError
 
 Price = Annotated[float, Field(ge=0)]
 
@@ -100,6 +102,9 @@ class OpenAISettings(Settings):
     """The environment variable with the API key; empty for a server that needs none."""
     max_retries: Annotated[int, Field(ge=0, le=20)] = 5
     """How often a call is repeated after 429, 5xx, a timeout or a broken connection."""
+    insecure: bool = False
+    """Whether a server on another machine may be asked by plain http: everyone on the way can read
+    questions and key."""
     ask_again: Annotated[int, Field(ge=0, le=1000)] = 10
     """How many questions are asked a second time, to see how many answers change by themselves: a
     quarter of the new answers at most, and only at temperature 0; 0 asks none."""
@@ -129,9 +134,12 @@ class OpenAISettings(Settings):
         if scheme not in {"http", "https"} or not separator or rest[:1] in {"", "/"}:
             raise ValueError(_tell_address(value))
         try:
-            urlsplit(value)
+            has_host = bool(urlsplit(value).hostname)
         except ValueError as exc:
             raise ValueError(_tell_address(value)) from exc
+        # Programs disagree about the host of such an address.
+        if not has_host or not value.isprintable() or set(value) & set(" \\"):
+            raise ValueError(_tell_address(value))
         return value
 
     @field_validator("api_key_env")
@@ -141,6 +149,16 @@ class OpenAISettings(Settings):
             # Not shown: it may be the key itself.
             raise ValueError("is not the name of an environment variable: write that, not the key")
         return value
+
+    @model_validator(mode="after")
+    def _require_https(self) -> Self:
+        is_plain = self.base_url.startswith("http://") and not is_loopback(self.base_url)
+        if is_plain and not self.insecure:
+            raise ValueError(
+                f"base_url is plain http to {server_host(self.base_url)}, so everyone on the way"
+                " can read questions and key: use https, or write insecure = true"
+            )
+        return self
 
     @model_validator(mode="after")
     def _check_additions(self) -> Self:
@@ -162,10 +180,14 @@ def _tell_address(value: str) -> str:
 
 
 class ModelDefinition(Settings):
-    """One model. ``name`` and ``path`` come from the file, not from its text."""
+    """One model. ``name`` and ``path`` come from the file, not from its text.
+
+    ``python_allowed`` comes from the options of a run: whether ``python`` may be run.
+    """
 
     name: str
     path: Path
+    python_allowed: bool = False
     engine: Literal["llama-cpp", "openai"] = "llama-cpp"
     """What runs the model: llama.cpp from a GGUF file, or an OpenAI-compatible server."""
     family: str = ""
@@ -197,7 +219,7 @@ class ModelDefinition(Settings):
     refused. Absent: any."""
     python: Annotated[str, Field(min_length=1)] | None = None
     """The Python executable, or the folder of a virtual environment, whose llama-cpp-python
-    runs the file; the Python of this process when absent."""
+    runs the file; the Python of this process when absent. Runs only with --raq-allow-python."""
     timeout: Annotated[float, Field(gt=0)] = 600.0
     """Seconds without any progress after which a question fails."""
     canaries: Annotated[int, Field(ge=0, le=100)] = 3
@@ -268,8 +290,20 @@ class ModelDefinition(Settings):
 
     @property
     def python_path(self) -> Path | None:
-        """The path of another llama-cpp-python; relative paths start at the definition's folder."""
-        return None if self.python is None else (self.path.parent / self.python).expanduser()
+        """The path of another llama-cpp-python; relative paths start at the definition's folder.
+
+        ConfigError unless it may be run: a definition must not start a program by itself.
+        """
+        if self.python is None:
+            return None
+        place = (self.path.parent / self.python).expanduser()
+        if not self.python_allowed:
+            raise ConfigError(
+                f"{self.path}: python = {self.python!r} is a program that would be run: allow it"
+                " with --raq-allow-python (pytest) or --allow-python (raq), or name it yourself:"
+                f" --raq-python {place}"
+            )
+        return place
 
     @property
     def uses_chat(self) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from pytest_raq.config.base import Settings
+from pytest_raq.config.permissions import place_in_project
 from pytest_raq.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def read_template(path: Path, key: str, file: str) -> str:
     One line end at the end of the file is not part of the text: editors add it.
     ConfigError names both files and what is wrong.
     """
-    place = (path.parent / file).expanduser()
+    place = place_in_project(path, key, file)
     try:
         text = place.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from pytest_raq.config.diagnostics import OWN_KEYS
 from pytest_raq.config.models import ModelDefinition
 from pytest_raq.config.suites import SuiteDefinition
 
@@ -23,7 +24,6 @@ PURPOSES: Mapping[str, str] = {
 }
 """The purpose of each kind of file."""
 
-_OWN_KEYS = ("name", "path")
 
 EXAMPLES: Mapping[str, str] = {
     "suite": """\
@@ -108,9 +108,9 @@ def json_schema(kind: str) -> dict[str, Any]:
     """
     found = KINDS[kind].model_json_schema(ref_template="#/definitions/{model}")
     tables = found.pop("$defs", {})
-    for key in _OWN_KEYS:
-        del found["properties"][key]
-    required = [key for key in found.pop("required", []) if key not in _OWN_KEYS]
+    for key in OWN_KEYS:
+        found["properties"].pop(key, None)
+    required = [key for key in found.pop("required", []) if key not in OWN_KEYS]
     plain = _plain({**found, "required": required, "definitions": tables})
     head = {
         "$schema": "http://json-schema.org/draft-07/schema#",

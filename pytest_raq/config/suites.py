@@ -12,7 +12,6 @@ from pytest_raq.config.models import InstructionSet  # noqa: TC001 - the same
 from pytest_raq.config.prompts import PromptSettings  # noqa: TC001 - the same
 from pytest_raq.records import UNANSWERABLE
 
-Probability = Annotated[float, Field(gt=0, lt=1)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -130,21 +129,26 @@ class DatasetSettings(Settings):
 
 
 class GateSettings(Settings):
-    """When a difference fails the build."""
+    """When a difference fails the build.
 
-    alpha: Probability = 0.05
+    The limits keep the gate able to fail. A run with a setting that is laxer than the accepted one
+    decides nothing until that is accepted with a reason.
+    """
+
+    # Which way each of them is laxer is in LAXER of gate/strictness.py.
+    alpha: Annotated[float, Field(ge=0.001, lt=1)] = 0.05
     """Significance level of the quality test, over all models of the suite (Holm)."""
-    margin: Annotated[float, Field(gt=0, le=1)] = 0.10
+    margin: Annotated[float, Field(gt=0, le=0.5)] = 0.10
     """Net preference that may be lost: a pass needs the interval above −margin."""
-    pass_level: Annotated[float, Field(gt=0, le=0.5)] = 0.025
+    pass_level: Annotated[float, Field(gt=0, le=0.1)] = 0.025
     """One-sided level of a pass: how often a true loss of ``margin`` may pass."""
-    min_effect: Share = 0.05
+    min_effect: Annotated[float, Field(ge=0, le=0.2)] = 0.05
     """Net preference below which a significant loss is not called a regression."""
-    max_f1_drop: Share = 0.02
+    max_f1_drop: Annotated[float, Field(ge=0, le=0.2)] = 0.02
     """Loss of SQuAD F1 that is allowed: suspect if its whole interval is a larger loss."""
     max_slowdown: Share = 0.10
     """Maximum loss of speed that is allowed."""
-    max_missing: Share = 0.02
+    max_missing: Annotated[float, Field(ge=0, le=0.2)] = 0.02
     """Maximum share of questions without an answer or a ranking that is allowed."""
     min_judge_accuracy: Share = 0.80
     """Share of known pairs that a judge must rank correctly to be trusted; 0 means no check."""
@@ -154,9 +158,9 @@ class GateSettings(Settings):
     """Minimum share of a panel's judges that must have ranked a question."""
     likelihood: Literal["off", "show", "gate"] = "gate"
     """Whether the likelihood of the references is measured, and whether verdicts use it."""
-    likelihood_margin: Annotated[float, Field(gt=0)] = 0.05
+    likelihood_margin: Annotated[float, Field(gt=0, le=0.5)] = 0.05
     """Bits per byte of the reference that may be lost: a pass needs the interval below it."""
-    likelihood_min_effect: Annotated[float, Field(ge=0)] = 0.03
+    likelihood_min_effect: Annotated[float, Field(ge=0, le=0.3)] = 0.03
     """Bits per byte below which a significant loss of likelihood raises no doubt."""
     inconclusive: Literal["pass", "fail"] = "pass"
     """Whether an inconclusive run passes with a warning, or fails."""

@@ -36,7 +36,8 @@ class CheckContext:
     """A project and the environment that runs it.
 
     ``python`` is another interpreter whose llama-cpp-python is checked;
-    with ``offline`` no hub and no server is asked.
+    with ``offline`` no hub and no server is asked. ``allow_python`` says that the ``python``
+    of definitions may be run.
     """
 
     folder: Path
@@ -45,6 +46,7 @@ class CheckContext:
     store: Path
     python: Path | None = None
     offline: bool = False
+    allow_python: bool = False
 
     @cached_property
     def suites(self) -> dict[str, SuiteDefinition | RaqError]:
@@ -54,7 +56,16 @@ class CheckContext:
     @cached_property
     def models(self) -> dict[str, ModelDefinition | RaqError]:
         """The definitions by name, or the error if one cannot be read."""
-        return _read_all(self.models_folder, load_model)
+        return _read_all(self.models_folder, self._load_model)
+
+    def _load_model(self, folder: Path, name: str) -> ModelDefinition:
+        model = load_model(folder, name)
+        return model.model_copy(update={"python_allowed": self.allow_python})
+
+    @property
+    def runnable_models(self) -> Iterator[ModelDefinition]:
+        """The definitions that name no program of their own, or one that may be run."""
+        return (m for m in self.readable_models if m.python is None or m.python_allowed)
 
     @property
     def baselines_folder(self) -> Path:

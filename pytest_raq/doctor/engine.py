@@ -166,14 +166,24 @@ def look_at_engine(context: CheckContext) -> Iterator[Finding]:
         yield from _Examination(SECTION, None, Health.FAILURE, absent).look()
     else:
         yield from _look_at_other(SECTION, context.python, Health.FAILURE)
+    yield from _not_run(context)
     for python, health in _named_pythons(context).items():
         yield from _look_at_other(f"{SECTION} of {python}", python, health)
     yield from _look_at_instruction_sets(context)
 
 
+def _not_run(context: CheckContext) -> Iterator[Finding]:
+    """Yield which definitions name a program that this check does not start by itself."""
+    for model in context.readable_models:
+        if model.python is not None and not model.python_allowed and _is_local(model):
+            told = f"{model.path} names {model.python}, which is not run without --allow-python"
+            step = "read the definition, then check it with raq doctor --allow-python"
+            yield finding(SECTION, f"python of {model.name}", Health.WARNING, told, step)
+
+
 def _look_at_instruction_sets(context: CheckContext) -> Iterator[Finding]:
     """Yield which models ask for an instruction set, and whether their llama.cpp has it."""
-    for model in context.readable_models:
+    for model in context.runnable_models:
         if not model.instruction_set:
             continue
         other = context.python or model.python_path
@@ -194,7 +204,7 @@ def _is_local(model: ModelDefinition) -> bool:
 def _named_pythons(context: CheckContext) -> dict[Path, Health]:
     """Return the environments that definitions name, and the severity if one cannot be used."""
     found: dict[Path, Health] = {}
-    for model in context.readable_models:
+    for model in context.runnable_models:
         if model.python_path is not None and _is_local(model):
             health = context.trouble(model.name)
             if found.get(model.python_path) is not Health.FAILURE:

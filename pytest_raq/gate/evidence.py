@@ -44,7 +44,8 @@ class Material:
     ``speeds`` are the models whose speed was measured, ``speed_unchanged`` those of which nothing
     that makes speed has changed, ``speed_obstacles`` says why the speed that was accepted cannot be
     compared with today's, by model; ``same_models`` says of models that
-    they are no models of their own.
+    they are no models of their own. ``laxer`` names the settings that are laxer than those of the
+    baseline.
     """
 
     questions: Sequence[Question]
@@ -63,6 +64,7 @@ class Material:
     speed_unchanged: frozenset[str] = frozenset()
     speed_obstacles: Mapping[str, str] = field(default_factory=dict)
     same_models: Mapping[str, str] = field(default_factory=dict)
+    laxer: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -173,6 +175,7 @@ def _input(model: str, material: Material, found: Mapping[str, Comparison]) -> G
         speed_obstacle=_obstacle(model, material),
         judge_problems=material.judge_problems,
         same_model=material.same_models.get(model, ""),
+        laxer=material.laxer,
     )
 
 

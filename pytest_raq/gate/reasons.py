@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pytest_raq.config import GateSettings
     from pytest_raq.records import F1Evidence, Interval, QualityEvidence
@@ -84,6 +84,14 @@ def few_passages(evidence: QualityEvidence) -> str:
         f" {_count(moved, 'passage')}; from so few passages no p below"
         f" {2.0**-moved:.3g} is possible, but answers that change for no reason get better as"
         " often as worse"
+    )
+
+
+def laxer(settings: Sequence[str]) -> str:
+    """Return why settings that let more through than the accepted ones decide nothing."""
+    return (
+        f"the gate is laxer than accepted ({', '.join(settings)}): set that back, or accept it with"
+        " --raq-update --raq-reason TEXT"
     )
 
 

@@ -7,7 +7,8 @@ loss, or where the whole interval of F1 is below −``max_f1_drop``; a pass
 where the interval is above −``margin``, unless F1 fell significantly and by more than
 ``max_f1_drop``; otherwise inconclusive. A model of which nothing changed,
 no text and nothing that makes texts, is unchanged. The same is asked about the anchor, and the
-worse answer counts. A regression of speed (`pytest_raq.gate.speed`) is a regression.
+worse answer counts. A regression of speed (`pytest_raq.gate.speed`) is a regression. With settings
+that are laxer than the accepted ones, only a regression is still decided.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from pytest_raq.records import Decision, Verdict
 from pytest_raq.stats.exact import smallest_p
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_raq.config import GateSettings
     from pytest_raq.records import F1Evidence, QualityEvidence, SpeedEvidence
 
@@ -42,7 +45,8 @@ class GateInput:
     ``is_speed_unchanged`` says that nothing that makes speed has changed,
     ``speed_obstacle`` why speed cannot be compared, ``times_speed`` that speed belongs to the
     verdict at all: answers in a file have none.
-    ``same_model`` says with which other model of the suite this one is the same.
+    ``same_model`` says with which other model of the suite this one is the same, ``laxer`` names
+    the settings that let more through than the accepted ones.
     """
 
     model: str
@@ -62,6 +66,7 @@ class GateInput:
     times_speed: bool = True
     judge_problems: tuple[str, ...] = ()
     same_model: str = ""
+    laxer: tuple[str, ...] = ()
 
 
 Finding = tuple[Decision, list[str]]
@@ -93,6 +98,8 @@ def decide(gate_input: GateInput, settings: GateSettings) -> Verdict:
         decision, reasons = Decision.REGRESSION, told + reasons
     else:
         reasons = reasons + told
+    if gate_input.laxer and decision in _SEVERITY:
+        decision, reasons = _refuse_laxer(decision, reasons, gate_input.laxer)
     return Verdict(
         gate_input.model,
         decision,
@@ -104,6 +111,14 @@ def decide(gate_input: GateInput, settings: GateSettings) -> Verdict:
         gate_input.anchor_f1,
         speed_summary=pace.summary if gate_input.times_speed else "",
     )
+
+
+def _refuse_laxer(decision: Decision, reasons: list[str], laxer: Sequence[str]) -> Finding:
+    """Decide nothing by settings that nobody accepted; what fails even by them fails."""
+    told = words.laxer(laxer)
+    if decision is Decision.REGRESSION:
+        return decision, [*reasons, told]
+    return Decision.NO_BASELINE, [told, f"with these settings: {decision.value}", *reasons]
 
 
 def is_failure(verdict: Verdict, settings: GateSettings, *, updating: bool = False) -> bool:

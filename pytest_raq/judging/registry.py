@@ -23,18 +23,25 @@ UNREADABLE = "unreadable"
 """Used in place of the SHA-256 of a file that cannot be read."""
 
 
-def open_judge(name: str, models_folder: Path, digest: Callable[[Path], str] = hash_file) -> Judge:
+def open_judge(
+    name: str,
+    models_folder: Path,
+    digest: Callable[[Path], str] = hash_file,
+    *,
+    allow_python: bool = False,
+) -> Judge:
     """Return a judge by name: ``reference``, or one of the definitions of a folder.
 
     Nothing is contacted or loaded before `prepare`. ``digest`` returns the
-    SHA-256 of a file. Raises ConfigError when there is no judge of that name, or
-    its definition is wrong.
+    SHA-256 of a file; ``allow_python`` says that the definition's ``python`` may be
+    run. Raises ConfigError when there is no judge of that name, or its definition is wrong.
     """
     if name == NAME:
         return ReferenceJudge()
     known = suite_names(models_folder)
     if name in known:
-        return make_judge(load_model(models_folder, name), digest)
+        definition = load_model(models_folder, name)
+        return make_judge(definition.model_copy(update={"python_allowed": allow_python}), digest)
     near = difflib.get_close_matches(name, [NAME, *known], n=1) or difflib.get_close_matches(
         name.lower(), [NAME], n=1
     )

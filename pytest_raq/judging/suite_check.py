@@ -34,6 +34,7 @@ class Check:
     progress: Progress
     human: Path | None = None
     fresh: bool = False
+    allow_python: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,10 @@ def check_suite(suite: SuiteDefinition, check: Check) -> list[CheckedJudge]:
     questions = load_questions(suite.dataset, suite.path.parent).questions
     accepted = _accepted(check.baselines_folder, suite.name) if check.human else {}
     human = read_human_rankings(check.human, questions, accepted) if check.human else []
-    judges = [open_judge(name, check.models_folder) for name in suite.judges]
+    judges = [
+        open_judge(name, check.models_folder, allow_python=check.allow_python)
+        for name in suite.judges
+    ]
     sentinels = make_sentinels(questions, seed=suite.dataset.seed, limit=check.questions)
     found = []
     for judge in judges:

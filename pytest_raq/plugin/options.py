@@ -49,6 +49,19 @@ def add_options(parser: pytest.Parser) -> None:
         help="the engine under test: run the models under the llama-cpp-python of this python"
         " or virtual environment",
     )
+    add(
+        "--raq-allow-python",
+        action="store_true",
+        help="run models under the python that their definitions name; only for definitions that"
+        " you have read, because it can be any program",
+    )
+    add(
+        "--raq-base",
+        default="",
+        metavar="REV",
+        help="judge by the suites, questions, judges and baselines of this git revision, e.g."
+        " origin/main; only the models are those of the change",
+    )
     add("--raq-update", action="store_true", help="accept this run as the suite's baseline")
     add(
         "--raq-anchor",

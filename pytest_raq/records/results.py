@@ -13,6 +13,8 @@ from pytest_raq.records.repeatability import Repeatability  # noqa: TC001 - read
 from pytest_raq.records.speed import AcceptedSpeed, SpeedSamples  # noqa: TC001 - read at run time
 from pytest_raq.records.verdicts import Verdict  # noqa: TC001 - read at run time
 
+Setting = int | float | str
+"""The value of one setting of the gate."""
 LEFT_OUT = "left_out"
 """The option that says which parameters are not sent, because a server refuses them."""
 
@@ -72,7 +74,10 @@ class ModelProvenance:
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """The origin of the figures of a run."""
+    """The origin of the figures of a run.
+
+    ``keys`` are the environment variables whose values were sent, and to which hosts.
+    """
 
     source: str
     revision: str
@@ -82,6 +87,7 @@ class Provenance:
     models: Mapping[str, ModelProvenance]
     versions: Mapping[str, str]
     machine: Mapping[str, str]
+    keys: Mapping[str, str] = field(default_factory=dict)
 
 
 FIGURES = (
@@ -172,7 +178,8 @@ class Baseline:
     """The accepted state of a suite.
 
     ``accepted_speeds`` has ratios to the yardstick by model. ``speeds`` has bare rates and seconds,
-    in files of the first version alone; they are shown but not compared.
+    in files of the first version alone; they are shown but not compared. ``gate`` has the settings
+    of the gate with which it was accepted; it is empty in files of earlier versions.
     """
 
     suite: str
@@ -184,6 +191,7 @@ class Baseline:
     speeds: Mapping[str, SpeedSamples]
     questions: Mapping[str, BaselineQuestion]
     accepted_speeds: Mapping[str, AcceptedSpeed] = field(default_factory=dict)
+    gate: Mapping[str, Setting] = field(default_factory=dict)
 
     def texts(self, model: str) -> dict[str, str]:
         """Return the accepted answers of a model by question id."""
@@ -203,7 +211,8 @@ class SuiteResult:
     should know apart from the verdicts; ``repeatability`` has the models of which anything is
     known, ``from_store`` how many answers of each model an earlier run gave; ``margin`` is the
     net preference that may be lost, if the result says it. ``speeds`` are today's rates and times,
-    ``accepted_speeds`` what would be accepted of them.
+    ``accepted_speeds`` what would be accepted of them. ``gate`` has all settings of the gate,
+    ``changes`` what this change does to the files that the gate rests on.
     """
 
     suite: str
@@ -224,3 +233,5 @@ class SuiteResult:
     repeatability: Mapping[str, Repeatability] = field(default_factory=dict)
     from_store: Mapping[str, int] = field(default_factory=dict)
     margin: float | None = None
+    gate: Mapping[str, Setting] = field(default_factory=dict)
+    changes: tuple[str, ...] = ()

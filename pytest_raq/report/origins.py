@@ -1,11 +1,11 @@
-"""How many answers of a run are not new, in words."""
+"""How many answers of a run are not new, and who got which key, in words."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pytest_raq.records import SuiteResult
+    from pytest_raq.records import Provenance, SuiteResult
 
 
 def from_store_text(result: SuiteResult) -> str:
@@ -13,3 +13,9 @@ def from_store_text(result: SuiteResult) -> str:
     stored = sum(result.from_store.values())
     count = sum(model.answered for model in result.models.values())
     return f"{stored} of {count} answers from the store" if stored else ""
+
+
+def keys_text(provenance: Provenance) -> str:
+    """Return e.g. ``keys sent: OPENAI_API_KEY to api.openai.com``; empty if none was."""
+    told = "; ".join(f"{variable} to {hosts}" for variable, hosts in provenance.keys.items())
+    return f"keys sent: {told}" if told else ""

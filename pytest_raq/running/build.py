@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from pytest_raq.answering import ModelAnswers
 from pytest_raq.answering.likelihoods import ModelLikelihoods
 from pytest_raq.baselines.comparison import AcceptedStates
-from pytest_raq.baselines.file import baseline_path, load_anchor, load_baseline
+from pytest_raq.baselines.file import anchor_path, baseline_path, load_anchor, load_baseline
+from pytest_raq.config import load_model, suite_names
 from pytest_raq.datasets import load_questions
+from pytest_raq.engines.openai_compat.server import sent_keys
 from pytest_raq.errors import BaselineError, ConfigError
 from pytest_raq.files import show_path
 from pytest_raq.judging import open_judge, open_panel, remember, require_references
@@ -23,7 +25,7 @@ from pytest_raq.running.suite_run import SuiteRun
 from pytest_raq.running.variants import Variants
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from pytest_raq.answering import EnginePool
@@ -63,6 +65,8 @@ class Resources:
 
     ``fresh`` says that no stored answer is reused; ``sharing`` is how the processes
     of one run share their work, None in a run of one process; ``folders`` may have model files.
+    ``allow_python`` says that the ``python`` of judges may be run; a run that only ``collects``
+    tests compares nothing. ``show_path`` returns the path of a baseline as it is shown.
     """
 
     pool: EnginePool
@@ -71,6 +75,9 @@ class Resources:
     fresh: bool = False
     sharing: SharedWork | None = None
     folders: tuple[Path, ...] = ()
+    allow_python: bool = False
+    collects: bool = False
+    show_path: Callable[[Path], str] = show_path
 
 
 def build_run(
@@ -132,7 +139,7 @@ def build_run(
         seed=suite.dataset.seed,
         families=families(answers, replaced),
     )
-    return SuiteRun(
+    run = SuiteRun(
         suite,
         questions,
         answers,
@@ -143,9 +150,7 @@ def build_run(
             suite=suite.name,
         ),
         baselines_folder=baselines_folder,
-        accepted=AcceptedStates(
-            *_baseline(baselines_folder, suite.name), *_anchor(baselines_folder, suite.name)
-        ),
+        accepted=_accepted(baselines_folder, suite.name, resources),
         variants=Variants(answers_of),
         speed_source=SpeedSource(
             resources.pool,
@@ -154,32 +159,44 @@ def build_run(
         ),
         likelihoods=likelihoods,
     )
+    run.keys = sent_keys([*models.values(), *_judge_definitions(suite, models_folder)])
+    return run
+
+
+def _judge_definitions(suite: SuiteDefinition, folder: Path) -> list[ModelDefinition]:
+    known = suite_names(folder)
+    return [load_model(folder, name) for name in suite.judges if name in known]
 
 
 def _panel(suite: SuiteDefinition, models_folder: Path, resources: Resources) -> Panel:
     store = resources.store
 
     def open_one(name: str) -> Judge:
-        opened = open_judge(name, models_folder, store.file_hashes.sha256)
+        opened = open_judge(
+            name, models_folder, store.file_hashes.sha256, allow_python=resources.allow_python
+        )
         return remember(opened, store, fresh=resources.fresh)
 
     return open_panel(suite.judges, models_folder, open_one, min_share=suite.gate.min_judges)
 
 
-def _baseline(folder: Path, suite: str) -> tuple[Baseline | None, str]:
-    try:
-        baseline = load_baseline(folder, suite)
-    except BaselineError as exc:
-        return None, str(exc)
-    if baseline is None:
-        path = show_path(baseline_path(folder, suite))
-        return None, f"{path} does not exist; accept this state with --raq-update"
-    return baseline, ""
+def _accepted(folder: Path, suite: str, resources: Resources) -> AcceptedStates:
+    """Read the accepted states, unless tests are only collected."""
+    show = resources.show_path
+    names = show(baseline_path(folder, suite)), show(anchor_path(folder, suite))
+    if resources.collects:
+        return AcceptedStates(names=names)
+    baseline, problem = _load(load_baseline, folder, suite)
+    if baseline is None and not problem:
+        problem = f"{names[0]} does not exist; accept this state with --raq-update"
+    return AcceptedStates(baseline, problem, *_load(load_anchor, folder, suite), names)
 
 
-def _anchor(folder: Path, suite: str) -> tuple[Baseline | None, str]:
+def _load(
+    read: Callable[[Path, str], Baseline | None], folder: Path, suite: str
+) -> tuple[Baseline | None, str]:
     try:
-        return load_anchor(folder, suite), ""
+        return read(folder, suite), ""
     except BaselineError as exc:
         return None, str(exc)
 

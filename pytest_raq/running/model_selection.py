@@ -112,7 +112,8 @@ class ModelSelection:
         }
 
     def _load(self, name: str) -> ModelDefinition:
-        return load_model(self._options.models_folder, name)
+        model = load_model(self._options.models_folder, name)
+        return model.model_copy(update={"python_allowed": self._options.allow_python})
 
     def _as_typed(self, model: ModelDefinition) -> ModelDefinition:
         """Return the model with the options of the run applied."""
@@ -126,9 +127,11 @@ class ModelSelection:
     def _under_python(self, model: ModelDefinition) -> ModelDefinition:
         """Return the model under the engine on trial; raise ConfigError if it cannot be used."""
         if model.engine == "llama-cpp" and self._options.python:
-            model = model.model_copy(update={"python": str(self._options.python)})
-        if model.engine == "llama-cpp" and model.python_path:
-            find_environment(model.python_path)
+            named = {"python": str(self._options.python), "python_allowed": True}
+            model = model.model_copy(update=named)
+        other = model.python_path if model.engine == "llama-cpp" else None
+        if other and not self._options.collects:
+            find_environment(other)
         return model
 
     def swapped(

@@ -23,7 +23,9 @@ class SessionOptions:
 
     ``swaps`` maps a model to the file, the name of the definition, or the hub
     id that is run in its place; ``python`` is the Python of another environment
-    that runs the models, ``start`` the folder to which relative paths refer.
+    that runs the models, ``start`` the folder to which relative paths refer. ``allow_python``
+    says that the ``python`` of definitions may be run; a run that only ``collects`` tests starts
+    nothing. ``base`` is the revision whose suites, questions, judges and baselines decide.
     """
 
     suites_folder: Path
@@ -40,6 +42,9 @@ class SessionOptions:
     python: Path | None = None
     parallel: int | None = None
     reproducible: bool = False
+    allow_python: bool = False
+    collects: bool = False
+    base: str = ""
     update: bool = False
     anchor: bool = False
     reason: str = ""
@@ -61,10 +66,12 @@ class SessionOptions:
             "--raq-judge": self.judge,
             "--raq-swap": ",".join(f"{name}={file}" for name, file in (self.swaps or {}).items()),
             "--raq-python": str(self.python or ""),
+            "--raq-allow-python": "yes" if self.allow_python else "",
             "--raq-parallel": str(self.parallel or ""),
             "--raq-reproducible": "yes" if self.reproducible else "",
             "--raq-shard": f"{self.shard.index}/{self.shard.count}" if self.shard else "",
             "--raq-fresh": "yes" if self.fresh else "",
+            "--raq-base": self.base,
             "--raq-update": "yes" if self.update else "",
             "--raq-anchor": "yes" if self.anchor else "",
         }
@@ -108,6 +115,7 @@ class SessionOptions:
             "--raq-parallel": self.parallel,
             "--raq-reproducible": self.reproducible,
             "--raq-shard": self.shard,
+            "--raq-base": self.base,
         }
         given = [option for option, value in changed.items() if value]
         if self.accepts and given:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_raq.gate.speed import unable_to_fail
+from pytest_raq.gate.strictness import changed_settings, gate_table, laxer_settings
 from pytest_raq.records import Answer, Failure, QuestionResult, SuiteResult
 from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
 from pytest_raq.running.likelihoods import accepted_bits, answer_bits, reference_bits
@@ -67,6 +68,7 @@ def make_result(
             *parts.likelihoods.notes(is_asked="likelihood" in parts.suite.gate.model_fields_set),
             *parts.rankings.notes(),
             *notes,
+            *_gate_notes(parts),
             *_estimates(summaries),
             *unable_to_fail(parts.suite.gate),
             *(f"differs from the baseline: {text}" for text in comparison.differences(provenance)),
@@ -75,7 +77,23 @@ def make_result(
         repeatability=repeatability_of(parts, provenance.models),
         from_store=parts.answers.from_store,
         margin=parts.suite.gate.margin,
+        gate=gate_table(parts.suite.gate),
     )
+
+
+def _gate_notes(parts: RunParts) -> Iterator[str]:
+    """Yield what a reader should know of the settings of the gate beside the verdicts."""
+    comparison, now = parts.comparison, gate_table(parts.suite.gate)
+    accepted, anchor = comparison.comparable, parts.anchor.comparable
+    if accepted is not None and not accepted.gate and not comparison.was_accepted:
+        yield (
+            f"{comparison.path} was accepted by a version that did not record the settings of the"
+            " gate, so they are not compared: the next --raq-update records them"
+        )
+    if accepted is not None and (told := ", ".join(changed_settings(now, accepted.gate))):
+        yield f"settings of the gate that differ from the accepted ones: {told}"
+    if anchor is not None and (laxer := laxer_settings(now, anchor.gate)):
+        yield f"settings of the gate that are laxer than at the anchor: {', '.join(laxer)}"
 
 
 def _estimates(summaries: Mapping[str, ModelSummary]) -> Iterator[str]:

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pytest_raq.baselines.comparison import is_same_source
+from pytest_raq.gate.strictness import gate_table, laxer_settings
 from pytest_raq.records import Answer
 from pytest_raq.records.rankings import ACCEPTED, ANCHOR, CANDIDATE
 from pytest_raq.running.same_model import same_model_problems
@@ -90,6 +91,11 @@ class RunParts:
     def forget_anchor(self) -> None:
         """Compare texts again: an accepted state or the provenance has changed."""
         self.__dict__.pop("_anchor_texts", None)
+
+    def laxer(self) -> tuple[str, ...]:
+        """Return the settings of the gate that are laxer than those of the accepted state."""
+        accepted = self.comparison.baseline
+        return laxer_settings(gate_table(self.suite.gate), accepted.gate if accepted else {})
 
     def unchanged(self) -> frozenset[str]:
         """Return the models that are answered by what answered when they were accepted."""

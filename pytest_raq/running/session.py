@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from functools import cached_property
+from functools import cache, cached_property, partial
 from typing import TYPE_CHECKING
 
 from pytest_raq.answering import EnginePool
 from pytest_raq.config import choose_dataset, load_suite, suite_names
 from pytest_raq.errors import ConfigError
-from pytest_raq.files import write_atomically
+from pytest_raq.files import show_path, write_atomically
 from pytest_raq.git import describe_commit
 from pytest_raq.history.candidates import selection_notes
 from pytest_raq.history.runs import make_record, new_run_id
@@ -17,7 +17,9 @@ from pytest_raq.history.shared.delivery import deliver_to_team
 from pytest_raq.progress import NoProgress, Progress
 from pytest_raq.report import suite_to_json
 from pytest_raq.report.json.result import JSON_FORMAT
+from pytest_raq.running.base_revision import open_base
 from pytest_raq.running.build import Resources, build_run
+from pytest_raq.running.change import describe_change
 from pytest_raq.running.model_selection import (
     ModelSelection,
     judge_names,
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.config import ModelDefinition, SuiteDefinition
     from pytest_raq.records import Provenance, RunRecord
+    from pytest_raq.running.base_revision import BaseRevision
     from pytest_raq.running.options import SessionOptions
     from pytest_raq.running.suite_run import SuiteRun
     from pytest_raq.running.workers import SharedWork
@@ -74,6 +77,7 @@ class Session:
         self._runs: dict[str, SuiteRun] = {}
         self._built: list[SuiteRun] = []
         self._kept: list[RunRecord] = []
+        self._base: BaseRevision | None = None
 
     @property
     def names(self) -> list[str]:
@@ -82,8 +86,15 @@ class Session:
             self._names = self._choose()
         return self._names
 
+    @property
+    def base(self) -> BaseRevision | None:
+        """The revision whose suites and baselines decide; None without ``--raq-base``."""
+        if self.options.base and self._base is None:
+            self._base = open_base(self.options)
+        return self._base
+
     def _choose(self) -> list[str]:
-        folder = self.options.suites_folder
+        folder = self.base.suites if self.base else self.options.suites_folder
         if self.options.suites:
             return list(dict.fromkeys(self.options.suites))
         names = suite_names(folder)
@@ -109,6 +120,7 @@ class Session:
             models = self.contestants.models(suite)
             originals = self.contestants.originals(suite)
             run = self._runs[name] = self.build(suite, models, originals=originals)
+            run.describe_change = cache(partial(describe_change, self.options, suite))
             run.speed.accepts = self.options.accepts
             if name in self._given:
                 run.take_over(self._given[name])
@@ -129,13 +141,15 @@ class Session:
         """
         if suite.name not in self._given:
             refuse_missing(suite, models)
-            refuse_other_instructions(models.values())
+            if not self.options.collects:
+                refuse_other_instructions(models.values())
+        base = self.base
         run = build_run(
             suite,
             models,
             self._resources,
-            models_folder=self.options.models_folder,
-            baselines_folder=self.options.baselines_folder,
+            models_folder=base.models if base else self.options.models_folder,
+            baselines_folder=base.baselines if base else self.options.baselines_folder,
             originals=originals,
         )
         self._built.append(run)
@@ -150,6 +164,9 @@ class Session:
             self.options.fresh,
             self._sharing,
             (self.options.store_path.parent,),
+            self.options.allow_python,
+            self.options.collects,
+            self.base.shown if self.base else show_path,
         )
 
     @cached_property
@@ -159,8 +176,10 @@ class Session:
 
     def suite(self, name: str) -> SuiteDefinition:
         """Return a suite with the options applied."""
-        options = self.options
-        suite = load_suite(options.suites_folder, name)
+        options, base = self.options, self.base
+        if base:
+            base.take_questions(name)
+        suite = load_suite(base.suites if base else options.suites_folder, name)
         dataset = suite.dataset
         typed = {"sample": options.sample, "seed": options.seed}
         changes = {name: value for name, value in typed.items() if value is not None}
@@ -277,5 +296,7 @@ class Session:
     def close(self) -> None:
         """Close engines and the store; may be called twice."""
         self.close_engines()
+        if self._base is not None:
+            self._base.close()
         if self._store is not None:
             self._store.close()

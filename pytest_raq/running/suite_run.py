@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,8 @@ from pytest_raq.baselines.acceptance import (
     tell_accepted,
 )
 from pytest_raq.baselines.comparison import SET_ANCHOR, BaselineComparison
-from pytest_raq.baselines.file import anchor_path, baseline_path, save_anchor, save_baseline
+from pytest_raq.baselines.file import save_anchor, save_baseline
 from pytest_raq.errors import MeasurementError
-from pytest_raq.files import show_path
 from pytest_raq.machine import describe_machine, describe_versions
 from pytest_raq.records import Provenance
 from pytest_raq.running.accepted_states import hold_against
@@ -34,7 +34,7 @@ from pytest_raq.speed.suite_speed import SuiteSpeed
 from pytest_raq.stats.mid_ranks import candidate_ranking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from pytest_raq.answering import ModelAnswers
@@ -61,7 +61,7 @@ class SuiteRun:
     """A running suite: it connects its parts, each of which owns its own state.
 
     ``parts`` has its parts; some are here too: ``answers``, ``comparison``, ``rankings``,
-    ``speeds``, ``verdicts``.
+    ``speeds``, ``verdicts``. ``keys`` are the variables whose values servers get, and their hosts.
     Nothing is generated or judged before it is requested; a second request
     returns the same result.
     """
@@ -82,13 +82,13 @@ class SuiteRun:
         self.suite = suite
         self.questions = self.asked = questions.questions
         self.shard: Shard | None = None
+        self.keys: Mapping[str, str] = {}
         self.answers = SuiteAnswers(answers)
         self.rankings = rankings
         self.speeds = SuiteSpeed()
         self._baselines_folder = baselines_folder
-        path = show_path(baseline_path(baselines_folder, suite.name))
+        path, where = accepted.names
         self.comparison = BaselineComparison(path, accepted.baseline_problem)
-        where = show_path(anchor_path(baselines_folder, suite.name))
         self.anchor = BaselineComparison(where, accepted.anchor_problem, remedy=SET_ANCHOR)
         self._variants = variants
         self.likelihoods = SuiteLikelihoods(likelihoods or {})
@@ -106,15 +106,17 @@ class SuiteRun:
         )
         self.likelihoods.connect(partial(texts_to_score, self.parts))
         self.questions_by_id = self.parts.by_id
+        self.describe_change: Callable[[], tuple[str, ...]] = tuple
         self.speed = RunSpeed(self.parts, variants, speed_source)
         self.verdicts = SuiteVerdicts(self.parts, describe_machine(), self.speed)
         self.compare_with(accepted.baseline, accepted.anchor)
 
     def compare_with(self, baseline: Baseline | None, anchor: Baseline | None = None) -> None:
         """Compare this run with the given accepted states."""
-        now, judge = self.provenance, self.rankings.judge
-        hold_against(self.comparison, baseline, now, self.parts, judge)
-        hold_against(self.anchor, anchor, now, self.parts, judge)
+        if baseline is not None or anchor is not None:  # else no engine need be asked what it is
+            now, judge = self.provenance, self.rankings.judge
+            hold_against(self.comparison, baseline, now, self.parts, judge)
+            hold_against(self.anchor, anchor, now, self.parts, judge)
         self.rankings.forget()
         self.verdicts.forget()
 
@@ -127,6 +129,7 @@ class SuiteRun:
         """Generate no answers here: answers and timings from elsewhere are absorbed."""
         self.answers.take_over(provenance.models)
         self.likelihoods.take_over()
+        self.keys = provenance.keys
         self.verdicts.machine = dict(provenance.machine)
         self.compare_with(self.comparison.baseline, self.anchor.baseline)
 
@@ -148,6 +151,7 @@ class SuiteRun:
             models=self.answers.provenance,
             versions=describe_versions(),
             machine=self.verdicts.machine,
+            keys=self.keys,
         )
 
     @property
@@ -212,7 +216,10 @@ class SuiteRun:
             asked = f"{len(self.asked)} of {len(self.questions)} questions"
             notes.append(f"shard {self.shard}: {asked}; raq merge decides")
         decides = not self.shard
-        return make_result(self.parts, self.verdicts, self.provenance, decides=decides, notes=notes)
+        result = make_result(
+            self.parts, self.verdicts, self.provenance, decides=decides, notes=notes
+        )
+        return replace(result, changes=self.describe_change())
 
     def accept(self, reason: str = "", *, as_anchor: bool = False) -> list[str]:
         """Write this run as the baseline and return what was accepted.
@@ -227,7 +234,7 @@ class SuiteRun:
             raise MeasurementError(f"{path} is not updated: {problem}")
         self.likelihoods.obtain(self.parts.question_ids)
         result = self.result()
-        refuse_unexplained(path, result.verdicts.values(), reason)
+        refuse_unexplained(path, result.verdicts.values(), reason, self.parts.laxer())
         accepted, folder = make_baseline(result, reason), self._baselines_folder
         save_baseline(folder, accepted)
         anchor, told = next_anchor(self.comparison.baseline, self.anchor, accepted, moved=as_anchor)

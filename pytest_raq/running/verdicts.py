@@ -110,4 +110,5 @@ class SuiteVerdicts:
             speed_unchanged=self._speed.unchanged(),
             speed_obstacles=self._speed.obstacles(same_machine=self.same_machine),
             same_models=parts.same_models(),
+            laxer=parts.laxer(),
         )

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_raq.config.permissions import is_loopback
 from pytest_raq.files import file_sha256
 from pytest_raq.records import UNANSWERABLE
 
@@ -126,6 +127,8 @@ def _server_lines(model: Contestant) -> Iterator[str]:
     yield "[openai]"
     yield f"base_url = {_quote(model.url)}"
     yield f"model = {_quote(model.served_as)}"
+    if model.url.startswith("http://") and not is_loopback(model.url):
+        yield "insecure = true  # plain http: everyone on the way can read the questions"
     if model.key:
         yield f"# the key is in the environment variable {model.key}; api_key_env names another"
     else:

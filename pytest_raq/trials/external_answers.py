@@ -10,6 +10,7 @@ from pytest_raq.config import nearest
 from pytest_raq.errors import ConfigError
 from pytest_raq.gate import GateInput, decide
 from pytest_raq.gate.comparison import Pair, compare, plan_of
+from pytest_raq.gate.strictness import gate_table
 from pytest_raq.judging.checked_panel import CheckedPanel
 from pytest_raq.judging.suite_rankings import SuiteRankings
 from pytest_raq.machine import describe_machine, describe_versions
@@ -108,6 +109,7 @@ def rank_answers(
             {model: model for model in table.answers}, lambda name: _texts(table, name)
         ),
         margin=settings.margin,
+        gate=gate_table(settings),
     )
 
 

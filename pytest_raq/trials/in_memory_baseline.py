@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from pytest_raq.gate.strictness import gate_table
 from pytest_raq.records import Answer, Baseline, BaselineQuestion, Failure
 from pytest_raq.running.likelihoods import baseline_figures
 from pytest_raq.stats.model_summary import summarize
@@ -66,6 +67,7 @@ def accept_in_memory(
             for name, texts in answers.items()
         },
         accepted_speeds={name: run.speed.today(partner) for name, partner in partners.items()},
+        gate=gate_table(run.suite.gate),
     )
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from pytest_raq.config.permissions import is_loopback, refuse_key, server_host
 from pytest_raq.errors import EngineStartError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from pytest_raq.config import ModelDefinition
@@ -56,7 +56,7 @@ class Server:
     @property
     def is_local(self) -> bool:
         """Whether the server is on this machine, where no proxy leads."""
-        return _is_loopback(self.base_url)
+        return is_loopback(self.base_url)
 
     @property
     def shows_key(self) -> bool:
@@ -83,9 +83,10 @@ def find_server(definition: ModelDefinition) -> Server:
     """
     settings = definition.openai
     assert settings is not None
-    key = _read(settings.api_key_env, definition.path) if settings.api_key_env else ""
+    url = settings.base_url
+    key = _read(settings.api_key_env, definition.path, url) if settings.api_key_env else ""
     is_optional = "api_key_env" not in settings.model_fields_set and (
-        _is_loopback(settings.base_url) or bool(settings.headers_env)
+        is_loopback(url) or bool(settings.headers_env)
     )
     if settings.api_key_env and not key and not is_optional:
         raise EngineStartError(
@@ -112,7 +113,7 @@ def _secret_headers(settings: OpenAISettings, path: Path) -> dict[str, str]:
     """Return the headers whose values are in the environment; EngineStartError if one is not."""
     found = {}
     for name, variable in settings.headers_env.items():
-        found[name] = _read(variable, path)
+        found[name] = _read(variable, path, settings.base_url)
         if not found[name]:
             raise EngineStartError(
                 f"{path}: the environment variable {variable} is not set: put the value of the"
@@ -121,19 +122,25 @@ def _secret_headers(settings: OpenAISettings, path: Path) -> dict[str, str]:
     return found
 
 
-def _read(variable: str, path: Path) -> str:
+def _read(variable: str, path: Path, base_url: str) -> str:
+    """Return the value of a variable; EngineStartError if it may not go to that server."""
     value = os.environ.get(variable, "").strip()
     if not (value.isascii() and value.isprintable()):
         raise EngineStartError(
             f"{path}: the environment variable {variable} holds characters"
             " that no key has: copy the key again"
         )
+    if value and (problem := refuse_key(variable, base_url)):
+        raise EngineStartError(f"{path}: {problem}")
     return value
 
 
-def _is_loopback(base_url: str) -> bool:
-    host = urlsplit(base_url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+def sent_keys(models: Iterable[ModelDefinition]) -> dict[str, str]:
+    """Return the variables that are set and whose values servers get, and which hosts: A → h, i."""
+    hosts: dict[str, set[str]] = {}
+    for model in models:
+        if model.openai is not None and model.engine == "openai":
+            for variable in (model.openai.api_key_env, *model.openai.headers_env.values()):
+                if variable and os.environ.get(variable, "").strip():
+                    hosts.setdefault(variable, set()).add(server_host(model.openai.base_url))
+    return {variable: ", ".join(sorted(found)) for variable, found in sorted(hosts.items())}

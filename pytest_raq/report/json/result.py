@@ -245,6 +245,8 @@ def suite_to_json(result: SuiteResult) -> Json:
         "tests": {} if tests is None else plain(tests),
         "verdicts": {name: _verdict_to_json(verdict) for name, verdict in result.verdicts.items()},
         "margin": result.margin,
+        "gate": dict(result.gate),
+        "changes": list(result.changes),
         "standing": plain(result.standing),
         "questions": {item.question.id: _question_to_json(item) for item in result.questions},
         "passages": result.passages,
@@ -331,6 +333,7 @@ def _baseline_to_json(baseline: Baseline | None, problem: str = "") -> Json | No
         "problem": problem,
         "models": {name: _model_to_json(model) for name, model in baseline.models.items()},
         "tests": plain(baseline.tests),
+        "gate": dict(baseline.gate),
         "provenance": plain(baseline.provenance),
     }
 

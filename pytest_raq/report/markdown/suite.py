@@ -11,8 +11,9 @@ from itertools import combinations, compress
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
+from pytest_raq.report.gate_settings import HEAD, setting_rows
 from pytest_raq.report.markdown.markup import cell, code, folded, html_code, table
-from pytest_raq.report.origins import from_store_text
+from pytest_raq.report.origins import from_store_text, keys_text
 from pytest_raq.report.repeatability import repeatability_lines
 from pytest_raq.report.terminal.suite import (
     bits_text,
@@ -65,12 +66,14 @@ def _suite(result: SuiteResult, limit: int) -> Iterator[str]:
     count, passages = len(result.questions), result.passages
     yield f"### {_headline(result)}"
     yield ""
+    yield from _changes(result)
     yield from _models(result)
     yield ""
     yield (
         f"{count} question{'s' * (count != 1)} in {passages} passage{'s' * (passages != 1)},"
         f" judge {code(result.provenance.judge.name)}"
         f"{f', {told}' if (told := from_store_text(result)) else ''}"
+        f"{f', {code(told)}' if (told := keys_text(result.provenance)) else ''}"
     )
     yield ""
     yield from _repeatability(result)
@@ -80,7 +83,21 @@ def _suite(result: SuiteResult, limit: int) -> Iterator[str]:
     for model in result.verdicts:
         yield from _worst(model, result, limit)
     yield from _significance(result)
+    yield from _settings(result)
     yield from _notes(result)
+
+
+def _changes(result: SuiteResult) -> Iterator[str]:
+    """Yield what this change does to the files that the gate rests on: a reviewer reads it."""
+    yield from (f"- ⚠️ {code(change, 600)}" for change in result.changes)
+    if result.changes:
+        yield ""
+
+
+def _settings(result: SuiteResult) -> Iterator[str]:
+    rows = [tuple(map(cell, row)) for row in setting_rows(result)]
+    if rows:
+        yield from folded("Settings of the gate", table(HEAD, rows))
 
 
 def _repeatability(result: SuiteResult) -> Iterator[str]:

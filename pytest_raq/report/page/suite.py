@@ -12,7 +12,7 @@ from pytest_raq import __version__
 from pytest_raq.report.figures.drawing import style
 from pytest_raq.report.figures.files import inline_svg
 from pytest_raq.report.figures.suite import quality_pictures, speed_pictures
-from pytest_raq.report.origins import from_store_text
+from pytest_raq.report.origins import from_store_text, keys_text
 from pytest_raq.report.page.data import question_data
 from pytest_raq.report.page.likelihood import likelihood_table, worst_table
 from pytest_raq.report.page.tables import (
@@ -21,6 +21,7 @@ from pytest_raq.report.page.tables import (
     judge_tables,
     probe_table,
     provenance_tables,
+    settings_table,
     shown,
 )
 from pytest_raq.report.page.views import (
@@ -174,6 +175,8 @@ def _suite_view(suite: PageSuite, number: int) -> dict[str, object]:
         "judge": _judge_view(suite),
         "differences": differences,
         "provenance": provenance,
+        "settings": settings_table(result),
+        "changes": result.changes,
         "data": {"type": data.type, "text": Markup(data.text)},  # noqa: S704 - made safe there
     }
 
@@ -187,6 +190,8 @@ def _told(result: SuiteResult) -> str:
     )
     if stored := from_store_text(result):
         told += f", {stored}"
+    if keys := keys_text(result.provenance):
+        told += f", {keys}"
     baseline = result.baseline
     if baseline is None:
         return f"{told}."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.records import SpeedReference
 from pytest_raq.records.plain import plain
 from pytest_raq.records.server_identity import changed_fields
+from pytest_raq.report.gate_settings import HEAD, setting_rows
 from pytest_raq.text import number, p_text
 
 if TYPE_CHECKING:
@@ -177,6 +178,15 @@ def _flat(value: object, path: str = "") -> Iterator[tuple[str, str]]:
             yield from _flat(item, f"{path}.{key}" if path else str(key))
     elif not isinstance(value, dict):
         yield path, shown(value)
+
+
+def settings_table(result: SuiteResult) -> Table | None:
+    """Return the settings of the gate, with what differs set off; None if they are unknown."""
+    rows = [
+        Row((words(name), now, accepted, anchor), differs=accepted not in {now, "–"})
+        for name, now, accepted, anchor in setting_rows(result)
+    ]
+    return Table("Settings of the gate", HEAD, rows, numbers_from=1) if rows else None
 
 
 _COMPARED_WITH = {

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_raq.records import Question, QuestionResult, SuiteResult
 from pytest_raq.records.command_results import Health
+from pytest_raq.report.gate_settings import settings_text
 from pytest_raq.report.terminal.suite import provenance_lines, suite_lines
 from pytest_raq.text import columns, number, safe_text, wrap
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 _WIDTH = 80
+_NO_SETTINGS = "its settings were not recorded"
 _LONGEST = 2_000
 _WORDS = {Health.OK: "ok", Health.WARNING: "warning", Health.FAILURE: "FAILURE"}
 _INDENT = " " * (max(map(len, _WORDS.values())) + 4)
@@ -217,6 +219,7 @@ def baseline_lines(baseline: Baseline) -> list[str]:
         *_speeds(baseline),
         "",
         *provenance_lines(baseline.provenance),
+        f"gate: {safe_text(settings_text(baseline.gate) or _NO_SETTINGS, 600)}",
     ]
 
 

@@ -9,7 +9,8 @@ from itertools import combinations, compress
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
-from pytest_raq.report.origins import from_store_text
+from pytest_raq.report.gate_settings import settings_text
+from pytest_raq.report.origins import from_store_text, keys_text
 from pytest_raq.report.repeatability import repeatability_lines, repeatability_text
 from pytest_raq.report.terminal.judges import judge_lines
 from pytest_raq.report.words import decode_text, verdict_words
@@ -44,6 +45,8 @@ def provenance_lines(given: Provenance) -> Iterator[str]:
     yield f"questions: {safe_text(given.source)}{revision}, fingerprint {given.fingerprint[:12]}"
     for name, model in given.models.items():
         yield f"{safe_text(name)}: {safe_text(_model(model), 400)}"
+    if told := keys_text(given):
+        yield safe_text(told, 400)
     for what, table in (("versions", given.versions), ("machine", given.machine)):
         told = ", ".join(f"{key} {value}" for key, value in table.items())
         yield f"{what}: {safe_text(told, 400)}"
@@ -103,6 +106,7 @@ def suite_lines(result: SuiteResult, *, size: int = WIDTH, verbosity: int = 0) -
         return [*table, *_troubles(result)]
     return [
         *_heading(result),
+        *(Line(safe_text(change, 600), Style.YELLOW) for change in result.changes),
         *_model_table(result, size),
         *_significance(result.tests, size),
         *_standing(result),
@@ -125,6 +129,8 @@ def _troubles(result: SuiteResult) -> Iterator[Line]:
 def _provenance(result: SuiteResult) -> Iterator[Line]:
     yield Line("")
     yield from map(Line, provenance_lines(result.provenance))
+    if told := settings_text(result.gate):
+        yield Line(f"gate: {safe_text(told, 600)}")
 
 
 def _heading(result: SuiteResult) -> Iterator[Line]:
@@ -138,6 +144,8 @@ def _heading(result: SuiteResult) -> Iterator[Line]:
     )
     if told := from_store_text(result):
         yield Line(f"{told}; --raq-fresh asks again")
+    if told := keys_text(result.provenance):
+        yield Line(safe_text(told, 400))
 
 
 _HEADER = ("model", "net pref.", "since anchor", "mean rank", "change", "EM", "F1", "bits/byte",
