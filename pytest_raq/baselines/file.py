@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
+from pytest_raq.baselines.reasoning import without_reasoning
 from pytest_raq.baselines.validation import (
     find_faults,
     find_no_number,
@@ -20,7 +22,7 @@ from pytest_raq.baselines.validation import (
 from pytest_raq.errors import BaselineError, StoreError
 from pytest_raq.files import show_path, write_atomically
 from pytest_raq.git import show_revision
-from pytest_raq.records import Baseline
+from pytest_raq.records import Baseline, ModelSummary
 from pytest_raq.text import well_formed
 
 if TYPE_CHECKING:
@@ -32,6 +34,17 @@ FORMAT = 1
 
 _LATER = ("reproducible", "instruction_set", "timed")
 """Fields of a model's provenance that the first version did not have."""
+_LATER_FIGURES = (
+    "reference_bits_per_byte",
+    "decode_is_estimate",
+    "contains",
+    "reasoning_tokens",
+    "reasoning_seconds",
+    "time_to_first_answer",
+    "unfinished",
+)
+"""The same of its figures."""
+_USUAL = {item.name: item.default for item in fields(ModelSummary)}
 _DECIMALS = 6
 _REMEDY = "restore it from git or accept again with --raq-update"
 _CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
@@ -88,13 +101,13 @@ def _to_text(baseline: Baseline) -> str:
             if not model[name]:
                 del model[name]
     for summary in table["models"].values():
-        if not summary["decode_is_estimate"]:
-            del summary["decode_is_estimate"]
-        if summary["reference_bits_per_byte"] is None:
-            del summary["reference_bits_per_byte"]
+        for name in _LATER_FIGURES:
+            if summary[name] == _USUAL[name]:
+                del summary[name]
     for question in table["questions"].values():
-        if not question["likelihood"]:
-            del question["likelihood"]
+        for name in ("likelihood", "unfinished"):
+            if not question[name]:
+                del question[name]
     text = json.dumps(
         _to_json({"format": FORMAT, **table}), indent=1, sort_keys=True, ensure_ascii=False
     )
@@ -176,7 +189,7 @@ def parse_baseline(where: str, text: str) -> Baseline:
     fault = find_unknown(table, known) or next(find_faults(baseline), None)
     if fault:
         raise _fault(where, text, *fault)
-    return baseline
+    return without_reasoning(baseline)
 
 
 def _fault(where: str, text: str, path: tuple[int | str, ...], message: str) -> BaselineError:

@@ -171,6 +171,11 @@ class GenerationSettings(Settings):
     """Maximum tokens of prompt and answer together; the value of each definition when absent."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     """Maximum tokens of an answer; the value of each definition when absent."""
+    max_reasoning_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Maximum tokens of the reasoning, in addition to those of the answer; the value of each
+    definition when absent."""
+    reasoning: Literal["auto", "off", "keep"] | None = None
+    """What becomes of the reasoning before an answer; the value of each definition when absent."""
     temperature: Annotated[float, Field(ge=0)] | None = None
     """Sampling temperature; 0 is greedy; the value of each definition when absent."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None

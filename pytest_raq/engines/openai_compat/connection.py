@@ -245,6 +245,7 @@ def _ask(client: openai.OpenAI, desk: _Desk, job: _Job) -> Result:
         return replace(
             result,
             text=hide(result.text),
+            reasoning=hide(result.reasoning),
             arguments=hide(result.arguments),
             finish_reason=hide(result.finish_reason),
         )

@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_raq.engines.openai_compat.connection import Connection, Parameters, Request
 from pytest_raq.engines.openai_compat.cut_prompts import CutPrompts
 from pytest_raq.engines.openai_compat.failures import Problem
+from pytest_raq.engines.openai_compat.reasoning import (
+    reasoning_times,
+    stops,
+    tell_refused,
+    token_limit,
+    variables,
+)
 from pytest_raq.engines.openai_compat.scoring import ServerScorer
 from pytest_raq.engines.openai_compat.server import find_server
 from pytest_raq.engines.protocol import Closing
 from pytest_raq.errors import EngineStartError
 from pytest_raq.records import Answer, EngineInfo, Failure, FinishReason, Timing
+from pytest_raq.records.answers import answer_from_reply
+from pytest_raq.records.reasoning import opens_reasoning
 from pytest_raq.text import one_line
 
 if TYPE_CHECKING:
@@ -115,21 +125,25 @@ class OpenAIEngine(Closing):
                     for message in prompt.conversation
                 ]
             }
-        stop = {"stop": list(definition.stop)} if definition.stop else {}
         return {
             **said,
-            "max_tokens": prompt.max_tokens or definition.max_tokens,
+            "max_tokens": token_limit(definition, prompt),
             "temperature": definition.temperature,
             "seed": definition.seed,
             "stream_options": {"include_usage": True},
-            **stop,
+            **stops(definition),
+            **variables(definition, prompt),
         }
 
     def _read(self, prompt: Prompt, result: Result) -> Outcome:
         if isinstance(result, Problem):
             if result.is_final:
                 self._ended = self._ended or result.reason
-            is_refused = result.status in _REFUSED and not result.is_final
+            is_refused = (
+                result.status in _REFUSED
+                and not result.is_final
+                and not tell_refused(result, self._definition)
+            )
             return self._failure(
                 prompt, self._tell(result, prompt), is_infrastructure=not is_refused
             )
@@ -150,12 +164,36 @@ class OpenAIEngine(Closing):
                 f"the server cut the prompt: it counts {result.prompt_tokens:,} tokens for prompts"
                 " of unlike length: raise its context length (num_ctx of Ollama)",
             )
-        text = _until_stop(result.text, self._definition.stop)
-        return Answer(
-            prompt.question_id, self._definition.name, text.strip(), reason, _timing(result)
+        return self._answer(prompt, result, reason)
+
+    def _answer(self, prompt: Prompt, result: Completion, reason: FinishReason) -> Answer:
+        definition, timing = self._definition, _timing(result)
+        if definition.reasoning == "keep":
+            text = _until_stop(result.text, definition.stop).strip()
+            return Answer(
+                prompt.question_id, definition.name, text, reason, timing, result.reasoning.strip()
+            )
+        found = answer_from_reply(
+            prompt.question_id,
+            definition.name,
+            result.text,
+            reason,
+            timing,
+            opened=not prompt.chat and opens_reasoning(definition.templates[-1]),
+            apart=result.reasoning,
         )
+        text = _until_stop(found.text, definition.stop).strip()
+        if not found.reasoning:
+            return replace(found, text=text)
+        tokens, seconds, first = reasoning_times(result, found.text)
+        timed = replace(
+            timing, reasoning_tokens=tokens, reasoning_seconds=seconds, time_to_first_answer=first
+        )
+        return replace(found, text=text, timing=timed)
 
     def _tell(self, problem: Problem, prompt: Prompt) -> str:
+        if told := tell_refused(problem, self._definition):
+            return told
         if problem.status == 404 and not prompt.chat:
             return f'{problem.reason}; a server without /completions needs prompt = "chat"'
         return problem.reason

@@ -18,16 +18,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or __package__:
     from pytest_raq.engines.llamacpp.worker.prefix import LEAST_SHARED, Piece, share_prefixes
-    from pytest_raq.engines.llamacpp.worker.questions import StoppedText
+    from pytest_raq.engines.llamacpp.worker.thoughts import ReasonedText
 else:  # beside the worker, in an environment that may not have this package
     from prefix import LEAST_SHARED, Piece, share_prefixes
-    from questions import StoppedText
+    from thoughts import ReasonedText
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pytest_raq.engines.llamacpp.worker.model import Model
     from pytest_raq.engines.llamacpp.worker.questions import Question
+    from pytest_raq.engines.llamacpp.worker.thoughts import Span
+    from pytest_raq.engines.llamacpp.worker.vocabulary import Vocabulary
 
 Part = tuple["Work", int, int]
 """What was read of a piece: how many tokens, and where its logits will be; -1: nowhere."""
@@ -59,7 +61,7 @@ class Reading(Work):
     """A question's own piece: read to its end, then decoded token by token."""
 
     question: Question
-    text: StoppedText
+    text: ReasonedText
     sampler: Any = None
     token: int = -1
     generated: int = 0
@@ -67,6 +69,31 @@ class Reading(Work):
     started: float = 0.0
     first_token: float = 0.0
     decode_seconds: float = 0.0
+    thought: int = 0
+    thought_seconds: float = 0.0
+    first_answer: float = 0.0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the tokens of the reasoning, of the answer, or of both are used up."""
+        question = self.question
+        if self.generated == question.room:
+            return True
+        if question.budget is None:
+            return False
+        if self.text.is_thinking:
+            return self.thought >= question.budget
+        return self.generated - self.thought >= question.most
+
+    def take(self, token: int, vocabulary: Vocabulary) -> bool:
+        """Append a token to the text; whether a stop string ends it."""
+        piece = vocabulary.to_bytes(token)
+        if not self.question.is_split:
+            return self.text.add(piece)
+        ended = self.text.add_token(piece, b"" if piece else vocabulary.mark(token))
+        if self.text.is_thinking:
+            self.thought = self.generated
+        return ended
 
 
 class Block:
@@ -92,7 +119,7 @@ class Block:
             [question.tokens for question in questions],
             self.least_shared,
             own,
-            lambda piece, parent: _reading(questions, piece, parent),
+            lambda piece, parent: _reading(questions, piece, parent, self._model.spans),
         )
 
     @property
@@ -204,9 +231,9 @@ class Block:
         reading.generated += 1
         if math.isnan(model.logits.of(place, token)):
             reading.reason = NO_NUMBERS
-        elif vocabulary.ends(token) or reading.text.add(vocabulary.to_bytes(token)):
+        elif vocabulary.ends(token) or reading.take(token, vocabulary):
             reading.reason = "stop"
-        elif reading.generated == reading.question.room:
+        elif reading.is_full:
             reading.reason = "length"
         return bool(reading.reason)
 
@@ -214,6 +241,10 @@ class Block:
         """Share the time of a step among its tokens, and move on who has read its prompt."""
         for reading in decoded:
             reading.decode_seconds += seconds
+            if reading.text.is_thinking:
+                reading.thought_seconds += seconds
+            elif reading.thought and not reading.first_answer:
+                reading.first_answer = now - reading.started
         self._decoding = [reading for reading in self._decoding if not reading.reason]
         for work, count, place in read:
             work.seconds += seconds * count
@@ -275,7 +306,9 @@ def works_of(
         yield work
 
 
-def _reading(questions: Sequence[Question], piece: Piece, parent: Work | None) -> Reading:
+def _reading(
+    questions: Sequence[Question], piece: Piece, parent: Work | None, spans: Sequence[Span]
+) -> Reading:
     assert piece.prompt is not None
     question = questions[piece.prompt]
     return Reading(
@@ -284,7 +317,7 @@ def _reading(questions: Sequence[Question], piece: Piece, parent: Work | None) -
         cells=len(piece.tokens) + question.room,
         holders=1,
         question=question,
-        text=StoppedText(question.stop),
+        text=ReasonedText(question.stop, spans, question.closing),
     )
 
 
@@ -302,5 +335,18 @@ def _reply(reading: Reading) -> dict[str, Any]:
         "decode_seconds": reading.decode_seconds,
         "total_seconds": question.seconds + reading.seconds + reading.decode_seconds,
     }
-    text = reading.text.text()
-    return {"type": "answer", "text": text, "finish_reason": reading.reason, "timing": timing}
+    if reading.thought:
+        timing |= {
+            "reasoning_tokens": reading.thought,
+            "reasoning_seconds": reading.thought_seconds,
+            "time_to_first_answer": question.seconds + reading.first_answer
+            if reading.first_answer
+            else 0.0,
+        }
+    return {
+        "type": "answer",
+        "text": reading.text.text(),
+        "opened": question.closing is not None,
+        "finish_reason": reading.reason,
+        "timing": timing,
+    }

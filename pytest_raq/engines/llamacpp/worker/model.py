@@ -25,6 +25,7 @@ if TYPE_CHECKING or __package__:
         ScoredQuestion,
         TooLongError,
     )
+    from pytest_raq.engines.llamacpp.worker.thoughts import closing_of, lower_spans
     from pytest_raq.engines.llamacpp.worker.vocabulary import Vocabulary
 else:  # beside the worker, in an environment that may not have this package
     from batch import Batch
@@ -40,6 +41,7 @@ else:  # beside the worker, in an environment that may not have this package
         ScoredQuestion,
         TooLongError,
     )
+    from thoughts import closing_of, lower_spans
     from vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -82,8 +84,14 @@ class Model:
         self.cells = int(llama.llama_n_ctx(self._context))
         self.batch = Batch(llama, min(_BATCH, self.cells))
         self.vocabulary = Vocabulary(
-            llama, self._model, chat=order["chat"], roles=order.get("roles") or ("user",)
+            llama,
+            self._model,
+            chat=order["chat"],
+            roles=order.get("roles") or ("user",),
+            variables=order.get("variables") or {},
+            marks=order.get("marks", ()),
         )
+        self.spans = lower_spans(order.get("spans", ()))
         self.logits = Logits(llama, self._context, self.vocabulary.size)
         self.pace = 0.0
         """Seconds that a whole batch takes, about."""
@@ -193,9 +201,11 @@ class Model:
         tokens = self.vocabulary.prompt_tokens(
             order["text"], chat=order["chat"], messages=order.get("messages", ())
         )
-        room = min(int(order["max_tokens"]), self._limit - len(tokens))
+        most, budget = int(order["max_tokens"]), order.get("budget")
+        room = min(most + (budget or 0), self._limit - len(tokens))
         if room < 1:
             raise TooLongError(len(tokens))
+        prompt_end = self.vocabulary.chat_end if order["chat"] else order.get("prompt_end", "")
         return Question(
             request=order["request"],
             tokens=tokens,
@@ -203,6 +213,10 @@ class Model:
             stop=order["stop"],
             make_sampler=lambda: _make_sampler(self._llama, self.vocabulary.raw, order),
             seconds=time.perf_counter() - started,
+            is_split=bool(order.get("split")),
+            closing=closing_of(prompt_end, self.spans) if order.get("split") else None,
+            budget=budget,
+            most=most,
         )
 
     def scored_question(self, order: dict[str, Any]) -> ScoredQuestion:

@@ -35,7 +35,9 @@ class Question:
     """One question of a block.
 
     ``tokens`` is its prompt, which took ``seconds`` to make, ``room`` the most
-    tokens that it may generate.
+    tokens that it may generate. Where reasoning has a ``budget`` of its own, the answer behind it
+    may have ``most`` tokens. ``is_split`` says that reasoning is told from the answer; the
+    prompt may have opened it: ``closing`` is then what ends it.
     """
 
     request: int
@@ -44,6 +46,10 @@ class Question:
     stop: Sequence[str]
     make_sampler: Callable[[], Any]
     seconds: float = 0.0
+    is_split: bool = False
+    closing: bytes | None = None
+    budget: int | None = None
+    most: int = 0
 
 
 EMPTY = "empty"
