@@ -23,15 +23,20 @@ UNREADABLE = "unreadable"
 """Used in place of the SHA-256 of a file that cannot be read."""
 
 
-def open_judge(name: str, models_folder: Path, digest: Callable[[Path], str] = hash_file) -> Judge:
+def open_judge(
+    name: str,
+    models_folder: Path,
+    digest: Callable[[Path], str] = hash_file,
+    rule: tuple[str, ...] = (),
+) -> Judge:
     """Return a judge by name: ``reference``, or one of the definitions of a folder.
 
     Nothing is contacted or loaded before `prepare`. ``digest`` returns the
-    SHA-256 of a file. Raises ConfigError when there is no judge of that name, or
-    its definition is wrong.
+    SHA-256 of a file; ``rule`` has the figures by which the reference judge ranks.
+    Raises ConfigError when there is no judge of that name, or its definition is wrong.
     """
     if name == NAME:
-        return ReferenceJudge()
+        return ReferenceJudge(rule)
     known = suite_names(models_folder)
     if name in known:
         return make_judge(load_model(models_folder, name), digest)

@@ -62,7 +62,7 @@ def check_suite(suite: SuiteDefinition, check: Check) -> list[CheckedJudge]:
     questions = load_questions(suite.dataset, suite.path.parent).questions
     accepted = _accepted(check.baselines_folder, suite.name) if check.human else {}
     human = read_human_rankings(check.human, questions, accepted) if check.human else []
-    judges = [open_judge(name, check.models_folder) for name in suite.judges]
+    judges = [open_judge(name, check.models_folder, rule=suite.rule) for name in suite.judges]
     sentinels = make_sentinels(questions, seed=suite.dataset.seed, limit=check.questions)
     found = []
     for judge in judges:

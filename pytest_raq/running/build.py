@@ -151,7 +151,7 @@ def _panel(suite: SuiteDefinition, models_folder: Path, resources: Resources) ->
     store = resources.store
 
     def open_one(name: str) -> Judge:
-        opened = open_judge(name, models_folder, store.file_hashes.sha256)
+        opened = open_judge(name, models_folder, store.file_hashes.sha256, suite.rule)
         return remember(opened, store, fresh=resources.fresh)
 
     return open_panel(suite.judges, models_folder, open_one, min_share=suite.gate.min_judges)

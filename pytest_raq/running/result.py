@@ -9,6 +9,7 @@ from pytest_raq.records import Answer, Failure, QuestionResult, SuiteResult
 from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
 from pytest_raq.records.reasoning import shown_text
 from pytest_raq.running.likelihoods import accepted_bits, answer_bits, reference_bits
+from pytest_raq.running.reasoning import reasoning_notes
 from pytest_raq.running.repeatability import repeatability_of
 from pytest_raq.stats.likelihood import mean_bits
 from pytest_raq.stats.mid_ranks import candidate_ranking, reasons_of
@@ -67,6 +68,7 @@ def make_result(
             *parts.rankings.notes(),
             *notes,
             *_estimates(summaries),
+            *reasoning_notes(parts),
             *(f"differs from the baseline: {text}" for text in comparison.differences(provenance)),
         ),
         judges=parts.rankings.checked_panel.report(names, parts.joint_texts),

@@ -279,6 +279,13 @@ def _notes(table: AnswerTable, baseline: str, anchor: str) -> Iterator[str]:
     for model, answers in table.answers.items():
         if len(answers) < expected:
             yield f"{model} has no answer to {expected - len(answers)} of {expected} questions"
+    for model, answers in table.answers.items():
+        if unfinished := sum(text == UNFINISHED for text in answers.values()):
+            yield (
+                f"{unfinished} of {len(answers)} answers of {model} ended inside their reasoning"
+                " and count as no answer: ask the model again with more tokens, or without"
+                " reasoning"
+            )
     if table.unasked:
         yield (
             f"{table.unasked} of {table.questions.total} questions of {table.questions.source}"
