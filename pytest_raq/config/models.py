@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path  # noqa: TC003 - pydantic resolves the annotation at run time
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, JsonValue, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pytest_raq.config.base import Settings
 from pytest_raq.config.prompts import (
@@ -22,6 +22,9 @@ from pytest_raq.config.prompts import (
 )
 
 Price = Annotated[float, Field(ge=0)]
+
+TemplateValue = str | bool | int | float | list[Any] | dict[str, Any]
+"""What a variable of a chat template may be."""
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -192,7 +195,7 @@ class ModelDefinition(Settings):
     """A text file with the template of ``prompt``; a path from the folder of the definition."""
     messages: Messages = ()
     """A chat instead of ``prompt``: each message has a role and content, or a file for it."""
-    template: dict[str, JsonValue] = Field(default_factory=dict)
+    template: dict[str, TemplateValue] = Field(default_factory=dict)
     """Variables of the chat template: enable_thinking = false; a server receives them as
     ``chat_template_kwargs``."""
     source: SourceSettings | None = None
@@ -234,7 +237,7 @@ class ModelDefinition(Settings):
 
     @field_validator("template")
     @classmethod
-    def _check_variables(cls, value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    def _check_variables(cls, value: dict[str, TemplateValue]) -> dict[str, TemplateValue]:
         for name in value:
             if not _VARIABLE.fullmatch(name):
                 raise ValueError(f"{name!r} is not the name of a variable of a chat template")
@@ -270,9 +273,9 @@ class ModelDefinition(Settings):
         return self
 
     @property
-    def template_variables(self) -> dict[str, JsonValue]:
+    def template_variables(self) -> dict[str, TemplateValue]:
         """What the chat template is given beside the messages."""
-        off: dict[str, JsonValue] = {"enable_thinking": False, "thinking": False}
+        off: dict[str, TemplateValue] = {"enable_thinking": False, "thinking": False}
         return {**(off if self.reasoning == "off" else {}), **self.template}
 
     @property
