@@ -244,9 +244,8 @@ def _what(item: Mapping[str, Any], definitions: Mapping[str, Any], place: str) -
         return " or ".join(f"`{json.dumps(value)}`" for value in inner["enum"])
     if inner.get("type") == "object":
         values = inner.get("additionalProperties")
-        if not isinstance(values, dict):
-            return "table"
-        return f"table of {_plural(_what(values, definitions, place))}"
+        known = isinstance(values, dict)
+        return f"table of {_plural(_what(values, definitions, place))}" if known else "table"
     bounds = " and ".join(f"{sign} {inner[key]:.15g}" for key, sign in _BOUNDS if key in inner)
     return f"{_WORDS.get(inner.get('type', ''), 'value')} {bounds}".rstrip()
 
