@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from typing import TYPE_CHECKING
 
 from pytest_raq.config import load_model, suite_names
@@ -54,16 +55,24 @@ def make_judge(definition: ModelDefinition, digest: Callable[[Path], str] = hash
         from pytest_raq.judging.llm.server import ServerBackend
 
         assert definition.openai is not None
-        return LlmJudge(definition, ServerBackend(definition), {"model": definition.openai.model})
+        there = {"model": definition.openai.model, **_template(definition)}
+        return LlmJudge(definition, ServerBackend(definition), there)
     from pytest_raq.judging.llm.local import LocalBackend
 
     options = {
         "file_sha256": _digest(definition.file_path, digest),
         "context_length": str(definition.context_length),
+        **_template(definition),
     }
     if definition.reproducible:
         options["reproducible"] = "yes"
     return LlmJudge(definition, LocalBackend(definition, digest), options)
+
+
+def _template(definition: ModelDefinition) -> dict[str, str]:
+    """Return the variables of the chat template, if any are set: they can change a verdict."""
+    given = definition.template_variables
+    return {"template": json.dumps(given, sort_keys=True)} if given else {}
 
 
 def _digest(path: Path, digest: Callable[[Path], str]) -> str:

@@ -17,8 +17,13 @@ VARIABLES = "chat_template_kwargs"
 
 def variables(definition: ModelDefinition, prompt: Prompt) -> dict[str, object]:
     """Return the part of a request that sets variables of the chat template; mostly nothing."""
+    return template_body(definition) if prompt.chat else {}
+
+
+def template_body(definition: ModelDefinition) -> dict[str, object]:
+    """Return the same for a chat."""
     given = definition.template_variables
-    return {VARIABLES: given} if given and prompt.chat else {}
+    return {VARIABLES: given} if given else {}
 
 
 def token_limit(definition: ModelDefinition, prompt: Prompt) -> int:

@@ -632,7 +632,7 @@
       const words = thought.trim().split(/\s+/).length;
       const text = textOf([["", thought]], "p");
       text.classList.add("thought");
-      return make("details", { class: "small" }, make("summary", {}, `Reasoning before the answer (${words} words)`), text);
+      return make("details", { class: "small" }, make("summary", {}, `Reasoning before the answer (${words} ${words === 1 ? "word" : "words"})`), text);
     }
 
     judged(item) {
