@@ -51,12 +51,8 @@ def result():
     made = make_result(questions, now, before, suite="mini")
     thought = {"good": f"It asks <b>when</b>. {HOSTILE}", "worse": "Hm"}
     items = list(made.questions)
-    items[8] = replace(
-        items[8],
-        answers={**items[8].answers, "worse": ""},
-        reasoning=thought,
-        unfinished=("worse",),
-    )
+    said = {**items[8].answers, "worse": ""}
+    items[8] = replace(items[8], answers=said, reasoning=thought, unfinished=("worse",))
     return replace(made, questions=tuple(items))
 
 
@@ -295,15 +291,13 @@ def test_hostile_text_is_text(page):
 
 
 def test_reasoning_is_folded_below_its_answer(page):
-    answers = opened(page, 8).locator(".answers > li")
-    good, worse = answers.nth(0), answers.nth(1)
+    good, worse, other = opened(page, 8).locator(".answers > li").all()
     assert not good.locator(".thought").is_visible()
     good.locator("summary").click()
     assert good.locator(".thought").inner_text().startswith("It asks <b>when</b>. <script>")
-    assert good.locator("b, script, img").count() == 0
     assert "no answer: it ended inside its reasoning" in worse.inner_text()
     assert worse.locator("summary").inner_text() == "Reasoning before the answer (1 word)"
-    assert answers.nth(2).locator("details").count() == 0
+    assert good.locator("b, script").count() + other.locator("details").count() == 0
 
 
 def test_a_long_answer_is_shown_when_asked_for(page):

@@ -244,8 +244,8 @@ def _what(item: Mapping[str, Any], definitions: Mapping[str, Any], place: str) -
         return " or ".join(f"`{json.dumps(value)}`" for value in inner["enum"])
     if inner.get("type") == "object":
         values = inner.get("additionalProperties")
-        known = isinstance(values, dict)
-        return f"table of {_plural(_what(values, definitions, place))}" if known else "table"
+        what = _what(values, definitions, place) if isinstance(values, dict) else ""
+        return f"table of {_plural(what)}" if what else "table"
     bounds = " and ".join(f"{sign} {inner[key]:.15g}" for key, sign in _BOUNDS if key in inner)
     return f"{_WORDS.get(inner.get('type', ''), 'value')} {bounds}".rstrip()
 
