@@ -31,6 +31,8 @@ bench: $(READY)  ## measure speed; slow, never part of the tests
 
 calibrate: $(READY)  ## simulate the gate and rewrite the tables of docs/statistics.md
 	$(BIN)/python tests/benchmarks/calibrate.py
+	$(BIN)/python tests/benchmarks/calibrate_speed.py --write
+	$(BIN)/python tests/benchmarks/calibrate_speed.py --write --load 2 --runs 10
 
 docs: $(READY)  ## rewrite the reference of the file formats and the schemas
 	$(BIN)/raq schema --markdown > docs/formats.md

@@ -107,8 +107,8 @@ def test_an_earlier_checkpoint_fails_the_build_with_examples(suite):
     assert "REGRESSION reader-llama: answers worse than the accepted ones on " in result.stdout
     assert "net preference −" in result.stdout
     assert "    baseline   " in result.stdout
-    assert "UNCHANGED reader-gemma: " in result.stdout
-    assert "UNCHANGED reader-mistral: " in result.stdout
+    assert "UNCHANGED (speed unchanged) reader-gemma: " in result.stdout
+    assert "UNCHANGED (speed unchanged) reader-mistral: " in result.stdout
 
 
 def test_eight_bits_do_not_cry_wolf(suite, tmp_path):
@@ -146,7 +146,7 @@ def test_a_broken_file_is_told_and_the_other_models_run(suite, tmp_path, content
     assert result.returncode == 1
     assert "NOT MEASURED reader-gemma: none of 120 questions has an answer" in result.stdout
     assert message in result.stdout
-    assert "UNCHANGED reader-llama: " in result.stdout
+    assert "UNCHANGED (speed unchanged) reader-llama: " in result.stdout
     assert "Traceback" not in result.stdout
 
 

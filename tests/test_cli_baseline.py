@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from pytest_raq.baselines.file import save_baseline
 from pytest_raq.cli import main
-from pytest_raq.records import BaselineQuestion, JudgeIdentity
+from pytest_raq.records import AcceptedSpeed, BaselineQuestion, JudgeIdentity
 from pytest_raq.report.markdown.markup import EMPTY, cell, code, html_code
 
 
@@ -92,8 +92,11 @@ def test_nothing_changed(capsys, old):
 
 
 def test_a_diff_tells_answers_ranks_p_values_speed_and_provenance(capsys, old, new):
-    slower = {"second": {"decode_tokens_per_second": (30.0, 31.0, 32.0)}}
-    out = diff(capsys, old, replace(new, speeds=slower))
+    fast, slow = (
+        {"second": AcceptedSpeed(yardstick="y", ratios={"decode_tokens_per_second": ratios})}
+        for ratios in ((0.51, 0.50, 0.52), (0.31, 0.30, 0.32))
+    )
+    out = diff(capsys, replace(old, accepted_speeds=fast), replace(new, accepted_speeds=slow))
     assert out.startswith("## Baseline `small`\n")
     assert "- new: `new/small.json`, accepted `2026-01-02T03:04:05Z`: `smaller file`" in out
     assert re.search(
@@ -103,7 +106,8 @@ def test_a_diff_tells_answers_ranks_p_values_speed_and_provenance(capsys, old, n
     assert "- `q7`, rank 1.5 → 2.0\n  - old: `right 7`\n  - new: `wrong`\n" in out
     assert "`first` – `second`: not separable → `first` better (Conover–Holm, p = " in out
     assert "| pair | Dunn | Conover | permutation |" in out
-    assert re.search(r"\| decode tokens per second \| 51 \| 31 \| ×0\.61 \(0\.5\d to ", out)
+    told = r"\| decode tokens per second \| 0\.510 × yardstick \| 0\.310 × yardstick \| ×0\.61 \("
+    assert re.search(told, out)
     assert "- `models.second.file_sha256`: `" in out
 
 

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,16 @@ import pytest
 from pytest_raq.config import GateSettings, load_suite
 from pytest_raq.errors import ConfigError
 from pytest_raq.gate import reasons as words
-from pytest_raq.records import Decision, F1Evidence, Interval, QualityEvidence, SpeedEvidence
+from pytest_raq.gate.speed import unable_to_fail, weigh_speed
+from pytest_raq.records import (
+    Decision,
+    F1Evidence,
+    Interval,
+    QualityEvidence,
+    SpeedEvidence,
+    SpeedReference,
+)
+from pytest_raq.running.speed import OBSTACLES
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -66,9 +76,18 @@ def messages():
     yield next(words.undecided(evidence(low=math.nan), SETTINGS))
     yield next(words.missing(120, 27, 27, SETTINGS))
     yield next(words.missing(120, 0, 0, SETTINGS))
-    yield words.other_machine(known=True)
-    slow = SpeedEvidence("decode_tokens_per_second", 1803.0, 3558.0, 0.51, Interval(0.48, 0.55))
-    yield words.speed(slow, Decision.REGRESSION, SETTINGS)
+    slow = SpeedEvidence(
+        "decode_tokens_per_second", 1803.0, 3558.0, 0.51, Interval(0.48, 0.55), processes=5,
+        adjusted_p=0.0,
+    )  # fmt: skip
+    yield weigh_speed([slow], SETTINGS).reasons[0]
+    yield from (weigh_speed([], SETTINGS, obstacle=each).reasons[0] for each in OBSTACLES.values())
+    yield from unable_to_fail(GateSettings(max_slowdown=1.0))
+    for reference in SpeedReference:
+        yield (
+            "("
+            + weigh_speed([replace(slow, against=reference)], SETTINGS).reasons[0].split("(")[-1]
+        )
 
 
 @pytest.mark.parametrize("message", list(messages()))

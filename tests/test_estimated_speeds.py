@@ -11,7 +11,8 @@ from pytest_raq.baselines.file import load_baseline, save_baseline
 from pytest_raq.records import Answer, FinishReason, Question, Timing
 from pytest_raq.report.words import decode_text
 from pytest_raq.running.result import _estimates
-from pytest_raq.speed.suite_speed import SpeedProbe
+from pytest_raq.speed.timed_model import OpenModel
+from pytest_raq.speed.turns import TurnProbe
 from pytest_raq.stats.model_summary import summarize
 from pytest_raq.store.codec import answer_from, answer_to_payload, parse_payload
 
@@ -32,10 +33,14 @@ def test_a_speed_in_pieces_is_marked_and_decides_nothing():
         answers = SimpleNamespace(
             model=SimpleNamespace(engine="openai"), probe=lambda _, answer=answer: answer
         )
-        probe = SpeedProbe(answers, [question])
+        probe = TurnProbe(OpenModel(answers), [question], {})
+        probe.begin()
         for _ in range(probe.rounds):
+            probe.before_round()
             probe.measure()
-        assert ("decode_tokens_per_second" in probe.samples()) is not is_estimate
+        probe.end()
+        found = probe.measurement().samples
+        assert ("decode_tokens_per_second" in found) is not is_estimate
         assert answer_from(parse_payload(answer_to_payload(answer)), "q", "remote") == answer
 
 

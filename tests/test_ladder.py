@@ -14,11 +14,15 @@ from pytest_raq.cli import main
 from pytest_raq.cli.trials import _exit_code
 from pytest_raq.errors import ConfigError, StoreError
 from pytest_raq.records import (
+    Answer,
     Decision,
+    FinishReason,
     Interval,
     JudgeIdentity,
     Provenance,
     QualityEvidence,
+    Question,
+    Timing,
     Verdict,
 )
 from pytest_raq.records.command_results import Ladder, Rung
@@ -207,42 +211,44 @@ def test_a_picture_without_matplotlib_says_what_to_install(tmp_path, monkeypatch
         require_plot(tmp_path / "a.png")
 
 
-class Probe:
-    """Writes down who is timed when."""
-
-    rounds, warmup_rounds = 5, 1
+class Timed:
+    """Writes down who is timed when; "b" takes twice the time."""
 
     def __init__(self, name, log, fails_at=99):
         self.name, self.log, self.fails_at, self.count = name, log, fails_at, 0
 
-    def measure_accepted(self):
-        pass
+    def renew(self):
+        self.log.append(self.name.upper())
 
-    def measure(self):
+    def ask(self, question_id):
         self.count += 1
         if self.count == self.fails_at:
             raise ConfigError("it broke")
         self.log.append(self.name)
+        timing = Timing(10, 10, 11, 0.1, 0.1, 1.0 + (self.name == "b"), 1.1)
+        return Answer(question_id, self.name, "words", FinishReason.STOP, timing)
 
-    def samples(self):
-        return {"decode_tokens_per_second": (1.0,)}
+    def close(self):
+        pass
 
 
-@pytest.mark.parametrize(
-    ("turns_of", "order"),
-    [(1, "ab ba ab ba ab ba"), (4, "aaaabbbb bbaa"), (9, "aaaaaabbbbbb")],
-)
-def test_files_take_turns(turns_of, order):
+QUESTIONS = [Question(f"q{i}", "t", "passage", "question", ("x",)) for i in range(5)]
+
+
+def test_files_take_turns_in_fresh_processes():
     log = []
-    probes = {name: Probe(name, log) for name in "ab"}
-    samples, problems = time_in_turns(probes, turns_of=turns_of, told=lambda _done, _all: None)
-    assert "".join(log) == order.replace(" ", "")
-    assert (list(samples), problems) == (["a", "b"], {})
+    times = time_in_turns({n: Timed(n, log) for n in "ab"}, QUESTIONS, told=lambda _d, _a: None)
+    assert "".join(log) == "AaaaaBbbbbBbbbbAaaaaAaaaaBbbbbBbbbbAaaaaAaaaaBbbbb"
+    assert times.problems == {}
+    assert times.ratios["b"]["decode_tokens_per_second"] == pytest.approx((0.5,) * 5)
+    assert len(times.samples["a"]["decode_tokens_per_second"]) == 15
 
 
 def test_a_file_that_breaks_while_it_is_timed_leaves_the_turns():
     log = []
-    probes = {"a": Probe("a", log, fails_at=2), "b": Probe("b", log)}
-    samples, problems = time_in_turns(probes, turns_of=1, told=lambda _done, _all: None)
-    assert "".join(log) == "ab" + "b" * 5
-    assert (list(samples), problems) == (["b"], {"a": "it broke"})
+    models = {"a": Timed("a", log), "b": Timed("b", log, fails_at=6)}
+    times = time_in_turns(models, QUESTIONS, told=lambda _done, _all: None)
+    assert times.problems == {"b": "it broke"}
+    assert (list(times.samples), times.ratios) == (["a"], {})
+    assert log.count("A") == 5
+    assert log.count("B") == 2

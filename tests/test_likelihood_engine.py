@@ -167,7 +167,7 @@ def test_a_long_continuation_is_read_in_pieces_that_leave_no_single_token(tiny_g
     evaluate = model.evaluate
     monkeypatch.setattr(model, "evaluate", lambda: (sizes.append(model.batch.size), evaluate()))
     monkeypatch.setattr(
-        "pytest_raq.engines.llamacpp.worker.scoring._BYTES_OF_LOGITS",
+        "pytest_raq.engines.llamacpp.worker.beside._BYTES_OF_LOGITS",
         4 * 16 * model.vocabulary.size,
     )
     ((pieces,),), _ = run(model, asked)

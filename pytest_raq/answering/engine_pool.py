@@ -62,11 +62,19 @@ class EnginePool:
         self._engines.move_to_end(model.name)
         return self._engines[model.name][0]
 
-    def _open(self, model: ModelDefinition, opener: Callable[..., Engine]) -> None:
-        size = file_size(model)
+    def open_fresh(self, model: ModelDefinition) -> Engine:
+        """Load a model once more, in a process of its own that the caller closes."""
+        self._make_room(file_size(model))
+        return self._opener(model)
+
+    def _make_room(self, size: int) -> None:
         while self._engines and size + self._bytes_open() > self._budget:
             _, (engine, _) = self._engines.popitem(last=False)
             engine.close()
+
+    def _open(self, model: ModelDefinition, opener: Callable[..., Engine]) -> None:
+        size = file_size(model)
+        self._make_room(size)
         try:
             self._engines[model.name] = (opener(model), size)
         except RaqError as exc:

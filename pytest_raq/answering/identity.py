@@ -162,6 +162,19 @@ def same_engine(
     return len(keys) == 1
 
 
+def libraries_sha256(model: ModelDefinition, digest: Callable[[Path], str] = hash_file) -> str:
+    """Return the SHA-256 of the libraries that run a model; empty for a server."""
+    if model.engine != "llama-cpp":
+        return ""
+    other = _other_environment(model)
+    return _hash_libraries(_libraries_in(other.libraries) if other else library_files(), digest)
+
+
+def folder_sha256(folder: Path, digest: Callable[[Path], str] = hash_file) -> str:
+    """Return the same of the libraries in a folder."""
+    return _hash_libraries(_libraries_in(folder), digest)
+
+
 @cache
 def engine_version() -> str:
     """Return the version of llama-cpp-python without loading it."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from pytest_raq.answering.prompts import blocks_of, question_prompt
 from pytest_raq.errors import RaqError
-from pytest_raq.records import Failure, ScorePrompt, Scores
+from pytest_raq.records import Answer, Failure, ScorePrompt, Scores
 from pytest_raq.records.plain import scores_from
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class ModelLikelihoods:
         self._pool, self._progress, self._sharing = pool, progress, sharing
         self._found: dict[str, Scores] = {}
         self._problem = ""
-        self._is_given = False
+        self._is_given = self._is_unshared = False
 
     @property
     def problem(self) -> str:
@@ -90,12 +90,36 @@ class ModelLikelihoods:
         """Score nothing here: the scores come from shards."""
         self._is_given = True
 
+    def wanted_beside(self, question_ids: Sequence[str]) -> Mapping[str, tuple[str, ...]]:
+        """Return the texts of questions that are not known, for a model that reads the questions.
+
+        With them goes the answer, where there is none yet; of other questions nothing is wanted.
+        """
+        if self._is_given or self._problem:
+            return {}
+        self._recall(question_ids)
+        missing, known = self._missing(question_ids), self.answers.in_hand()
+        return {
+            name: missing.get(name, ())
+            for name in question_ids
+            if name in missing or not isinstance(known.get(name), Answer)
+        }
+
+    def keep_beside(self, scores: Scores) -> None:
+        """Keep what an engine found out beside an answer."""
+        self._keep(scores)
+        self._is_unshared = True
+        prompt = question_prompt(self.answers.model, self.answers.questions[scores.question_id])
+        self.answers.cache.keep_likelihoods(prompt, scores.texts)
+
     def obtain(self, question_ids: Sequence[str]) -> None:
         """Find out how likely the wanted texts of questions are."""
-        if self._is_given or self._problem or not self._missing(question_ids):
+        if self._is_given or self._problem:
             return
-        self._recall(question_ids)
-        if not self._missing(question_ids):
+        if self._missing(question_ids):
+            self._recall(question_ids)
+        is_to_be_shared = self._is_unshared and self._sharing is not None
+        if not (self._missing(question_ids) or is_to_be_shared):
             return
         if self._sharing is None:
             self._score(question_ids)
@@ -105,8 +129,11 @@ class ModelLikelihoods:
                 self.absorb(map(scores_from, json.loads(path.read_text(encoding="ascii"))))
             if self._missing(question_ids) and not self._problem:
                 self._score(question_ids)
+                self._is_unshared = True
+            if self._is_unshared:
                 rows = [asdict(outcome) for outcome in self.export()]
                 path.write_text(json.dumps(rows), encoding="ascii")
+                self._is_unshared = False
 
     def export(self) -> list[ScoreOutcome]:
         """Return what is known, for another process of the run."""

@@ -45,7 +45,8 @@ class ModelAnswers:
     asked to. ``before`` is called before anything is generated; where it
     raises, that is why there are no answers. With ``sharing`` one process of
     the run works through all of them, and the others wait for its outcomes.
-    ``on_answered`` is called when the plan is done, while the model is loaded.
+    ``on_answered`` is called when the plan is done, while the model is loaded; ``stream`` is
+    how the engine is asked.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class ModelAnswers:
         self.planned = list(self.questions)
         self._pool = pool
         self.cache = AnswerCache(model, store, fresh=fresh)
-        self._stream = AnswerStream(
+        self.stream = AnswerStream(
             model,
             self.questions,
             pool=pool,
@@ -78,13 +79,14 @@ class ModelAnswers:
             on_load=self._remember,
             is_verified=lambda: self.cache.is_verified,
         )
-        self.repetition = Repetition(model, self.cache, self._stream.ask_again)
+        self.repetition = Repetition(model, self.cache, self.stream.ask_again)
         self._outcomes: dict[str, Outcome] = {}
         self._absorbed: set[str] = set()
         self.origins = Origins()
         self._has_recalled = False
         self.given: ModelProvenance | None = None
         self.on_answered: Callable[[], None] = lambda: None
+        self._withheld: list[Outcome] = []
 
     def take_over(self, provenance: ModelProvenance) -> None:
         """Answer nothing here: the answers come from shards, with this provenance."""
@@ -144,23 +146,23 @@ class ModelAnswers:
 
     def probe(self, question_id: str) -> Outcome:
         """Return a new answer, alone and from a cold prefix; it is not stored."""
-        return self._stream.ask_alone(question_id)
+        return self.stream.ask_alone(question_id)
 
     def _generate(self, question_id: str) -> None:
         if self.given is not None:
             self._keep(Failure(question_id, self.model.name, _IN_NO_SHARD))
             return
-        if self._stream.is_open:
+        if self.stream.is_open:
             self._advance_to(question_id)
         if question_id not in self._outcomes:
             # The stream was planned before this question was wanted, or there is none yet.
             self._recall(self.planned)
-            self._stream.open(lambda: self._unanswered(question_id))
+            self.stream.open(lambda: self._unanswered(question_id))
             self._advance_to(question_id)
         if question_id not in self._outcomes:
             self._keep(Failure(question_id, self.model.name, NO_ANSWER))
-        if self._stream.is_done:
-            self._stream.end()
+        if self.stream.is_done:
+            self.stream.end()
             old = self._absorbed | self.origins.recalled
             self.repetition.measure(
                 {
@@ -170,11 +172,14 @@ class ModelAnswers:
                 }
             )
             self.on_answered()
+            # With the last outcome the others have all answers, and look for their likelihoods.
+            while self._sharing is not None and self._withheld:
+                self._sharing.put(self, self._withheld.pop())
 
     def _advance_to(self, question_id: str) -> None:
         if question_id in self._outcomes:
             return  # the store had it after all
-        for outcome in self._stream.outcomes_until(question_id):
+        for outcome in self.stream.outcomes_until(question_id):
             self._keep(outcome)
 
     def _unanswered(self, question_id: str) -> list[str]:
@@ -188,12 +193,14 @@ class ModelAnswers:
         if isinstance(self._outcomes.get(outcome.question_id), Answer):
             return  # it was known, and asked again for the sake of its block
         self._outcomes[outcome.question_id] = outcome
-        self._stream.count(outcome)
-        if self._sharing is not None:
+        self.stream.count(outcome)
+        if self._sharing is not None and self.stream.is_open and self.stream.is_done:
+            self._withheld.append(outcome)
+        elif self._sharing is not None:
             self._sharing.put(self, outcome)
         if isinstance(outcome, Answer):
             self.origins.generated.add(outcome.question_id)
-            self._stream.show_progress()
+            self.stream.show_progress()
             question = self.questions[outcome.question_id]
             self.cache.keep(question_prompt(self.model, question), outcome)
 

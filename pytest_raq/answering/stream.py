@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from pytest_raq.answering.prompts import blocks_of, question_prompt
 from pytest_raq.errors import RaqError
-from pytest_raq.records import Failure
+from pytest_raq.records import Answer, Failure, Scores
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +18,17 @@ if TYPE_CHECKING:
     from pytest_raq.engines import Engine
     from pytest_raq.progress import Progress
     from pytest_raq.records import EngineInfo, Outcome, Prompt, Question
+
+
+class ScoresBeside(Protocol):
+    """Wants to know how likely texts are, as soon as a model reads their prompts."""
+
+    def wanted_beside(self, question_ids: Sequence[str], /) -> Mapping[str, tuple[str, ...]]:
+        """Return texts of the questions that are scored beside their answers, and with these."""
+
+    def keep_beside(self, scores: Scores, /) -> None:
+        """Keep what was found out about a question."""
+
 
 NO_ANSWER = "the engine stopped without an answer to this question"
 
@@ -46,7 +57,9 @@ class AnswerStream:
         self._pool, self._progress = pool, progress
         self._before, self._on_load = before, on_load
         self._is_verified = is_verified
-        self._outcomes: Iterator[Outcome] | None = None
+        self.beside: ScoresBeside | None = None
+        self._outcomes: Iterator[Outcome | Scores] | None = None
+        self._unscored: set[str] = set()
         self._asked = 0
         self._awaited: set[str] = set()
         self._started = 0.0
@@ -79,7 +92,24 @@ class AnswerStream:
         self._expect(names)
         self._started = time.monotonic()
         self._progress.answered(self._model.name, 0, self._asked)
-        self._outcomes = iter(engine.answers(list(self._prompts(engine, names))))
+        self._outcomes = self._ask(engine, list(self._prompts(engine, names)))
+
+    def _ask(self, engine: Engine, prompts: Sequence[Prompt]) -> Iterator[Outcome | Scores]:
+        self._unscored.clear()
+        names = [prompt.question_id for prompt in prompts]
+        texts = self.beside.wanted_beside(names) if self.beside else {}
+        if not texts:
+            return iter(engine.answers(prompts))
+        asked = [replace(prompt, beside=texts.get(prompt.question_id)) for prompt in prompts]
+        return self._note_unscored(engine.answers_and_scores(asked), texts)
+
+    def _note_unscored(
+        self, outcomes: Iterable[Outcome | Scores], texts: Mapping[str, tuple[str, ...]]
+    ) -> Iterator[Outcome | Scores]:
+        for outcome in outcomes:
+            if isinstance(outcome, Answer) and outcome.question_id in texts:
+                self._unscored.add(outcome.question_id)
+            yield outcome
 
     def _expect(self, names: list[str]) -> None:
         self._asked, self._awaited = len(names), set(names)
@@ -104,9 +134,26 @@ class AnswerStream:
     def outcomes_until(self, question_id: str) -> Iterator[Outcome]:
         """Yield outcomes up to that of a question, if it comes at all."""
         for outcome in self._outcomes or ():
+            if isinstance(outcome, Scores):
+                self._keep_scores(outcome)
+                continue
             yield outcome
             if outcome.question_id == question_id:
                 return
+
+    def _keep_scores(self, scores: Scores) -> None:
+        self._unscored.discard(scores.question_id)
+        if self.beside is not None:
+            self.beside.keep_beside(scores)
+
+    def _wait_for_scores(self) -> None:
+        """Take the scores of the answers so far: the last ones come behind the last answer."""
+        while self._unscored:
+            outcome = next(self._outcomes or iter(()), None)
+            if outcome is None:
+                return
+            if isinstance(outcome, Scores):
+                self._keep_scores(outcome)
 
     def count(self, outcome: Outcome) -> None:
         """Note that a question has its outcome."""
@@ -122,6 +169,8 @@ class AnswerStream:
 
     def end(self) -> None:
         """Stop working ahead; what is asked for later is generated again."""
+        if self.is_done:
+            self._wait_for_scores()
         if self._outcomes is not None and self._generated:
             seconds = time.monotonic() - self._started
             self._progress.finished(self._model.name, self._generated, seconds)

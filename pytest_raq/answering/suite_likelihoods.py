@@ -24,10 +24,11 @@ class SuiteLikelihoods:
         self._by_model = dict(by_model)
 
     def connect(self, wanted: Callable[[str, str], Iterable[str]]) -> None:
-        """Score what is ``wanted`` of a model and a question, as soon as a model has answered."""
+        """Score what is ``wanted`` of a model and a question: with its answer, or right after."""
         for model, likelihoods in self._by_model.items():
             likelihoods.wanted = partial(wanted, model)
             likelihoods.answers.on_answered = partial(self._score_planned, model)
+            likelihoods.answers.stream.beside = likelihoods
 
     def _score_planned(self, model: str) -> None:
         self._by_model[model].obtain(self._by_model[model].answers.planned)

@@ -8,6 +8,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from pytest_raq.baselines.comparison import refuse
+from pytest_raq.records import SpeedReference
 from pytest_raq.records.command_results import BaselineAnswerChange as AnswerChange
 from pytest_raq.records.command_results import (
     BaselineDiff,
@@ -19,12 +20,19 @@ from pytest_raq.records.command_results import (
 )
 from pytest_raq.records.results import FIGURES
 from pytest_raq.stats.ranks import standing_changes
-from pytest_raq.stats.speed import compare_speed
+from pytest_raq.stats.speed import compare_runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from pytest_raq.records import Baseline, PairwiseP, Provenance, RankTests, StandingChange
+    from pytest_raq.records import (
+        Baseline,
+        PairwiseP,
+        Provenance,
+        RankTests,
+        SpeedEvidence,
+        StandingChange,
+    )
 
 
 def diff_baselines(
@@ -47,15 +55,27 @@ def diff_baselines(
         questions_removed=_absent(old.questions, new.questions),
         pairs=tuple(_pairs(old.tests, new.tests)),
         standing=_standing(old.tests, new.tests, alpha),
-        speeds={
-            model: speeds
-            for model in shared
-            if _timed_alike(model, old, new)
-            and (speeds := compare_speed(new.speeds.get(model, {}), old.speeds.get(model, {})))
-        },
+        speeds={model: speeds for model in shared if (speeds := _speeds(model, old, new))},
         same_machine=dict(old.provenance.machine) == dict(new.provenance.machine),
         provenance=tuple(_provenance(old.provenance, new.provenance)),
     )
+
+
+def _speeds(model: str, old: Baseline, new: Baseline) -> tuple[SpeedEvidence, ...]:
+    """Compare ratios to the yardstick; of servers and of older files, rates and seconds."""
+    before, now = (side.accepted_speeds.get(model) for side in (old, new))
+    if before and now and before.ratios and now.ratios:
+        if before.yardstick != now.yardstick:
+            return ()
+        kind = SpeedReference.YARDSTICK
+        return compare_runs(now.ratios, before.ratios, against=kind, limit=1.0)
+    if not _timed_alike(model, old, new):
+        return ()
+    then, today = (
+        (speed.samples if speed else None) or side.speeds.get(model, {})
+        for side, speed in ((old, before), (new, now))
+    )
+    return compare_runs(today, then, against=SpeedReference.STORED, limit=1.0)
 
 
 def _timed_alike(model: str, old: Baseline, new: Baseline) -> bool:

@@ -101,9 +101,9 @@ def _to_text(baseline: Baseline) -> str:
             if not model[name]:
                 del model[name]
     for summary in table["models"].values():
-        for name in _LATER_FIGURES:
-            if summary[name] == _USUAL[name]:
-                del summary[name]
+        _leave_out_usual(summary)
+    if not table["accepted_speeds"]:
+        del table["accepted_speeds"]
     for question in table["questions"].values():
         for name in ("likelihood", "unfinished"):
             if not question[name]:
@@ -112,6 +112,12 @@ def _to_text(baseline: Baseline) -> str:
         _to_json({"format": FORMAT, **table}), indent=1, sort_keys=True, ensure_ascii=False
     )
     return well_formed(f"{text}\n")  # a reason of the command line may be no Unicode
+
+
+def _leave_out_usual(summary: dict[str, object]) -> None:
+    for name in _LATER_FIGURES:
+        if summary[name] == _USUAL[name]:
+            del summary[name]
 
 
 def load_baseline(folder: Path, suite: str) -> Baseline | None:

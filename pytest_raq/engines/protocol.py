@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_raq.records import EngineInfo, Outcome, Prompt, ScoreOutcome, ScorePrompt
+    from pytest_raq.records import EngineInfo, Outcome, Prompt, ScoreOutcome, ScorePrompt, Scores
 
 
 class Closing(ABC):
@@ -51,6 +51,14 @@ class Engine(Protocol):
         Lazy: a prompt is worked on when the iterator is advanced, and an
         iterator may be left before its end. What goes wrong in the engine is
         a Failure of the questions it concerns; nothing is raised for it.
+        """
+
+    def answers_and_scores(self, prompts: Sequence[Prompt]) -> Iterator[Outcome | Scores]:
+        """Yield the same answers, and how likely they and the texts ``beside`` a prompt are.
+
+        An engine that reads a prompt once for both yields, after the answer to a
+        prompt with ``beside``, its scores; empty ones where it cannot score them there.
+        Any other engine yields answers alone: `scores` is asked for the rest.
         """
 
     def scores(self, prompts: Sequence[ScorePrompt]) -> Iterator[ScoreOutcome]:

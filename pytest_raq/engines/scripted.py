@@ -20,7 +20,7 @@ from pytest_raq.records.reasoning import Parts, split_reasoning
 from pytest_raq.text import well_formed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from pytest_raq.records import Likelihood, Outcome, Prompt, ScoreOutcome, ScorePrompt
 
@@ -35,8 +35,10 @@ class ScriptedEngine(Closing):
     ``failures`` maps question ids to the reasons why they fail. A question in
     neither mapping fails too. ``asked`` lists the question ids worked on so
     far, ``closed`` tells whether the engine was closed. ``likelihoods`` gives
-    the likelihood of a text after a prompt; without it the engine tells none. Reasoning at the
-    start of a text is kept apart, as other engines do, unless ``splits_reasoning`` is False.
+    the likelihood of a text after a prompt; without it the engine tells none. With
+    ``scores_beside`` it tells them beside answers too; ``scored`` lists the question
+    ids that were scored alone. Reasoning at the start of a text is kept apart, as other
+    engines do, unless ``splits_reasoning`` is False.
     """
 
     def __init__(
@@ -49,32 +51,50 @@ class ScriptedEngine(Closing):
         block_questions: int = 1,
         likelihoods: Callable[[Prompt, str], Likelihood] | None = None,
         splits_reasoning: bool = True,
+        scores_beside: bool = False,
     ) -> None:
         self._splits = splits_reasoning
         self.block_questions = block_questions
         self.info = info or EngineInfo("scripted", "1")
         self.asked: list[str] = []
+        self.scored: list[str] = []
         self.closed = False
         self._answers = answers
         self._model = model
         self._failures = failures
         self._likelihoods = likelihoods
+        self._scores_beside = scores_beside
 
     def answers(self, prompts: Sequence[Prompt]) -> Iterator[Outcome]:
         """Yield the scripted outcomes in the order of the prompts."""
         for prompt in prompts:
             yield self._answer(prompt)
 
+    def answers_and_scores(self, prompts: Sequence[Prompt]) -> Iterator[Outcome | Scores]:
+        """Yield the same outcomes; with ``scores_beside`` the scripted likelihoods after each."""
+        by_id = {prompt.question_id: prompt for prompt in prompts}
+        for outcome in self.answers(prompts):
+            yield outcome
+            prompt = by_id[outcome.question_id]
+            if self._scores_beside and prompt.beside is not None and isinstance(outcome, Answer):
+                found = self._score(prompt, dict.fromkeys([*prompt.beside, outcome.text]))
+                yield Scores(prompt.question_id, self._model) if found is None else found
+
     def scores(self, prompts: Sequence[ScorePrompt]) -> Iterator[ScoreOutcome]:
         """Yield the scripted likelihoods in the order of the prompts."""
         for asked in prompts:
-            question_id, texts = asked.question_id, asked.continuations
-            if self._likelihoods is None:
-                yield Failure(question_id, self._model, UNAVAILABLE)
-                continue
-            known = {text: self._likelihoods(asked.prompt, text) for text in texts if text}
-            problems: dict[str, str] = {text: "empty" for text in texts if not text}
-            yield Scores(question_id, self._model, known, problems)
+            self.scored.append(asked.question_id)
+            found = self._score(asked.prompt, asked.continuations)
+            unavailable = Failure(asked.question_id, self._model, UNAVAILABLE)
+            yield unavailable if found is None else found
+
+    def _score(self, prompt: Prompt, texts: Iterable[str]) -> Scores | None:
+        if self._likelihoods is None:
+            return None
+        tell, asked = self._likelihoods, list(texts)
+        known = {text: tell(prompt, text) for text in asked if text}
+        problems: dict[str, str] = {text: "empty" for text in asked if not text}
+        return Scores(prompt.question_id, self._model, known, problems)
 
     def _answer(self, prompt: Prompt) -> Outcome:
         question_id = prompt.question_id

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pytest_raq.gate.comparison import Pair, compare, plan_of
-from pytest_raq.gate.rules import GateInput, decide, decide_speed
-from pytest_raq.records import Answer, Decision, Ranking
+from pytest_raq.gate.rules import GateInput, decide
+from pytest_raq.records import Answer, Ranking, SpeedReference
 from pytest_raq.records.rankings import ACCEPTED, ANCHOR, CANDIDATE
 from pytest_raq.stats.mid_ranks import candidate_ranking
 from pytest_raq.stats.ranks import rank_tests, standing_changes
-from pytest_raq.stats.speed import compare_machine, compare_speed
+from pytest_raq.stats.speed import GATED, adjust_speeds, compare_runs, compare_turns, is_clear
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         Question,
         RankTests,
         SpeedEvidence,
-        SpeedSamples,
+        SpeedMeasurement,
         StandingChange,
         Verdict,
     )
@@ -41,8 +41,9 @@ class Material:
     judges are not trusted; ``judge_accuracy`` is a lower bound of the share of pairs that they
     rank correctly.
     ``unchanged`` names the models whose file, engine, prompt and options are the accepted ones.
-    ``accepted_speeds`` are the speeds of accepted files that were timed in this run,
-    ``unlike`` the models whose stored speeds are those of other kernels.
+    ``speeds`` are the models whose speed was measured, ``speed_unchanged`` those of which nothing
+    that makes speed has changed, ``speed_obstacles`` says why the speed that was accepted cannot be
+    compared with today's, by model.
     """
 
     questions: Sequence[Question]
@@ -50,9 +51,7 @@ class Material:
     rankings: Mapping[str, Ranking]
     problems: Mapping[str, str]
     baseline: Baseline | None
-    speeds: Mapping[str, SpeedSamples]
-    accepted_speeds: Mapping[str, SpeedSamples]
-    same_machine: bool | None
+    speeds: Mapping[str, SpeedMeasurement]
     seed: int
     judge_problems: tuple[str, ...] = ()
     judge_accuracy: float = 1.0
@@ -60,7 +59,8 @@ class Material:
     anchor: Baseline | None = None
     anchors: frozenset[str] = frozenset()
     anchor_problems: Mapping[str, str] = field(default_factory=dict)
-    unlike: frozenset[str] = frozenset()
+    speed_unchanged: frozenset[str] = frozenset()
+    speed_obstacles: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,10 @@ def gather_evidence(material: Material, settings: GateSettings) -> Evidence:
     return Evidence(
         tests=tests,
         comparisons={model: found[model] for model in compared},
-        inputs={model: _input(model, material, found) for model in models},
+        inputs={
+            model: replace(_input(model, material, found), speed=speed)
+            for model, speed in speeds_of(material, settings).items()
+        },
         standing=_standing(tests, material.baseline, settings.alpha),
     )
 
@@ -113,21 +116,17 @@ def verdict_of(model: str, evidence: Evidence, settings: GateSettings) -> Verdic
     return decide(evidence.inputs[model], settings)
 
 
-def slowdown_of(model: str, material: Material, settings: GateSettings) -> float | None:
-    """Return the lowest ratio of a model's speeds if that is a regression, otherwise None."""
-    speed = _speed(model, material)
-    alone = decide_speed(
-        model,
-        speed,
-        settings,
-        same_machine=_same_machine(model, material),
-        machine=_machine(model, material),
+def is_speed_clear(model: str, material: Material, settings: GateSettings) -> bool:
+    """Whether more processes would not change what is said of a model's speed."""
+    found = _speed(model, material, settings)
+    return not found or is_clear(
+        found, 1 - settings.max_slowdown, tests=len(material.outcomes) * len(GATED)
     )
-    return min(item.ratio for item in speed) if alone.decision is Decision.REGRESSION else None
 
 
-def _same_machine(model: str, material: Material) -> bool | None:
-    return model in material.accepted_speeds or material.same_machine
+def speeds_of(material: Material, settings: GateSettings) -> dict[str, tuple[SpeedEvidence, ...]]:
+    """Return what is known of the speed of each model; empty where nothing is compared."""
+    return adjust_speeds({model: _speed(model, material, settings) for model in material.outcomes})
 
 
 def _tests(material: Material, clusters: Mapping[str, str]) -> RankTests | None:
@@ -168,9 +167,8 @@ def _input(model: str, material: Material, found: Mapping[str, Comparison]) -> G
         anchor=anchor.quality if anchor else None,
         anchor_f1=anchor.f1 if anchor else None,
         anchor_problem=material.anchor_problems.get(model, ""),
-        speed=_speed(model, material),
-        same_machine=_same_machine(model, material),
-        machine=_machine(model, material),
+        is_speed_unchanged=model in material.speed_unchanged,
+        speed_obstacle=_obstacle(model, material),
         judge_problems=material.judge_problems,
     )
 
@@ -190,25 +188,32 @@ def _ranks(material: Material, question_id: str) -> Mapping[str, float]:
     return ranking.ranks if ranking else {}
 
 
-def _speed(model: str, material: Material) -> tuple[SpeedEvidence, ...]:
-    """Compare each measure of the speed probe with the baseline."""
-    if material.baseline is None or material.problems[model]:
+def _speed(model: str, material: Material, settings: GateSettings) -> tuple[SpeedEvidence, ...]:
+    """Compare each measure of the speed probe: in turns, or else with what was accepted."""
+    baseline, measured = material.baseline, material.speeds.get(model)
+    if baseline is None or material.problems[model] or measured is None:
         return ()
-    now, before = _speeds(model, material)
-    return compare_speed(now, before, seed=material.seed)
+    limit = 1 - settings.max_slowdown
+    if measured.turns:
+        return compare_turns(
+            measured.turns, measured.samples, measured.accepted_samples, limit=limit
+        )
+    accepted = baseline.accepted_speeds.get(model)
+    if _obstacle(model, material) or accepted is None:
+        return ()
+    if accepted.ratios:
+        return compare_runs(
+            measured.yardstick, accepted.ratios, against=SpeedReference.YARDSTICK, limit=limit
+        )
+    return compare_runs(
+        measured.samples, accepted.samples, against=SpeedReference.STORED, limit=limit
+    )
 
 
-def _machine(model: str, material: Material) -> SpeedEvidence | None:
-    """Compare the machine with itself; files that were timed in turns used the same machine."""
-    if material.baseline is None or model in material.accepted_speeds:
-        return None
-    now, before = _speeds(model, material)
-    return compare_machine(now, before, seed=material.seed)
-
-
-def _speeds(model: str, material: Material) -> tuple[SpeedSamples, SpeedSamples]:
-    """Return the speeds of a model now, and those of its accepted file, stored or measured now."""
-    stored: SpeedSamples = {}
-    if material.baseline and model not in material.unlike:
-        stored = material.baseline.speeds.get(model, {})
-    return material.speeds.get(model, {}), material.accepted_speeds.get(model, stored)
+def _obstacle(model: str, material: Material) -> str:
+    """Return why the speed of a model is not compared; empty where it was not measured."""
+    measured = material.speeds.get(model)
+    if measured is None or measured.turns or material.baseline is None or material.problems[model]:
+        return ""
+    told = [measured.note, material.speed_obstacles.get(model, "")]
+    return "; ".join(filter(None, told)) if told[1] else ""

@@ -5,13 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from pytest_raq.records import Decision
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
 
     from pytest_raq.config import GateSettings
-    from pytest_raq.records import F1Evidence, Interval, QualityEvidence, SpeedEvidence
+    from pytest_raq.records import F1Evidence, Interval, QualityEvidence
 
 
 def quality(evidence: QualityEvidence) -> str:
@@ -185,47 +183,6 @@ def f1_fell(evidence: F1Evidence, settings: GateSettings) -> str:
         f" {_p_value(evidence.adjusted_p, 1)}: a loss of more than max_f1_drop"
         f" ({settings.max_f1_drop:g}) is likely"
     )
-
-
-def other_machine(*, known: bool) -> str:
-    """Return why speed is not compared."""
-    if known:
-        return "speed is inconclusive: the baseline was measured on another machine"
-    return "speed is inconclusive: the machine of the baseline is not known"
-
-
-def slower_machine(machine: SpeedEvidence, evidence: SpeedEvidence, settings: GateSettings) -> str:
-    """Return why a slower model is not reported as a speed regression."""
-    told = speed(evidence, Decision.INCONCLUSIVE, settings).rpartition("; ")[0]
-    return (
-        f"{told}; the machine itself runs at ×{machine.ratio:.2f} of its speed at the time of the"
-        " baseline: measure on a machine that is not busy"
-    )
-
-
-def speed(evidence: SpeedEvidence, decision: Decision, settings: GateSettings) -> str:
-    """Return the evidence of one speed figure that is, or may be, slower."""
-    name = evidence.measure.replace("_", " ")
-    limit = f"{_percent(settings.max_slowdown)} (max_slowdown)"
-    told = (
-        f"{name} {evidence.before:.4g} → {evidence.now:.4g}, speed ×{evidence.ratio:.2f},"
-        f" {_interval(evidence.interval)}"
-    )
-    if decision is Decision.REGRESSION:
-        return f"slower by more than {limit}: {told}"
-    if math.isnan(evidence.interval.low):
-        return f"speed is inconclusive: {told}; measure at least 3 rounds of each file"
-    return f"speed is inconclusive: {told}; a loss of {limit} cannot be ruled out"
-
-
-def speed_kept(evidence: Sequence[SpeedEvidence]) -> str:
-    """Return the evidence of speed figures that all stayed within the limit."""
-    told = (
-        f"{item.measure.replace('_', ' ')} ×{item.ratio:.2f}"
-        f" ({_number(item.interval.low)} to {_number(item.interval.high)})"
-        for item in evidence
-    )
-    return f"speed kept: {', '.join(told)}"
 
 
 def _interval(interval: Interval, digits: int = 2) -> str:

@@ -7,9 +7,7 @@ loss, or where the whole interval of F1 is below −``max_f1_drop``; a pass
 where the interval is above −``margin``, unless F1 fell significantly and by more than
 ``max_f1_drop``; otherwise inconclusive. A model of which nothing changed,
 no text and nothing that makes texts, is unchanged. The same is asked about the anchor, and the
-worse answer counts. Speed: a regression where a whole interval is beyond ``max_slowdown``, also
-compared with what the machine itself has lost. Unknown
-speed is reported and does not change the verdict on quality.
+worse answer counts. A regression of speed (`pytest_raq.gate.speed`) is a regression.
 """
 
 from __future__ import annotations
@@ -19,12 +17,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pytest_raq.gate import reasons as words
+from pytest_raq.gate.speed import weigh_speed
 from pytest_raq.records import Decision, Verdict
 from pytest_raq.stats.exact import smallest_p
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from pytest_raq.config import GateSettings
     from pytest_raq.records import F1Evidence, QualityEvidence, SpeedEvidence
 
@@ -42,8 +39,9 @@ class GateInput:
     trusted. ``is_unchanged`` says that file, engine, prompt, options and all texts are those of
     the accepted state. ``anchor`` and ``anchor_f1`` compare with the anchor, None where it
     is the accepted state itself; ``anchor_problem`` says why that is not possible.
-    ``same_machine`` is None if it is not known,
-    ``machine`` compares the speed of that machine now and at the baseline.
+    ``is_speed_unchanged`` says that nothing that makes speed has changed,
+    ``speed_obstacle`` why speed cannot be compared, ``times_speed`` that speed belongs to the
+    verdict at all: answers in a file have none.
     """
 
     model: str
@@ -58,8 +56,9 @@ class GateInput:
     anchor_f1: F1Evidence | None = None
     anchor_problem: str = ""
     speed: tuple[SpeedEvidence, ...] = ()
-    same_machine: bool | None = None
-    machine: SpeedEvidence | None = None
+    is_speed_unchanged: bool = False
+    speed_obstacle: str = ""
+    times_speed: bool = True
     judge_problems: tuple[str, ...] = ()
 
 
@@ -80,15 +79,18 @@ def decide(gate_input: GateInput, settings: GateSettings) -> Verdict:
     decision, reasons = _decide_quality(gate_input, settings)
     if decision in _SEVERITY:
         decision, reasons = _hold_to_anchor(decision, reasons, gate_input, settings)
-    if gate_input.speed:
-        pace, told = _weigh_speed(
-            gate_input.speed, settings, gate_input.same_machine, gate_input.machine
-        )
-        slower = pace is Decision.REGRESSION
-        if slower and decision in _SEVERITY and decision is not Decision.REGRESSION:
-            decision, reasons = Decision.REGRESSION, told + reasons
-        else:
-            reasons = reasons + told
+    pace = weigh_speed(
+        gate_input.speed,
+        settings,
+        is_unchanged=gate_input.is_speed_unchanged,
+        obstacle=gate_input.speed_obstacle,
+    )
+    told = list(pace.reasons)
+    slower = pace.decision is Decision.REGRESSION
+    if slower and decision in _SEVERITY and decision is not Decision.REGRESSION:
+        decision, reasons = Decision.REGRESSION, told + reasons
+    else:
+        reasons = reasons + told
     return Verdict(
         gate_input.model,
         decision,
@@ -98,22 +100,8 @@ def decide(gate_input: GateInput, settings: GateSettings) -> Verdict:
         gate_input.f1,
         gate_input.anchor,
         gate_input.anchor_f1,
+        speed_summary=pace.summary if gate_input.times_speed else "",
     )
-
-
-def decide_speed(
-    model: str,
-    speed: Sequence[SpeedEvidence],
-    settings: GateSettings,
-    *,
-    same_machine: bool | None,
-    machine: SpeedEvidence | None = None,
-) -> Verdict:
-    """Return the verdict on speed alone; without any figure it is ``NOT_MEASURED``."""
-    if not speed:
-        return Verdict(model, Decision.NOT_MEASURED, ("no speed was measured",))
-    decision, reasons = _weigh_speed(speed, settings, same_machine, machine)
-    return Verdict(model, decision, tuple(reasons), speed=tuple(speed))
 
 
 def is_failure(verdict: Verdict, settings: GateSettings, *, updating: bool = False) -> bool:
@@ -218,35 +206,3 @@ def _suspicion(
 def fell(f1: F1Evidence, settings: GateSettings) -> bool:
     """Whether F1 fell significantly and by more than ``max_f1_drop``, though that is not shown."""
     return f1.adjusted_p <= settings.alpha and -f1.difference > settings.max_f1_drop + ROUNDING
-
-
-def _weigh_speed(
-    speed: Sequence[SpeedEvidence],
-    settings: GateSettings,
-    same_machine: bool | None,
-    machine: SpeedEvidence | None = None,
-) -> Finding:
-    if not same_machine:
-        return Decision.INCONCLUSIVE, [words.other_machine(known=same_machine is not None)]
-    found = [(_weigh_one(item, settings), item) for item in speed]
-    if machine is not None and machine.interval.high < 1:
-        excused = [item for one, item in found if one is Decision.REGRESSION]
-        if excused and not any(_is_slower_than(machine, item, settings) for item in excused):
-            return Decision.INCONCLUSIVE, [words.slower_machine(machine, excused[0], settings)]
-    for decision in (Decision.REGRESSION, Decision.INCONCLUSIVE):
-        reasons = [words.speed(item, decision, settings) for one, item in found if one is decision]
-        if reasons:
-            return decision, reasons
-    return Decision.PASS, [words.speed_kept(speed)]
-
-
-def _is_slower_than(machine: SpeedEvidence, item: SpeedEvidence, settings: GateSettings) -> bool:
-    """Whether a model lost more than the tolerance, compared with the machine's own loss."""
-    return item.interval.high / machine.ratio < 1 - settings.max_slowdown - ROUNDING
-
-
-def _weigh_one(item: SpeedEvidence, settings: GateSettings) -> Decision:
-    limit = 1 - settings.max_slowdown
-    if item.interval.high < limit - ROUNDING:
-        return Decision.REGRESSION
-    return Decision.PASS if item.interval.low >= limit - ROUNDING else Decision.INCONCLUSIVE

@@ -14,7 +14,7 @@ from pytest_raq.errors import InconclusiveWarning, RaqError
 from pytest_raq.gate import is_failure
 from pytest_raq.records import Answer, Decision, Failure
 from pytest_raq.report import verdict_lines
-from pytest_raq.speed.rounds import confirm_speed
+from pytest_raq.speed.rounds import finish_probe
 from pytest_raq.stats.model_summary import score
 from pytest_raq.text import log_text, message_text
 
@@ -173,6 +173,20 @@ class RankingCheck:
         return ranking
 
 
+def _attempt(work: Callable[[], None]) -> Callable[[], object] | None:
+    """Do something; return None, or a function that raises what went wrong."""
+    try:
+        work()
+    except RaqError as exc:
+        problem = exc
+
+        def fail() -> object:
+            raise problem
+
+        return fail
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class SpeedCheck:
     """One model, timed by pytest-benchmark."""
@@ -190,19 +204,22 @@ class SpeedCheck:
         probe = self.run.speed_probe(self.model)
         problem = ""
         try:
+            # Within a call of the benchmark: it complains if it was not used.
+            failed = _attempt(probe.begin)
             benchmark.pedantic(
-                probe.measure,
-                setup=probe.measure_accepted,
-                rounds=probe.rounds,
-                warmup_rounds=probe.warmup_rounds,
+                failed or probe.measure,
+                setup=(lambda: None) if failed else probe.before_round,
+                rounds=1 if failed else probe.rounds,
+                warmup_rounds=0,
             )
-            self.run.keep_speed(self.model, probe.samples(), probe.accepted_samples())
-            confirm_speed(self.run, self.model)
+            finish_probe(self.run, self.model, probe)
         except RaqError as exc:
             problem = str(exc)
+        finally:
+            probe.close()
         if problem:
             _fail(f"{self.model}: speed is not measured: {problem}")
-        samples, _ = self.run.speeds.of(self.model)
+        samples = self.run.speeds.of(self.model).samples
         medians = self.run.speeds.medians(self.model)
         benchmark.extra_info.update(medians)
         told = {"suite": self.run.suite.name, "model": self.model}

@@ -60,19 +60,26 @@ from pytest_raq.records.results import (
     ModelSummary,
     Provenance,
     QuestionResult,
-    SpeedSamples,
     SuiteResult,
+)
+from pytest_raq.records.speed import (
+    AcceptedSpeed,
+    SpeedEvidence,
+    SpeedMeasurement,
+    SpeedRatios,
+    SpeedReference,
+    SpeedSamples,
 )
 from pytest_raq.records.verdicts import (
     Decision,
     F1Evidence,
     QualityEvidence,
-    SpeedEvidence,
     Verdict,
 )
 
 __all__ = [
     "UNANSWERABLE",
+    "AcceptedSpeed",
     "Agreement",
     "Answer",
     "Baseline",
@@ -122,6 +129,9 @@ __all__ = [
     "ScorePrompt",
     "Scores",
     "SpeedEvidence",
+    "SpeedMeasurement",
+    "SpeedRatios",
+    "SpeedReference",
     "SpeedSamples",
     "StandingChange",
     "SuiteResult",

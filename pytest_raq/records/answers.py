@@ -30,7 +30,8 @@ class Timing:
     of them were evaluated for this answer (fewer if a prefix was shared).
     ``decode_seconds`` is the time of the generated tokens after the first.
     ``is_estimate`` says that ``generated_tokens`` counts the pieces of a stream,
-    because the server does not count its tokens.
+    because the server does not count its tokens. ``instructions`` counts what the processor
+    executed for the answer, in user space; 0 where it is not counted.
     ``reasoning_tokens`` are those before the answer, ``reasoning_seconds`` their time, and
     ``time_to_first_answer`` is that until the first token of the answer; all 0 where a model did
     not reason, or where its reasoning could not be timed.
@@ -44,6 +45,7 @@ class Timing:
     decode_seconds: float = 0.0
     total_seconds: float = 0.0
     is_estimate: bool = False
+    instructions: int = 0
     reasoning_tokens: int = 0
     reasoning_seconds: float = 0.0
     time_to_first_answer: float = 0.0
@@ -52,6 +54,12 @@ class Timing:
     def prefill_tokens_per_second(self) -> float | None:
         """Prompt tokens evaluated per second; None if none were timed."""
         return _ratio(self.prefilled_tokens, self.prefill_seconds)
+
+    @property
+    def instructions_per_token(self) -> float | None:
+        """Instructions by token that was evaluated; None where they are not counted."""
+        tokens = self.prefilled_tokens + max(0, self.generated_tokens - 1)
+        return _ratio(self.instructions, tokens)
 
     @property
     def decode_tokens_per_second(self) -> float | None:
@@ -173,7 +181,9 @@ class Prompt:
     their contents. Prompts of one ``block`` may be answered together, and no other
     prompts with them. With a ``schema``, JSON Schema as text, the reply can only
     be JSON that fits it, if the engine can enforce that.
-    ``max_tokens`` replaces that of the definition; 0 keeps it.
+    ``max_tokens`` replaces that of the definition; 0 keeps it. The likelihood of the
+    texts ``beside`` an answer, and of the answer itself, is wanted with it, if
+    the engine can tell it at once; None: of nothing.
     """
 
     question_id: str
@@ -183,6 +193,7 @@ class Prompt:
     messages: tuple[Message, ...] = ()
     schema: str = ""
     max_tokens: int = 0
+    beside: tuple[str, ...] | None = None
 
     @property
     def conversation(self) -> tuple[Message, ...]:

@@ -9,8 +9,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from pytest_raq.errors import ConfigError
-from pytest_raq.records.results import ModelSummary, Provenance, SpeedSamples, SuiteResult  # noqa: TC001 - read at run time
-from pytest_raq.records.verdicts import SpeedEvidence, Verdict  # noqa: TC001 - read at run time
+from pytest_raq.records.results import ModelSummary, Provenance, SuiteResult  # noqa: TC001 - read at run time
+from pytest_raq.records.speed import SpeedEvidence, SpeedSamples  # noqa: TC001 - read at run time
+from pytest_raq.records.verdicts import Verdict  # noqa: TC001 - read at run time
 
 if TYPE_CHECKING:
     from pytest_raq.records.rankings import StandingChange

@@ -11,10 +11,8 @@ from pytest_raq.records.questions import Question  # noqa: TC001 - read at run t
 from pytest_raq.records.rankings import Interval, RankTests, StandingChange  # noqa: TC001 - read at run time
 from pytest_raq.records.reasoning import UNFINISHED
 from pytest_raq.records.repeatability import Repeatability  # noqa: TC001 - read at run time
+from pytest_raq.records.speed import AcceptedSpeed, SpeedSamples  # noqa: TC001 - read at run time
 from pytest_raq.records.verdicts import Verdict  # noqa: TC001 - read at run time
-
-SpeedSamples = dict[str, tuple[float, ...]]
-"""Speed probe: measure → one value per round, e.g. ``decode_tokens_per_second``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +176,11 @@ class BaselineQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """The accepted state of a suite."""
+    """The accepted state of a suite.
+
+    ``accepted_speeds`` has ratios to the yardstick by model. ``speeds`` has bare rates and seconds,
+    in files of the first version alone; they are shown but not compared.
+    """
 
     suite: str
     accepted_at: str
@@ -188,6 +190,7 @@ class Baseline:
     tests: RankTests | None
     speeds: Mapping[str, SpeedSamples]
     questions: Mapping[str, BaselineQuestion]
+    accepted_speeds: Mapping[str, AcceptedSpeed] = field(default_factory=dict)
 
     def texts(self, model: str) -> dict[str, str]:
         """Return the accepted answers of a model by question id, as they are compared."""
@@ -206,7 +209,8 @@ class SuiteResult:
     there is), ``anchor`` is the accepted state that only a release moves, ``notes`` what a reader
     should know apart from the verdicts; ``repeatability`` has the models of which anything is
     known, ``from_store`` how many answers of each model an earlier run gave; ``margin`` is the
-    net preference that may be lost, if the result says it.
+    net preference that may be lost, if the result says it. ``speeds`` are today's rates and times,
+    ``accepted_speeds`` what would be accepted of them.
     """
 
     suite: str
@@ -220,6 +224,7 @@ class SuiteResult:
     baseline_problem: str = ""
     standing: tuple[StandingChange, ...] = ()
     speeds: Mapping[str, SpeedSamples] = field(default_factory=dict)
+    accepted_speeds: Mapping[str, AcceptedSpeed] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     judges: JudgeReport | None = None
     anchor: Baseline | None = None

@@ -7,21 +7,7 @@ from enum import StrEnum
 
 from pytest_raq.records.likelihood import LikelihoodEvidence  # noqa: TC001 - read at run time
 from pytest_raq.records.rankings import Interval  # noqa: TC001 - read at run time
-
-
-@dataclass(frozen=True, slots=True)
-class SpeedEvidence:
-    """One speed figure compared with the baseline: a ratio of medians, now ÷ then.
-
-    ``measure`` names the figure (``decode_tokens_per_second``, …). The ratio is
-    inverted for times, so that below 1 always means slower.
-    """
-
-    measure: str
-    now: float
-    before: float
-    ratio: float
-    interval: Interval
+from pytest_raq.records.speed import SpeedEvidence  # noqa: TC001 - read at run time
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +88,8 @@ class Verdict:
     """A decision about one model with its evidence as text, most important first.
 
     ``quality`` and ``f1`` compare with the last accepted state, ``since_anchor`` and
-    ``f1_since_anchor`` with the anchor, where it is another one.
+    ``f1_since_anchor`` with the anchor, where it is another one. ``speed_summary`` says in a
+    few words what is known of the speed: ``speed unchanged``, ``decode ×1.02, 0.99 to 1.05``.
     """
 
     model: str
@@ -115,3 +102,4 @@ class Verdict:
     f1_since_anchor: F1Evidence | None = None
     likelihood: LikelihoodEvidence | None = None
     likelihood_since_anchor: LikelihoodEvidence | None = None
+    speed_summary: str = ""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pytest_raq.records import Decision
 from pytest_raq.records.history import MarkKind
 from pytest_raq.text import number, safe_text
 
 if TYPE_CHECKING:
-    from pytest_raq.records import ModelSummary, RunRecord
+    from pytest_raq.records import ModelSummary, RunRecord, Verdict
     from pytest_raq.records.history import Measure, SuiteHistory, TrendChange
 
 
@@ -89,6 +90,24 @@ def reasoning_text(model: ModelSummary) -> str:
     parts = [] if tokens is None else [f"{number(tokens, 0)} tok"]
     parts += [] if seconds is None else [f"{number(seconds, 1)} s"]
     return ", ".join(parts) or "–"
+
+
+_SAYS_SPEED = {Decision.PASS, Decision.UNCHANGED, Decision.INCONCLUSIVE}
+
+
+def verdict_words(verdict: Verdict, *, loud: bool = False) -> str:
+    """Return a decision, and what is known of the speed where the build does not fail anyway.
+
+    ``pass (speed not measured)``, ``pass (decode ×1.02, 0.99 to 1.05)``.
+    """
+    word = verdict.decision.value.upper() if loud else verdict.decision.value
+    return word + speed_words(verdict)
+
+
+def speed_words(verdict: Verdict) -> str:
+    """Return e.g. `` (speed not measured)``; empty where the build fails anyway."""
+    shown = verdict.speed_summary and verdict.decision in _SAYS_SPEED
+    return f" ({verdict.speed_summary})" if shown else ""
 
 
 def decode_text(model: ModelSummary) -> str:

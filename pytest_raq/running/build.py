@@ -16,6 +16,8 @@ from pytest_raq.judging import open_judge, open_panel, remember, require_referen
 from pytest_raq.judging.checked_panel import CheckedPanel
 from pytest_raq.judging.suite_rankings import SuiteRankings
 from pytest_raq.records.rankings import ACCEPTED, ANCHOR, CANDIDATE
+from pytest_raq.running.accepted_models import AcceptedModels
+from pytest_raq.running.speed import SpeedSource
 from pytest_raq.running.suite_run import SuiteRun
 from pytest_raq.running.variants import Variants
 
@@ -59,7 +61,7 @@ class Resources:
     """What the suites of a session have in common.
 
     ``fresh`` says that no stored answer is reused; ``sharing`` is how the processes
-    of one run share their work, None in a run of one process.
+    of one run share their work, None in a run of one process; ``folders`` may have model files.
     """
 
     pool: EnginePool
@@ -67,6 +69,7 @@ class Resources:
     progress: Progress
     fresh: bool = False
     sharing: SharedWork | None = None
+    folders: tuple[Path, ...] = ()
 
 
 def build_run(
@@ -141,8 +144,12 @@ def build_run(
         accepted=AcceptedStates(
             *_baseline(baselines_folder, suite.name), *_anchor(baselines_folder, suite.name)
         ),
-        originals=replaced,
         variants=Variants(answers_of),
+        speed_source=SpeedSource(
+            resources.pool,
+            AcceptedModels(store, originals or {}, (models_folder, *resources.folders)),
+            replaced,
+        ),
         likelihoods=likelihoods,
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from pytest_raq.gate.speed import unable_to_fail
 from pytest_raq.records import Answer, Failure, QuestionResult, SuiteResult
 from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
 from pytest_raq.records.reasoning import shown_text
@@ -61,6 +62,7 @@ def make_result(
         anchor=parts.anchor.comparable,
         standing=evidence.standing,
         speeds=parts.speeds.samples,
+        accepted_speeds=verdicts.accepted_speeds(),
         notes=(
             *parts.questions.notes,
             *parts.answers.notes,
@@ -69,6 +71,7 @@ def make_result(
             *notes,
             *_estimates(summaries),
             *reasoning_notes(parts),
+            *unable_to_fail(parts.suite.gate),
             *(f"differs from the baseline: {text}" for text in comparison.differences(provenance)),
         ),
         judges=parts.rankings.checked_panel.report(names, parts.joint_texts),

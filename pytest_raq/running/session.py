@@ -109,6 +109,7 @@ class Session:
             models = self.contestants.models(suite)
             originals = self.contestants.originals(suite)
             run = self._runs[name] = self.build(suite, models, originals=originals)
+            run.speed.accepts = self.options.accepts
             if name in self._given:
                 run.take_over(self._given[name])
             if self.options.shard:
@@ -143,7 +144,12 @@ class Session:
     @property
     def _resources(self) -> Resources:
         return Resources(
-            self.pool, self._open_store(), self._progress, self.options.fresh, self._sharing
+            self.pool,
+            self._open_store(),
+            self._progress,
+            self.options.fresh,
+            self._sharing,
+            (self.options.store_path.parent,),
         )
 
     @cached_property

@@ -27,9 +27,10 @@ from pytest_raq.running.repeats import SuiteRepeats
 from pytest_raq.running.result import make_result
 from pytest_raq.running.run_parts import RunParts
 from pytest_raq.running.shards import Shard, slice_of
+from pytest_raq.running.speed import RunSpeed
 from pytest_raq.running.transfer import absorb_into, export_run
 from pytest_raq.running.verdicts import SuiteVerdicts
-from pytest_raq.speed.suite_speed import SpeedProbe, SuiteSpeed
+from pytest_raq.speed.suite_speed import SuiteSpeed
 from pytest_raq.stats.mid_ranks import candidate_ranking
 
 if TYPE_CHECKING:
@@ -47,11 +48,13 @@ if TYPE_CHECKING:
         Question,
         QuestionSet,
         Ranking,
-        SpeedSamples,
+        SpeedMeasurement,
         SuiteResult,
         Verdict,
     )
+    from pytest_raq.running.speed import SpeedSource
     from pytest_raq.running.variants import Variants
+    from pytest_raq.speed.turns import TurnProbe
 
 
 class SuiteRun:
@@ -72,8 +75,8 @@ class SuiteRun:
         *,
         baselines_folder: Path,
         accepted: AcceptedStates,
-        originals: Mapping[str, ModelAnswers] | None = None,
         variants: Variants,
+        speed_source: SpeedSource,
         likelihoods: Mapping[str, ModelLikelihoods] | None = None,
     ) -> None:
         self.suite = suite
@@ -87,7 +90,7 @@ class SuiteRun:
         self.comparison = BaselineComparison(path, accepted.baseline_problem)
         where = show_path(anchor_path(baselines_folder, suite.name))
         self.anchor = BaselineComparison(where, accepted.anchor_problem, remedy=SET_ANCHOR)
-        self._originals, self._variants = originals or {}, variants
+        self._variants = variants
         self.likelihoods = SuiteLikelihoods(likelihoods or {})
         self.parts = RunParts(
             suite,
@@ -102,7 +105,8 @@ class SuiteRun:
         )
         self.likelihoods.connect(partial(texts_to_score, self.parts))
         self.questions_by_id = self.parts.by_id
-        self.verdicts = SuiteVerdicts(self.parts, describe_machine())
+        self.speed = RunSpeed(self.parts, variants, speed_source)
+        self.verdicts = SuiteVerdicts(self.parts, describe_machine(), self.speed)
         self.compare_with(accepted.baseline, accepted.anchor)
 
     def compare_with(self, baseline: Baseline | None, anchor: Baseline | None = None) -> None:
@@ -148,7 +152,7 @@ class SuiteRun:
     @property
     def has_results(self) -> bool:
         """Whether anything was requested yet."""
-        return self.answers.has_any or bool(self.speeds.samples)
+        return self.answers.has_any or bool(self.speeds.measured)
 
     def answer(self, model: str, question_id: str) -> Outcome:
         """Return a model's answer to a question, or the reason why there is none."""
@@ -177,26 +181,18 @@ class SuiteRun:
         if self.rankings.rank(question_ids, ready, entry):
             self.verdicts.forget()
 
-    def speed_probe(self, model: str) -> SpeedProbe:
-        """Return the timers of a model and of the accepted file that it replaces."""
-        original = self._originals.get(model)
-        accepted = self.comparison.accepted_file(model)
-        at_hand = original is not None and accepted and original.file_sha256 == accepted
-        fastest = self._variants.fastest
-        return SpeedProbe(
-            fastest(self.answers.of(model)),
-            self.questions,
-            fastest(original) if at_hand and original else None,
-        )
+    def speed_probe(self, model: str) -> TurnProbe:
+        """Return the probe of a model, and of what it is timed in turns with."""
+        return self.speed.probe(model)
 
-    def keep_speed(self, model: str, samples: SpeedSamples, accepted: SpeedSamples) -> None:
-        """Keep the measurements of the probe."""
-        self.speeds.keep(model, samples, accepted)
+    def keep_speed(self, model: str, measurement: SpeedMeasurement) -> None:
+        """Keep what the probe measured."""
+        self.speeds.keep(model, measurement)
         self.verdicts.forget()
 
-    def slowdown(self, model: str) -> float | None:
-        """Return the lowest ratio of a model's speeds if the gate finds it slower, else None."""
-        return self.verdicts.slowdown(model)
+    def speed_is_clear(self, model: str) -> bool:
+        """Return whether more processes would not change what is said of a model's speed."""
+        return self.verdicts.speed_is_clear(model)
 
     def verdict(self, model: str) -> Verdict:
         """Return the gate's verdict on a model; needs all answers and rankings."""

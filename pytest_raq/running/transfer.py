@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pytest_raq.judging import Spending
-from pytest_raq.records import Ranking, Repeats
+from pytest_raq.records import Ranking, Repeats, SpeedMeasurement
 from pytest_raq.records.plain import outcome_from, scores_from
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pytest_raq.records import Outcome, ScoreOutcome, SpeedSamples
+    from pytest_raq.records import Outcome, ScoreOutcome
     from pytest_raq.running.run_parts import RunParts
 
 
@@ -22,8 +22,7 @@ def export_run(parts: RunParts) -> str:
     rankings = parts.rankings
     return export_text(
         parts.answers.found_here(),
-        parts.speeds.samples,
-        parts.speeds.accepted,
+        parts.speeds.measured,
         rankings.found,
         rankings.judge.spending,
         checked_panel=rankings.checked_panel.export(),
@@ -40,10 +39,10 @@ def export_run(parts: RunParts) -> str:
 
 def absorb_into(parts: RunParts, text: str) -> None:
     """Take over what another process exported."""
-    outcomes, speeds, accepted = read_export(text)
+    outcomes, speeds = read_export(text)
     parts.answers.absorb(outcomes)
     parts.likelihoods.absorb(read_scores(text))
-    parts.speeds.absorb(speeds, accepted)
+    parts.speeds.absorb(speeds)
     rankings, spent, checked_panel = read_judging(text)
     parts.rankings.absorb(rankings, spent)
     parts.rankings.checked_panel.absorb(checked_panel)
@@ -53,10 +52,9 @@ def absorb_into(parts: RunParts, text: str) -> None:
             parts.answers.of(model).origins.absorb(table)
 
 
-def export_text(  # noqa: PLR0913 - one for each part of the text
+def export_text(
     outcomes: Iterable[Outcome],
-    speeds: Mapping[str, SpeedSamples],
-    accepted_speeds: Mapping[str, SpeedSamples],
+    speeds: Mapping[str, SpeedMeasurement],
     rankings: Iterable[Ranking] = (),
     spending: Spending | None = None,
     *,
@@ -73,8 +71,7 @@ def export_text(  # noqa: PLR0913 - one for each part of the text
     """
     table = {
         "outcomes": [asdict(item) for item in outcomes],
-        "speeds": dict(speeds),
-        "accepted_speeds": dict(accepted_speeds),
+        "speeds": {model: asdict(item) for model, item in speeds.items()},
         "rankings": [asdict(item) for item in rankings],
         "spending": asdict(spending or Spending()),
         "bench": checked_panel,
@@ -86,13 +83,11 @@ def export_text(  # noqa: PLR0913 - one for each part of the text
     return json.dumps(table)
 
 
-def read_export(
-    text: str,
-) -> tuple[list[Outcome], dict[str, SpeedSamples], dict[str, SpeedSamples]]:
+def read_export(text: str) -> tuple[list[Outcome], dict[str, SpeedMeasurement]]:
     """Return what `export_text` wrote."""
     table = json.loads(text)
     outcomes = [outcome_from(row) for row in table["outcomes"]]
-    return outcomes, _speeds(table["speeds"]), _speeds(table["accepted_speeds"])
+    return outcomes, {model: _speed(row) for model, row in table["speeds"].items()}
 
 
 def read_judging(text: str) -> tuple[list[Ranking], Spending, str]:
@@ -117,8 +112,13 @@ def read_scores(text: str) -> list[ScoreOutcome]:
     return [scores_from(row) for row in json.loads(text).get("scores", ())]
 
 
-def _speeds(table: dict[str, dict[str, list[float]]]) -> dict[str, SpeedSamples]:
-    return {
-        model: {measure: tuple(values) for measure, values in samples.items()}
-        for model, samples in table.items()
-    }
+def _speed(row: dict[str, Any]) -> SpeedMeasurement:
+    """Return a measurement; shards of an earlier version wrote samples alone."""
+    if "samples" not in row:
+        return SpeedMeasurement(samples=_tuples(row))
+    tables = {name: _tuples(row[name]) for name in row if name != "note"}
+    return SpeedMeasurement(**tables, note=row["note"])
+
+
+def _tuples(table: dict[str, list[float]]) -> dict[str, tuple[float, ...]]:
+    return {measure: tuple(values) for measure, values in table.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pytest_raq.gate.evidence import Evidence, Material, gather_evidence, slowdown_of, verdict_of
+from pytest_raq.gate.evidence import Evidence, Material, gather_evidence, is_speed_clear, verdict_of
 from pytest_raq.gate.likelihood import TruthEvidence, combine
 from pytest_raq.records import Decision, Failure
 from pytest_raq.running.likelihoods import expected_scores, suite_evidence
@@ -13,8 +13,9 @@ from pytest_raq.running.likelihoods import expected_scores, suite_evidence
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from pytest_raq.records import Verdict
+    from pytest_raq.records import AcceptedSpeed, Verdict
     from pytest_raq.running.run_parts import RunParts
+    from pytest_raq.running.speed import RunSpeed
 
 
 class SuiteVerdicts:
@@ -24,8 +25,8 @@ class SuiteVerdicts:
     results.
     """
 
-    def __init__(self, parts: RunParts, machine: Mapping[str, str]) -> None:
-        self._parts = parts
+    def __init__(self, parts: RunParts, machine: Mapping[str, str], speed: RunSpeed) -> None:
+        self._parts, self._speed = parts, speed
         self._gate = parts.suite.gate
         self.machine = machine
         self._evidence: Evidence | None = None
@@ -42,9 +43,9 @@ class SuiteVerdicts:
             self._evidence = gather_evidence(self._material(), self._gate)
         return self._evidence
 
-    def slowdown(self, model: str) -> float | None:
-        """Return the lowest ratio of a model's speeds if the gate finds it slower, else None."""
-        return slowdown_of(model, self._material(), self._gate)
+    def speed_is_clear(self, model: str) -> bool:
+        """Return whether more processes would not change what is said of a model's speed."""
+        return is_speed_clear(model, self._material(), self._gate)
 
     def likelihood(self) -> dict[str, TruthEvidence]:
         """Return the likelihood tests of each model, from the results so far."""
@@ -69,39 +70,31 @@ class SuiteVerdicts:
         why = next((item.reason for item in outcomes if isinstance(item, Failure)), "")
         if verdict.decision is Decision.NOT_MEASURED and why:
             yield f"the first failure: {why}"
-        comparable, speeds = self._parts.comparison.comparable, self._parts.speeds
-        timed = comparable is not None and bool(comparable.speeds.get(model))
-        if timed and verdict.quality is not None and model not in speeds.samples:
-            yield "speed was not measured in this run"
-        unlike = self._unlike_kernels().get(model)
-        if timed and unlike and model in speeds.samples and model not in speeds.accepted:
-            yield f"speed not compared: {unlike}"
-        if times := speeds.times.get(model):
-            yield f"speed was measured {times} times, with pauses: the fastest is reported"
+        note = self._parts.speeds.of(model).note
+        if note and verdict.speed:
+            yield f"speed: {note}"
 
-    def _unlike_kernels(self) -> dict[str, str]:
-        """Return the models that the baseline timed with other kernels, and with which."""
+    def accepted_speeds(self) -> dict[str, AcceptedSpeed]:
+        """Return what would be accepted of each model's speed."""
+        return self._speed.accepted_next(same_machine=bool(self.same_machine))
+
+    @property
+    def same_machine(self) -> bool | None:
+        """Whether the baseline was accepted on this machine; None if that is not known."""
         comparable = self._parts.comparison.comparable
-        before = comparable.provenance.models if comparable else {}
-        return {
-            model: f"{now.kernels_timed} kernels against {before[model].kernels_timed} ones"
-            for model, now in self._parts.answers.provenance.items()
-            if model in before and now.kernels_timed != before[model].kernels_timed
-        }
+        before = comparable.provenance.machine if comparable else None
+        return None if not before else dict(before) == dict(self.machine)
 
     def _material(self) -> Material:
         parts = self._parts
         comparable = parts.comparison.comparable
-        before = comparable.provenance.machine if comparable else None
         return Material(
             questions=parts.questions.questions,
             outcomes=parts.answers.in_hand(),
             rankings=parts.rankings.rankings,
             problems=parts.problems(),
             baseline=comparable,
-            speeds=parts.speeds.samples,
-            accepted_speeds=parts.speeds.accepted,
-            same_machine=None if before is None else dict(before) == dict(self.machine),
+            speeds=parts.speeds.measured,
             seed=parts.suite.dataset.seed,
             judge_problems=parts.rankings.checked_panel.problems,
             judge_accuracy=parts.rankings.checked_panel.accuracy_bound,
@@ -109,5 +102,6 @@ class SuiteVerdicts:
             anchor=parts.anchor.comparable,
             anchors=frozenset(filter(parts.has_own_anchor, parts.answers.models)),
             anchor_problems=parts.anchor_problems(),
-            unlike=frozenset(self._unlike_kernels()),
+            speed_unchanged=self._speed.unchanged(),
+            speed_obstacles=self._speed.obstacles(same_machine=self.same_machine),
         )

@@ -25,8 +25,6 @@ _FRAME = 256
 """Maximum tokens of instructions and chat template."""
 MOST_IN_GIT = 50_000_000
 """Maximum bytes of a file for git."""
-_TINY = 100_000_000
-"""Maximum bytes of a model that answers in milliseconds."""
 
 _PLAIN = "{passage}\nQuestion: {question}"
 _PLAIN_CLOSED_BOOK = "Question: {question}"
@@ -66,19 +64,12 @@ def _suite_lines(choices: Choices) -> Iterator[str]:
     yield "pass_level = 0.025   # how often a model that loses the margin may pass by chance"
     yield "min_effect = 0.05    # a smaller loss is never called a regression"
     yield "max_f1_drop = 0.02"
-    if any(_is_tiny(model) for model in choices.models):
-        yield "# Answers take only a few milliseconds, and a busy machine can double the time."
-        yield "max_slowdown = 1.0"
-    elif any(model.url for model in choices.models):
-        yield "max_slowdown = 0.50  # the network and other users of a server change the speed too"
+    if any(model.url for model in choices.models):
+        yield "max_slowdown = 0.25  # the network and other users of a server change the speed too"
     else:
-        yield "max_slowdown = 0.10  # compared only on the same kind of machine"
+        yield "max_slowdown = 0.10  # measured in turns with the accepted model"
     yield 'inconclusive = "pass"  # "fail": an inconclusive run fails'
     yield 'suspect = "fail"       # "pass": a likely loss that is not proven gives a warning'
-
-
-def _is_tiny(model: Contestant) -> bool:
-    return model.file is not None and model.file.stat().st_size < _TINY
 
 
 def model_text(model: Contestant, choices: Choices) -> str:

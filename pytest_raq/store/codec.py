@@ -36,7 +36,7 @@ T = TypeVar("T")
 
 _TIMES = tuple(item.name for item in fields(Timing))
 _LATER_TIMES = frozenset(
-    {"is_estimate", "reasoning_tokens", "reasoning_seconds", "time_to_first_answer"}
+    {"is_estimate", "instructions", "reasoning_tokens", "reasoning_seconds", "time_to_first_answer"}
 )
 _LATER = frozenset(
     {

@@ -6,6 +6,7 @@ import json
 import time
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 from pytest_raq.errors import StoreError
@@ -18,7 +19,6 @@ from pytest_raq.store.schema import FORMER_TABLE
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
     from typing import Any
 
     from pytest_raq.records import Answer, EngineInfo, JudgeVerdict, Likelihood
@@ -261,6 +261,20 @@ class FileHashTable:
                 )
             )
         return digest
+
+    def paths_of(self, sha256: str) -> list[Path]:
+        """Return the files that had this SHA-256 when they were last read."""
+        return self._paths("SELECT path FROM files WHERE sha256 = ?", sha256)
+
+    def paths_like(self, pattern: str) -> list[Path]:
+        """Return the files that were read whose path fits a pattern of SQL's LIKE."""
+        return self._paths("SELECT path FROM files WHERE path LIKE ?", pattern)
+
+    def _paths(self, query: str, value: str) -> list[Path]:
+        rows: list[tuple[str]] = self._access.read(
+            lambda connection: connection.execute(query, (value,)).fetchall(), []
+        )
+        return [Path(str(path)) for (path,) in rows]
 
 
 class FormerTable:

@@ -9,7 +9,7 @@ from pytest_raq.engines.llamacpp.environment import find_environment
 from pytest_raq.errors import ConfigError, MeasurementError
 from pytest_raq.records.command_results import EngineTrial
 from pytest_raq.records.command_results import TrialAnswerChange as AnswerChange
-from pytest_raq.speed.rounds import time_in_turns
+from pytest_raq.speed.rounds import run_probe
 from pytest_raq.trials.in_memory_baseline import (
     accept_in_memory,
     ask_all,
@@ -82,17 +82,16 @@ def _require_answers(outcomes: Mapping[str, Mapping[str, Outcome]]) -> None:
 def _time(now: SuiteRun, teller: Teller) -> Iterator[tuple[str, str]]:
     """Time each model and its partner in turns; yield why models could not be timed."""
     for model in now.models:
-        probe = now.speed_probe(model)
-        _, problems = time_in_turns(
-            {model: probe},
-            turns_of=1,
-            told=lambda done, total, model=model: teller.show(  # type: ignore[misc]
-                f"{model}: speed, turn {done + 1} of {total}"
+        problem = run_probe(
+            now,
+            model,
+            now.speed_probe(model),
+            lambda done, total, model=model: teller.show(  # type: ignore[misc]
+                f"{model}: speed, round {done + 1} of {total}"
             ),
         )
-        yield from problems.items()
-        if not problems:
-            now.keep_speed(model, probe.samples(), probe.accepted_samples())
+        if problem:
+            yield model, problem
 
 
 def _notes(

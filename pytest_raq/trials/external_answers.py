@@ -180,6 +180,7 @@ def _gate_input(
         anchor=since.quality if since else None,
         anchor_f1=since.f1 if since else None,
         judge_problems=judge_problems,
+        times_speed=False,
     )
 
 

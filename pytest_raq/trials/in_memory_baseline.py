@@ -74,6 +74,7 @@ def accept_in_memory(
             )
             for name, texts in answers.items()
         },
+        accepted_speeds={name: run.speed.today(partner) for name, partner in partners.items()},
     )
 
 

@@ -14,7 +14,7 @@ from pytest_raq.records.command_results import Ladder, Rung
 from pytest_raq.records.likelihood import REFERENCE
 from pytest_raq.speed.rounds import time_in_turns
 from pytest_raq.stats.likelihood import mean_bits
-from pytest_raq.stats.speed import compare_speed
+from pytest_raq.stats.speed import compare_turns
 from pytest_raq.trials.in_memory_baseline import (
     accept_in_memory,
     ask_all,
@@ -44,7 +44,6 @@ DEFAULT_KINDS = ("Q8_0", "Q6_K", "Q5_K_M", "Q4_K_M", "Q3_K_M", "Q2_K", "TQ1_0")
 """TQ1_0 is the smallest common type without an importance matrix, for models trained for it:
 with it an ordinary model fails, which shows that the ladder can detect a failure."""
 
-_TURNS = 3
 """Turns of each file while speed is measured, if not all files fit into memory."""
 
 
@@ -196,24 +195,23 @@ class LadderClimber:
         rungs: Sequence[Rung],
     ) -> tuple[Rung, Sequence[Rung]]:
         answered = [rung for rung in rungs if rung.summary and rung.summary.answered]
-        probes = {top.kind: above.speed_probe(top.kind)}
+        models = {top.kind: above.speed.timed(top.kind)}
         if below is not None:
-            probes |= {rung.kind: below.speed_probe(rung.kind) for rung in answered}
-        fits = self._session.pool.fits(rung.bytes for rung in (top, *answered))
-        turns_of = 1 if fits else -(-probes[top.kind].rounds // _TURNS)
-        samples, problems = time_in_turns(
-            probes,
-            turns_of=turns_of,
+            models |= {rung.kind: below.speed.timed(rung.kind) for rung in answered}
+        times = time_in_turns(
+            models,
+            above.questions,
             told=lambda done, total: self._teller.show(f"speed: turn {done + 1} of {total}"),
         )
-        before = samples.get(top.kind, {})
+        before = times.samples.get(top.kind, {})
+        limit = 1 - suite.gate.max_slowdown
         timed = []
         for rung in rungs:
-            now = samples.get(rung.kind, {})
+            now = times.samples.get(rung.kind, {})
             notes = rung.notes
-            if rung.kind in problems:
-                notes = (*notes, f"speed was not measured: {problems[rung.kind]}")
-            speed = compare_speed(now, before, seed=suite.dataset.seed)
+            if rung.kind in times.problems:
+                notes = (*notes, f"speed was not measured: {times.problems[rung.kind]}")
+            speed = compare_turns(times.ratios.get(rung.kind, {}), now, before, limit=limit)
             timed.append(replace(rung, samples=now, speed=speed, notes=notes))
         return replace(top, samples=before), timed
 

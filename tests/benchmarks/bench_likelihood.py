@@ -15,6 +15,7 @@ import json
 import math
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from statistics import fmean, median
 from tempfile import TemporaryDirectory
@@ -24,7 +25,7 @@ import numpy as np
 
 from pytest_raq.config import load_model
 from pytest_raq.engines import open_engine
-from pytest_raq.records import Answer, Prompt, ScorePrompt
+from pytest_raq.records import Answer, Prompt, ScorePrompt, Scores
 from pytest_raq.running import Session, SessionOptions
 from pytest_raq.stats.likelihood import winsorise
 from pytest_raq.stats.resampling import sum_by_passage
@@ -89,6 +90,44 @@ def measure_speed(engine: object, prompts: Sequence[Prompt], texts: Sequence[str
     )
 
 
+def measure_sharing(engine: object, prompts: Sequence[Prompt], texts: Sequence[str]) -> None:
+    """Time answers and scores that share a prefill, in turns with the same one after the other.
+
+    What is scored is a text and the answer itself, as when a suite is asked for the first time.
+    """
+    asked = [replace(p, beside=(t,)) for p, t in zip(prompts, texts, strict=True)]
+    ratios, alone, shared = [], {}, {}
+    for _ in range(ROUNDS):
+        started = time.perf_counter()
+        answers = {each.question_id: each for each in engine.answers(prompts)}
+        wanted = [
+            ScorePrompt(p, tuple(dict.fromkeys([*p.beside, answers[p.question_id].text])))
+            for p in asked
+        ]
+        alone = {each.question_id: each for each in engine.scores(wanted)}
+        apart = time.perf_counter() - started
+        started = time.perf_counter()
+        found = list(engine.answers_and_scores(asked))
+        ratios.append((time.perf_counter() - started) / apart)
+        shared = {each.question_id: each for each in found if isinstance(each, Scores)}
+        said = {each.question_id: each.text for each in found if isinstance(each, Answer)}
+        assert said == {name: each.text for name, each in answers.items()}
+    pairs = [
+        (one, shared[name].texts[text])
+        for name, scores in alone.items()
+        for text, one in scores.texts.items()
+        if text in shared[name].texts
+    ]
+    differences = [(one.log_p - two.log_p) / one.tokens for one, two in pairs]
+    bits = [two.bits_per_byte - one.bits_per_byte for one, two in pairs]
+    print(
+        f"with one prefill: {median(ratios):.2f} of the time of answers and then scores"
+        f" ({min(ratios):.2f} to {max(ratios):.2f}); of {len(pairs)} texts nats per token differ"
+        f" by {fmean(map(abs, differences)):.2g} on average, {max(map(abs, differences)):.2g} at"
+        f" most; bits per byte by {fmean(bits):+.2g} in the mean"
+    )
+
+
 def measure_reader() -> None:
     """Measure a bundled reader."""
     folder, asked = bundled()
@@ -103,6 +142,7 @@ def measure_reader() -> None:
         with open_engine(definition.model_copy(update=changes)) as engine:
             print("reproducible" if reproducible else "usual kernels")
             measure_speed(engine, prompts, texts)
+            measure_sharing(engine, prompts, texts)
 
 
 def project(options: argparse.Namespace, folder: Path) -> SessionOptions:
@@ -154,6 +194,7 @@ def measure_table(options: argparse.Namespace) -> None:
                 with open_engine(definition.model_copy(update=changes)) as engine:
                     print("reproducible" if reproducible else "usual kernels")
                     measure_speed(engine, prompts, texts)
+                    measure_sharing(engine, prompts, texts)
             climber = Climber(session, Silent(), kept=options.keep)
             ladder = climber.climb("real", "real", options.to.split(","))
             show(ladder, climber.result)

@@ -13,16 +13,17 @@ from pytest_raq.engines.llamacpp.recovery import is_fault, recovery_note, tell_d
 from pytest_raq.engines.llamacpp.worker_client import WorkerClient
 from pytest_raq.engines.protocol import Closing
 from pytest_raq.errors import EngineCrashError, EngineDiedError, EngineError, EngineStartError
-from pytest_raq.records import Answer, Failure, Scores
+from pytest_raq.records import Answer, Failure, Prompt, Scores
 from pytest_raq.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pytest_raq.config import ModelDefinition
-    from pytest_raq.records import EngineInfo, Outcome, Prompt, ScoreOutcome, ScorePrompt
+    from pytest_raq.records import EngineInfo, Outcome, ScoreOutcome, ScorePrompt
 
     Asked = Prompt | ScorePrompt
+    Block = tuple[Asked, ...]
     Found = Outcome | Scores
 
 _WORKER = Path(__file__).with_name("worker") / "main.py"
@@ -69,6 +70,7 @@ class LlamaCppEngine(Closing):
         self._parallel = definition.parallel or DEFAULT_PARALLEL
         self._crashes = 0
         self._ended = ""
+        self._scores_beside = True
         self._file_sha256 = verify_model_file(definition, digest)
         self._extra_buffers = True
         self._worker, self.info = self._start()
@@ -120,9 +122,17 @@ class LlamaCppEngine(Closing):
 
         While a block is read the worker may already work on the next one.
         """
-        for outcome in self._outcomes(prompts):
+        for outcome in self._outcomes([replace(prompt, beside=None) for prompt in prompts]):
             assert not isinstance(outcome, Scores)
             yield outcome
+
+    def answers_and_scores(self, prompts: Sequence[Prompt]) -> Iterator[Outcome | Scores]:
+        """Yield answers in the same way, and after each how likely it is, with texts beside it.
+
+        The answers are the same bits as without: what is scored has a cache of its own. Scores
+        that would cost an answer, because they end the worker, are not tried again here.
+        """
+        return self._outcomes(prompts)
 
     def scores(self, prompts: Sequence[ScorePrompt]) -> Iterator[ScoreOutcome]:
         """Yield how likely continuations are, block by block."""
@@ -141,10 +151,21 @@ class LlamaCppEngine(Closing):
             if epoch == self._worker.epoch:
                 self._worker.begin()
 
-    def _work_on(
-        self, block: tuple[Asked, ...], following: list[tuple[Asked, ...]]
-    ) -> Iterator[Found]:
+    def _work_on(self, block: Block, following: list[Block]) -> Iterator[Found]:
         waiting = {prompt.question_id: prompt for prompt in block}
+        if self._scores_beside and any(map(_is_scored_beside, block)):
+            try:
+                yield from self._ask(block, waiting, following)
+            except EngineError:
+                # Scores must cost no answer: from here on as in a run without them.
+                self._scores_beside = False
+            else:
+                return
+        if not self._scores_beside:
+            block, *following = map(_without_scores, (block, *following))
+            waiting = {
+                prompt.question_id: prompt for prompt in block if prompt.question_id in waiting
+            }
         try:
             yield from self._ask(block, waiting, following)
         except EngineDiedError:
@@ -159,9 +180,9 @@ class LlamaCppEngine(Closing):
 
     def _ask(
         self,
-        block: tuple[Asked, ...],
+        block: Block,
         waiting: dict[str, Asked],
-        following: Sequence[tuple[Asked, ...]] = (),
+        following: Sequence[Block] = (),
     ) -> Iterator[Found]:
         """Yield what is found out, and take it from what is ``waiting``; EngineError at an end."""
         if self._ended:
@@ -169,7 +190,8 @@ class LlamaCppEngine(Closing):
         if self._worker.is_closed:
             self._restart()
         for outcome in self._worker.ask(block, following):
-            if waiting.pop(outcome.question_id, None):
+            is_beside = isinstance(outcome, Scores) and isinstance(block[0], Prompt)
+            if waiting.pop(outcome.question_id, None) or is_beside:
                 yield outcome
 
     def _restart(self) -> None:
@@ -215,3 +237,13 @@ class LlamaCppEngine(Closing):
         """End the worker, within seconds; safe to call twice."""
         self._ended = self._ended or "the engine is closed"
         self._worker.close()
+
+
+def _is_scored_beside(asked: Asked) -> bool:
+    return isinstance(asked, Prompt) and asked.beside is not None
+
+
+def _without_scores(block: Block) -> Block:
+    return tuple(
+        replace(asked, beside=None) if isinstance(asked, Prompt) else asked for asked in block
+    )

@@ -7,7 +7,7 @@ import signal
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_raq.config.prompts import own_prompt
 from pytest_raq.engines.llamacpp.engine_build import EXTRA, pip_install
@@ -197,7 +197,8 @@ class WorkerClient:
     ) -> Iterator[Outcome | Scores]:
         """Yield the outcomes of a block as they come; send what follows it ahead.
 
-        A block is of prompts to be answered, or of such whose continuations are scored.
+        A block is of prompts to be answered, or of such whose continuations are scored. Texts
+        that are scored beside an answer come after it, one outcome more.
 
         EngineError when the block cannot be finished; EngineCrashError, after
         which the conversation is closed, when that is the end of the worker.
@@ -251,6 +252,7 @@ class WorkerClient:
             return {**common, "continuations": asked.continuations}
         return {
             **common,
+            "beside": prompt.beside,
             "schema": prompt.schema,
             "max_tokens": prompt.max_tokens or definition.max_tokens,
             "temperature": definition.temperature,
@@ -275,13 +277,16 @@ class WorkerClient:
         for flight in self._in_flight.values():
             if request in flight.requests:
                 prompt = flight.requests.pop(request)
-                flight.outcomes.append(self._read_outcome(reply, prompt))
+                outcome = self._read_outcome(reply, prompt)
+                flight.outcomes.append(outcome)
+                if isinstance(prompt, Prompt) and reply.get("scored"):
+                    flight.requests[request] = ScorePrompt(prompt, prompt.beside or ())
 
     def _read_outcome(self, reply: Reply, prompt: Prompt | ScorePrompt) -> Outcome | Scores:
         model = self._definition.name
         try:
             if isinstance(prompt, ScorePrompt) and reply["type"] == "scores":
-                return _read_scores(reply["scores"], prompt, model)
+                return _read_scores(reply, prompt, model)
             if reply["type"] == "too long":
                 reason = self._tell_too_long(int(reply["prompt_tokens"]))
                 return Failure(prompt.question_id, model, reason, is_infrastructure=False)
@@ -334,12 +339,18 @@ def _read_timing(fields: dict[str, float]) -> Timing:
         reasoning_tokens=int(fields.get("reasoning_tokens", 0)),
         reasoning_seconds=float(fields.get("reasoning_seconds", 0.0)),
         time_to_first_answer=float(fields.get("time_to_first_answer", 0.0)),
+        instructions=int(fields.get("instructions", 0)),
     )
 
 
-def _read_scores(rows: list[dict[str, Any]], asked: ScorePrompt, model: str) -> Scores:
+def _read_scores(reply: Reply, asked: ScorePrompt, model: str) -> Scores:
+    """Return what a reply says of texts: none if they could not be scored beside an answer."""
+    if reply["scores"] is None:
+        return Scores(asked.question_id, model)
+    own = reply.get("answer", [])
+    asked_for = [*asked.continuations, *(str(row["text"]) for row in own)]
     texts, problems = {}, {}
-    for text, row in zip(asked.continuations, rows, strict=True):
+    for text, row in zip(asked_for, [*reply["scores"], *own], strict=True):
         if "reason" in row:
             problems[text] = str(row["reason"])
         else:

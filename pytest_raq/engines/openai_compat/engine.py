@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pytest_raq.config import ModelDefinition
     from pytest_raq.engines.openai_compat.completions import Completion
     from pytest_raq.engines.openai_compat.connection import Result
-    from pytest_raq.records import Outcome, Prompt, ScoreOutcome, ScorePrompt
+    from pytest_raq.records import Outcome, Prompt, ScoreOutcome, ScorePrompt, Scores
 
 DEFAULT_PARALLEL = 4
 """Requests in flight: what a small server of one's own still takes without a queue."""
@@ -99,6 +99,10 @@ class OpenAIEngine(Closing):
         finally:
             if flying and not self._is_closed:
                 self._connection.cancel()
+
+    def answers_and_scores(self, prompts: Sequence[Prompt]) -> Iterator[Outcome | Scores]:
+        """Yield answers alone: a server reads the prompt again for scores."""
+        return self.answers(prompts)
 
     def scores(self, prompts: Sequence[ScorePrompt]) -> Iterator[ScoreOutcome]:
         """Yield how likely texts are, where the server tells probabilities of a prompt."""

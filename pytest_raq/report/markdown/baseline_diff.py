@@ -6,12 +6,14 @@ import math
 import re
 from typing import TYPE_CHECKING
 
+from pytest_raq.records import SpeedReference
 from pytest_raq.report.markdown.markup import cell, code, folded, html_code, table
 from pytest_raq.text import number, p_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from pytest_raq.records import SpeedEvidence
     from pytest_raq.records.command_results import BaselineAnswerChange, BaselineDiff, Change
 
 
@@ -28,6 +30,7 @@ _DECIMALS = {
     "reasoning_tokens": 0,
     "reasoning_seconds": 2,
     "time_to_first_answer": 3,
+    "instructions_per_token": 0,
 }
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _COLUMNS = ("mean_rank", "exact_match", "f1", "contains", "words", "words_per_second")
@@ -162,8 +165,8 @@ def _speed(diff: BaselineDiff) -> Iterator[str]:
         (
             cell(model),
             item.measure.replace("_", " "),
-            number(item.before, _DECIMALS[item.measure]),
-            number(item.now, _DECIMALS[item.measure]),
+            _speed_figure(item, item.before),
+            _speed_figure(item, item.now),
             f"×{number(item.ratio)} ({number(item.interval.low)} to {number(item.interval.high)})",
         )
         for model, items in diff.speeds.items()
@@ -171,6 +174,12 @@ def _speed(diff: BaselineDiff) -> Iterator[str]:
     ]
     yield from table(("model", "measure", "old", "new", "speed (95 % interval)"), rows)
     yield ""
+
+
+def _speed_figure(item: SpeedEvidence, value: float) -> str:
+    if item.against is SpeedReference.YARDSTICK:
+        return f"{number(value, 3)} × yardstick"
+    return number(value, _DECIMALS[item.measure])
 
 
 def _provenance(diff: BaselineDiff) -> Iterator[str]:

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import Decision
+from pytest_raq.report.words import verdict_words
 from pytest_raq.text import safe_text
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def annotation_lines(results: Iterable[SuiteResult]) -> Iterator[str]:
 
 def _title(result: SuiteResult, verdict: Verdict) -> str:
     names = f"{safe_text(verdict.model)} in {safe_text(result.suite)}"
-    return f"{verdict.decision.value.upper()} {names}"
+    return f"{verdict_words(verdict, loud=True)} {names}"
 
 
 def _data(verdict: Verdict) -> str:

@@ -20,7 +20,7 @@ from pytest_raq.report.terminal.suite import (
     net_preference_text,
     rank_change_text,
 )
-from pytest_raq.report.words import decode_text, reasoning_text
+from pytest_raq.report.words import decode_text, reasoning_text, speed_words
 from pytest_raq.text import LONGEST_NOTE, number, p_text
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _models(result: SuiteResult) -> list[str]:
 
 
 def _reasons(verdict: Verdict) -> Iterator[str]:
-    yield f"{_SIGNS[verdict.decision]} {code(verdict.model)}"
+    yield f"{_SIGNS[verdict.decision]} {code(verdict.model)}{speed_words(verdict)}"
     yield ""
     yield from (f"- {code(reason, 600)}" for reason in verdict.reasons)
     yield ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_raq.records import SpeedReference
 from pytest_raq.records.plain import plain
 from pytest_raq.text import number, p_text
 
@@ -171,6 +172,13 @@ def _flat(value: object, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, shown(value)
 
 
+_COMPARED_WITH = {
+    SpeedReference.ACCEPTED: "the accepted model, in turns",
+    SpeedReference.YARDSTICK: "its multiple of the yardstick model",
+    SpeedReference.STORED: "the server at another time",
+}
+
+
 def probe_table(result: SuiteResult) -> Table | None:
     """Return the speed probe of each model against the baseline; None without one."""
     rows = [
@@ -181,13 +189,14 @@ def probe_table(result: SuiteResult) -> Table | None:
                 _figure(item.now),
                 _figure(item.before),
                 f"{number(item.ratio)} [{number(item.interval.low)}, {number(item.interval.high)}]",
+                _COMPARED_WITH[item.against],
             )
         )
         for model, verdict in result.verdicts.items()
         for item in verdict.speed
     ]
-    head = ("model", "measure", "now", "baseline", "ratio, below 1 is slower")
-    title = "Speed probe against the baseline: medians over its rounds"
+    head = ("model", "measure", "now", "accepted", "ratio, below 1 is slower", "compared with")
+    title = "Speed against the accepted state: medians, and the ratio with its interval"
     return Table(title, head, rows, numbers_from=2) if rows else None
 
 

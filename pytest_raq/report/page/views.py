@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.records import Decision
 from pytest_raq.report.figures.suite import comparable_models
 from pytest_raq.report.repeatability import repeatability_text
-from pytest_raq.report.words import decode_text, reasoning_text
+from pytest_raq.report.words import decode_text, reasoning_text, speed_words
 from pytest_raq.text import number, p_text
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class VerdictView:
     word: str
     kind: str
     sign: str
+    speed: str
     reasons: Sequence[str]
     detectable: str
     repeatability: str
@@ -178,6 +179,7 @@ def _verdict_view(result: SuiteResult, verdict: Verdict, index: int) -> VerdictV
         model=verdict.model,
         model_index=index,
         word=verdict.decision.value,
+        speed=speed_words(verdict).strip(),
         kind=kind,
         sign=sign,
         reasons=verdict.reasons,

@@ -243,12 +243,24 @@ def _as_result(baseline: Baseline) -> SuiteResult:
 
 
 def _speeds(baseline: Baseline) -> Iterator[str]:
-    rows = [
-        (safe_text(model), measure.replace("_", " "), number(median(values), 3), f"{len(values)}")
-        for model, samples in baseline.speeds.items()
-        for measure, values in samples.items()
-        if values
-    ]
-    if rows:
-        yield ""
-        yield from columns([("speed probe", "measure", "median", "rounds"), *rows], left=2)
+    ratios = {name: speed.ratios for name, speed in baseline.accepted_speeds.items()}
+    samples = {name: speed.samples for name, speed in baseline.accepted_speeds.items()}
+    for title, count, table in (
+        ("speed, as a multiple of the yardstick", "processes", ratios),
+        ("speed of servers", "rounds", samples),
+        ("speed probe", "rounds", baseline.speeds),
+    ):
+        rows = [
+            (
+                safe_text(model),
+                measure.replace("_", " "),
+                number(median(values), 3),
+                f"{len(values)}",
+            )
+            for model, by_measure in table.items()
+            for measure, values in by_measure.items()
+            if values
+        ]
+        if rows:
+            yield ""
+            yield from columns([(title, "measure", "median", count), *rows], left=2)

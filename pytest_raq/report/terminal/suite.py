@@ -12,7 +12,7 @@ from pytest_raq.records import Decision
 from pytest_raq.report.origins import from_store_text
 from pytest_raq.report.repeatability import repeatability_lines, repeatability_text
 from pytest_raq.report.terminal.judges import judge_lines
-from pytest_raq.report.words import decode_text, reasoning_text
+from pytest_raq.report.words import decode_text, reasoning_text, verdict_words
 from pytest_raq.text import LONGEST_NOTE, fitted, number, p_text, safe_text
 
 if TYPE_CHECKING:
@@ -317,7 +317,7 @@ def verdict_lines(verdict: Verdict) -> list[Line]:
     """Return a verdict as lines: the decision with its first reason, then the others."""
     style = STYLES[verdict.decision]
     first, *others = verdict.reasons or ("",)
-    head = f"{verdict.decision.value.upper()} {safe_text(verdict.model)}"
+    head = f"{verdict_words(verdict, loud=True)} {safe_text(verdict.model)}"
     lines = [Line(f"{head}: {safe_text(first, 600)}", style)]
     return lines + [Line(f"  {safe_text(reason, 600)}") for reason in others]
 

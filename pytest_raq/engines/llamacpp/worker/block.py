@@ -11,25 +11,32 @@ same in every run, whatever was asked before.
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or __package__:
+    from pytest_raq.engines.llamacpp.worker.beside import begin, is_broken, read_beside
     from pytest_raq.engines.llamacpp.worker.prefix import LEAST_SHARED, Piece, share_prefixes
-    from pytest_raq.engines.llamacpp.worker.thoughts import ReasonedText
+    from pytest_raq.engines.llamacpp.worker.questions import QuestionError
+    from pytest_raq.engines.llamacpp.worker.thoughts import ReasonedText, thought_times
 else:  # beside the worker, in an environment that may not have this package
+    from beside import begin, is_broken, read_beside
     from prefix import LEAST_SHARED, Piece, share_prefixes
-    from thoughts import ReasonedText
+    from questions import QuestionError
+    from thoughts import ReasonedText, thought_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pytest_raq.engines.llamacpp.worker.model import Model
-    from pytest_raq.engines.llamacpp.worker.questions import Question
+    from pytest_raq.engines.llamacpp.worker.questions import Beside, Continuation, Question
     from pytest_raq.engines.llamacpp.worker.thoughts import Span
     from pytest_raq.engines.llamacpp.worker.vocabulary import Vocabulary
+
+    ReadOn = Callable[[Model, int, int, Sequence[Continuation]], None]
 
 Part = tuple["Work", int, int]
 """What was read of a piece: how many tokens, and where its logits will be; -1: nowhere."""
@@ -73,33 +80,34 @@ class Reading(Work):
     thought_seconds: float = 0.0
     first_answer: float = 0.0
 
-    @property
-    def is_full(self) -> bool:
-        """Whether the tokens of the reasoning, of the answer, or of both are used up."""
-        question = self.question
-        if self.generated == question.room:
-            return True
-        if question.budget is None:
-            return False
-        if self.text.is_thinking:
-            return self.thought >= question.budget
-        return self.generated - self.thought >= question.most
-
     def take(self, token: int, vocabulary: Vocabulary) -> bool:
         """Append a token to the text; whether a stop string ends it."""
         piece = vocabulary.to_bytes(token)
         if not self.question.is_split:
             return self.text.add(piece)
         ended = self.text.add_token(piece, b"" if piece else vocabulary.mark(token))
-        if self.text.is_thinking:
-            self.thought = self.generated
+        self.thought = self.generated if self.text.is_thinking else self.thought
         return ended
+
+    row: bytes = b""
+    """The logits behind the prompt, where texts are scored beside the answer."""
+
+    @property
+    def is_scored(self) -> bool:
+        """Whether an answer that has ended is followed by scores."""
+        return self.question.beside is not None and self.reason != NO_NUMBERS
 
 
 class Block:
-    """Questions being answered together by a model."""
+    """Questions being answered together by a model.
+
+    ``kind`` is the work that completes a prompt, behind which logits are wanted;
+    ``read_on`` scores texts that follow the prompt of an answer that has ended.
+    """
 
     least_shared = LEAST_SHARED
+    kind: type[Work] = Reading
+    read_on: ReadOn = staticmethod(read_beside)
 
     def __init__(self, model: Model, questions: Sequence[Question], parallel: int) -> None:
         self._model = model
@@ -110,6 +118,10 @@ class Block:
         self._reading: deque[Work] = deque()
         self._decoding: list[Reading] = []
         self._asked = 0
+        self._paused = 0.0
+        """Seconds that went into scoring: no answer took them."""
+        self._rows = sys.maxsize
+        """Of how many tokens more the batch may have logits."""
 
         model.clear()
 
@@ -133,18 +145,25 @@ class Block:
         A token of each decoding sequence, then prompts as they fit.
         QuestionError when llama.cpp cannot go on; the rest of the block is lost.
         """
-        started = time.perf_counter()
+        started = self._clock()
         self._admit(started)
         self._model.batch.clear()
         decoded, read = self._fill()
         self._model.evaluate()
         ended = list(self._sample(decoded, read))
-        now = time.perf_counter()
+        now = self._clock()
         tokens = len(decoded) + sum(count for _, count, _ in read)
         self._book(decoded, read, now, (now - started) / tokens)
         for reading in ended:
             yield reading.question.request, _reply(reading)
+            if reading.is_scored:
+                paused = time.perf_counter()
+                yield reading.question.request, _scores(self._model, reading, self.read_on)
+                self._paused += time.perf_counter() - paused
             self._release(reading)
+
+    def _clock(self) -> float:
+        return time.perf_counter() - self._paused
 
     def _fill(self) -> tuple[list[Reading], list[Part]]:
         """Fill the batch; return what is decoded, in order from its start, and what is read."""
@@ -196,11 +215,11 @@ class Block:
             self._free.append(parent.sequence)
 
     def _read_prompts(self) -> list[Part]:
-        """Fill the batch with prompts; return what of each."""
+        """Fill the batch with prompts, as far as there are rows for logits; return what of each."""
         read = []
         for work in self._reading:
             count = min(self._model.batch.room, len(work.piece.tokens) - work.evaluated)
-            if not count:
+            if not count or not self._rows:
                 break
             read.append(self._read(work, count))
         return read
@@ -210,8 +229,10 @@ class Block:
         batch, tokens, at = self._model.batch, work.piece.tokens, work.evaluated
         batch.extend(tokens[at : at + count], work.piece.start + at, work.sequence)
         work.evaluated += count
-        is_whole = isinstance(work, Reading) and work.evaluated == len(tokens)
-        return work, count, batch.want_logits() if is_whole else -1
+        if not isinstance(work, self.kind) or work.evaluated < len(tokens):
+            return work, count, -1
+        self._rows -= 1
+        return work, count, batch.want_logits()
 
     def _sample(self, decoded: list[Reading], read: list[Part]) -> Iterator[Reading]:
         """Choose the next token of every sequence; yield those that ended."""
@@ -221,6 +242,8 @@ class Block:
         for work, _, place in read:
             if place >= 0:
                 assert isinstance(work, Reading)
+                if work.question.beside is not None:
+                    work.row = self._model.logits.row(place)
                 if self._choose(work, place):
                     yield work
 
@@ -233,7 +256,9 @@ class Block:
             reading.reason = NO_NUMBERS
         elif vocabulary.ends(token) or reading.take(token, vocabulary):
             reading.reason = "stop"
-        elif reading.is_full:
+        elif reading.question.is_full(
+            reading.generated, reading.thought, is_thinking=reading.text.is_thinking
+        ):
             reading.reason = "length"
         return bool(reading.reason)
 
@@ -336,17 +361,40 @@ def _reply(reading: Reading) -> dict[str, Any]:
         "total_seconds": question.seconds + reading.seconds + reading.decode_seconds,
     }
     if reading.thought:
-        timing |= {
-            "reasoning_tokens": reading.thought,
-            "reasoning_seconds": reading.thought_seconds,
-            "time_to_first_answer": question.seconds + reading.first_answer
-            if reading.first_answer
-            else 0.0,
-        }
+        until = question.seconds + reading.first_answer if reading.first_answer else 0.0
+        timing |= thought_times(reading.thought, reading.thought_seconds, until)
     return {
         "type": "answer",
         "text": reading.text.text(),
         "opened": question.closing is not None,
         "finish_reason": reading.reason,
         "timing": timing,
+        "scored": reading.is_scored,
     }
+
+
+def _scores(model: Model, reading: Reading, read_on: ReadOn) -> dict[str, Any]:
+    """Return the fields of a reply: how likely an answer is, and texts in its place.
+
+    The answer has been sent: whatever goes wrong here, it is not lost.
+    """
+    question = reading.question
+    assert question.beside is not None
+    wanted = question.beside.with_answer(reading.text.answer())
+    try:
+        read_on(model, reading.sequence, len(question.tokens), begin(reading.row, wanted))
+    except (QuestionError, MemoryError) as exc:
+        return {"type": "scores", "scores": None, "reason": str(exc)}
+    return _beside_reply(question.beside, wanted)
+
+
+def _beside_reply(beside: Beside, scored: Sequence[Continuation]) -> dict[str, Any]:
+    """Return the fields of a reply: figures of the texts, and of the answer if it is none of them.
+
+    No figures where the model computes no numbers: who scores these texts alone says so.
+    """
+    if is_broken(scored):
+        return {"type": "scores", "scores": None, "reason": NO_NUMBERS}
+    asked = beside.continuations
+    own = [{"text": each.text, **each.figures()} for each in scored[len(asked) :]]
+    return {"type": "scores", "scores": [each.figures() for each in asked], "answer": own}

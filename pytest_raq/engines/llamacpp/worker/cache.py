@@ -30,6 +30,10 @@ _CACHE_SHARE = 8
 """The cache may take so small a part of the memory, unless one sequence needs more."""
 _STREAM_UNIT = 256
 """Tokens; llama.cpp makes streams of a multiple of it."""
+SIDE_BATCH = 128
+"""Tokens that are evaluated at once beside answers: more would take more memory for logits."""
+SIDE_SEQUENCES = 17
+"""The prompt, and as many texts after it as are evaluated at once."""
 _X86 = frozenset({"x86_64", "amd64", "i386", "i686"})
 
 
@@ -57,11 +61,11 @@ class Layout:
 
 
 def most_cells(limit: int, parallel: int, *, streams: bool) -> int:
-    """Return the most tokens that any layout of a cache has."""
+    """Return the most tokens that any layout of a cache has, with the cache beside it."""
     if streams:
         stream = -(-limit // _STREAM_UNIT) * _STREAM_UNIT
         return (max(parallel, least_rows()) + MOST_LENDERS) * stream
-    return max(limit, min(parallel * limit, _USUAL_CELLS))
+    return max(limit, min(parallel * limit, _USUAL_CELLS)) + limit + SIDE_BATCH
 
 
 def shared_layouts(
@@ -100,6 +104,16 @@ def stream_layouts(limit: int, parallel: int, *, bytes_of_a_cell: int) -> Iterat
         if count == 1:
             return
         count //= 2
+
+
+def side_layout(limit: int, *, trained: int) -> Layout:
+    """Return the cache of a second context, in which texts are scored beside answers.
+
+    ``limit`` is how many tokens a sequence has at most; beyond ``trained`` tokens of
+    cache the model takes other rotary factors, so both caches stand on one side of it.
+    """
+    cells = limit + SIDE_BATCH
+    return Layout(SIDE_SEQUENCES, limit if limit <= trained < cells else cells, parallel=1)
 
 
 def memory_bytes() -> int:

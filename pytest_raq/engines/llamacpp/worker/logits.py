@@ -40,3 +40,9 @@ class Logits:
         """Return log p (nats) of successors of the token at a place, and the likeliest of all."""
         found = self._llama.llama_get_logits_ith(self._context, place)
         return log_softmax(found, self._size, tokens)
+
+
+def log_p_in(row: bytes, tokens: Sequence[int]) -> tuple[list[float], int]:
+    """Return log p (nats) of tokens, and the likeliest one, from what `Logits.row` returned."""
+    floats = ctypes.cast(ctypes.c_char_p(row), ctypes.POINTER(ctypes.c_float))
+    return log_softmax(floats, len(row) // ctypes.sizeof(ctypes.c_float), tokens)

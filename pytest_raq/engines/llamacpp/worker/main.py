@@ -13,9 +13,13 @@ end of stdin is the end of the worker, also in the middle of a question.
     → failed   kind, reason
     ← block    epoch, parallel, questions: each request, text, chat, messages, schema,
                max_tokens, temperature, seed, stop; split: whether reasoning is told from the
-               answer, budget: its tokens, prompt_end: of a plain prompt
+               answer, budget: its tokens, prompt_end: of a plain prompt; beside: texts that are
+               scored after the same prompt, with the answer itself; null: nothing is
     → answer   request, text, opened: whether the prompt opened the reasoning, finish_reason,
-               timing
+               scored: whether scores follow, timing: also instructions, where they are counted
+               and the question was alone in its block
+    → scores   request, scores: as below, or null where they failed, reason; answer: a list, of
+               text and figures of the answer, if it is none of the texts
     → too long request, prompt_tokens
     → error    request, reason
     ← score    epoch, parallel, questions: each request, text, chat, messages, continuations
@@ -49,6 +53,7 @@ if TYPE_CHECKING or __package__:
     from pytest_raq.engines.llamacpp.worker.block import Block
     from pytest_raq.engines.llamacpp.worker.cache import most_cells
     from pytest_raq.engines.llamacpp.worker.chat_template import TemplateError
+    from pytest_raq.engines.llamacpp.worker.instructions import Counter
     from pytest_raq.engines.llamacpp.worker.memory import limit_memory
     from pytest_raq.engines.llamacpp.worker.model import Model
     from pytest_raq.engines.llamacpp.worker.prompt_tokens import read_prompt
@@ -66,6 +71,7 @@ else:  # a script: its folder is on the path for these imports only
     from block import Block
     from cache import most_cells
     from chat_template import TemplateError
+    from instructions import Counter
     from memory import limit_memory
     from model import Model
     from prompt_tokens import read_prompt
@@ -221,14 +227,15 @@ def read_questions(
             channel.send("error", request=request, reason=str(exc))
 
 
-def answer_block(model: Model, order: dict[str, Any], channel: Channel) -> None:
+def answer_block(model: Model, order: dict[str, Any], channel: Channel, counter: Counter) -> None:
     """Reply to the questions of a block as they are answered, until nobody wants them."""
     questions = list(read_questions(model.question, order["questions"], channel))
     kind = StreamBlock if model.reproducible else Block
-    finish_block(kind(model, questions, order["parallel"]), order["epoch"], channel)
+    block = kind(model, questions, order["parallel"])
+    finish_block(block, order["epoch"], channel, counter if len(questions) == 1 else None)
 
 
-def score_block(model: Model, order: dict[str, Any], channel: Channel) -> None:
+def score_block(model: Model, order: dict[str, Any], channel: Channel, _counter: Counter) -> None:
     """Reply how likely the continuations of questions are, until nobody wants to know."""
     questions = []
     for question in read_questions(model.scored_question, order["questions"], channel):
@@ -240,11 +247,19 @@ def score_block(model: Model, order: dict[str, Any], channel: Channel) -> None:
     finish_block(kind(model, questions, order["parallel"]), order["epoch"], channel)
 
 
-def finish_block(block: Block, epoch: int, channel: Channel) -> None:
-    """Reply to the questions of a block as they end."""
+def finish_block(
+    block: Block, epoch: int, channel: Channel, counter: Counter | None = None
+) -> None:
+    """Reply to the questions of a block as they end.
+
+    Instructions are counted where a question is answered alone: then all of them are its own.
+    """
+    start = counter.read() if counter else 0
     try:
         while not (block.is_done or channel.is_over(epoch)):
             for request, reply in block.step():
+                if counter and "timing" in reply:
+                    reply["timing"]["instructions"] = counter.read() - start
                 channel.send(request=request, **reply)
     finally:
         block.close()
@@ -253,14 +268,14 @@ def finish_block(block: Block, epoch: int, channel: Channel) -> None:
 _WORK = {"block": answer_block, "score": score_block}
 
 
-def work(model: Model, channel: Channel) -> None:
+def work(model: Model, channel: Channel, counter: Counter) -> None:
     """Answer and score blocks until stdin ends."""
     while True:
         order = channel.receive()
         if channel.is_over(order["epoch"]):
             continue
         try:
-            _WORK[order["type"]](model, order, channel)
+            _WORK[order["type"]](model, order, channel, counter)
         except QuestionError as exc:
             channel.send("lost", epoch=order["epoch"], reason=str(exc))
         except Exception as exc:  # noqa: BLE001 - a fault here must not cost the other questions
@@ -277,6 +292,7 @@ def main() -> None:
     if order["dies_with_parent"]:
         die_with_parent()
     try:
+        counter = Counter()  # before llama.cpp starts its threads: they are counted too
         llama = import_llama()
         log = log_warnings(llama)
         if order["type"] == "tokens":
@@ -291,7 +307,7 @@ def main() -> None:
     except QuestionError as exc:
         channel.send("failed", kind="question", reason=str(exc))
     else:
-        work(model, channel)
+        work(model, channel, counter)
         del log
 
 

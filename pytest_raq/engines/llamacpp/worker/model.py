@@ -9,15 +9,23 @@ import ctypes
 import hashlib
 import os
 import time
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or __package__:
-    from pytest_raq.engines.llamacpp.worker.batch import Batch
-    from pytest_raq.engines.llamacpp.worker.cache import least_rows, shared_layouts, stream_layouts
-    from pytest_raq.engines.llamacpp.worker.logits import Logits
+    from pytest_raq.engines.llamacpp.worker.cache import (
+        SIDE_BATCH,
+        least_rows,
+        shared_layouts,
+        side_layout,
+        stream_layouts,
+    )
+    from pytest_raq.engines.llamacpp.worker.chat_template import TemplateError
+    from pytest_raq.engines.llamacpp.worker.context import Context
     from pytest_raq.engines.llamacpp.worker.questions import (
         EMPTY,
         TOO_LONG,
+        Beside,
         Continuation,
         LoadError,
         Question,
@@ -28,12 +36,13 @@ if TYPE_CHECKING or __package__:
     from pytest_raq.engines.llamacpp.worker.thoughts import closing_of, lower_spans
     from pytest_raq.engines.llamacpp.worker.vocabulary import Vocabulary
 else:  # beside the worker, in an environment that may not have this package
-    from batch import Batch
-    from cache import least_rows, shared_layouts, stream_layouts
-    from logits import Logits
+    from cache import SIDE_BATCH, least_rows, shared_layouts, side_layout, stream_layouts
+    from chat_template import TemplateError
+    from context import Context
     from questions import (
         EMPTY,
         TOO_LONG,
+        Beside,
         Continuation,
         LoadError,
         Question,
@@ -59,7 +68,7 @@ _LONGEST_REHEARSAL = 1.0
 _LONGEST_CONTEXT = 2**31 - 1
 
 
-class Model:
+class Model(Context):
     """A loaded model with a cache of ``cells`` tokens for ``sequences`` at once.
 
     A ``reproducible`` one computes the same bits whatever is computed beside:
@@ -78,11 +87,9 @@ class Model:
         extra = order.get("extra_buffers", True) and not self.reproducible
         self._model = self._load(order["file"], extra_buffers=extra)
         _require_generator(llama, self._model)
-        self._context, self.layout = self._make_context(order["threads"], order["parallel"])
-        self._memory = llama.llama_get_memory(self._context)
+        self._threads = int(order["threads"])
+        context, self.layout = self._make_context(order["parallel"])
         self.sequences = self.layout.sequences
-        self.cells = int(llama.llama_n_ctx(self._context))
-        self.batch = Batch(llama, min(_BATCH, self.cells))
         self.vocabulary = Vocabulary(
             llama,
             self._model,
@@ -92,7 +99,9 @@ class Model:
             marks=order.get("marks", ()),
         )
         self.spans = lower_spans(order.get("spans", ()))
-        self.logits = Logits(llama, self._context, self.vocabulary.size)
+        super().__init__(
+            llama, context, capacity=_BATCH, vocabulary=self.vocabulary.size, alive=alive
+        )
         self.pace = 0.0
         """Seconds that a whole batch takes, about."""
         self._warm_up()
@@ -133,22 +142,55 @@ class Model:
         size = self._llama.llama_model_meta_val_str(self._model, key.encode(), value, len(value))
         return "" if size < 0 else value.value.decode("utf-8", "replace")
 
-    def _make_context(self, threads: int, parallel: int) -> tuple[Any, Layout]:
+    def _make_context(self, parallel: int) -> tuple[Any, Layout]:
         if self._limit > _LONGEST_CONTEXT:
             raise LoadError("context", "llama.cpp cannot make room")
-        params = self._llama.llama_context_default_params()
-        params.n_threads = params.n_threads_batch = threads
-        if self.reproducible:  # its tiles depend on where a prompt is cut
-            params.flash_attn_type = self._llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
         for layout in self._layouts(int(parallel)):
-            params.n_ctx = layout.cells
-            params.n_batch = params.n_ubatch = min(_BATCH, layout.cells)
-            params.n_seq_max = layout.sequences
-            params.kv_unified = layout.unified
-            context = self._llama.llama_init_from_model(self._model, params)
+            context = self._open_context(layout, _BATCH)
             if context:
                 return context, layout
         raise LoadError("context", "llama.cpp cannot make room")
+
+    def _open_context(self, layout: Layout, batch: int) -> Any:  # noqa: ANN401 - a pointer
+        """Return a context of this model; a null pointer where there is no memory for it."""
+        params = self._llama.llama_context_default_params()
+        params.n_threads = params.n_threads_batch = self._threads
+        if self.reproducible:  # its tiles depend on where a prompt is cut
+            params.flash_attn_type = self._llama.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        params.n_ctx = layout.cells
+        params.n_batch = params.n_ubatch = min(batch, layout.cells)
+        params.n_seq_max = layout.sequences
+        params.kv_unified = layout.unified
+        return self._llama.llama_init_from_model(self._model, params)
+
+    @cached_property
+    def side(self) -> Context | None:
+        """A small context of the same model, made when it is first wanted; None: no memory for it.
+
+        It has room for one question with one continuation, and a batch of others.
+        """
+        layout = side_layout(self._limit, trained=self._rope_switches_at())
+        context = self._open_context(layout, SIDE_BATCH)
+        if not context:
+            return None
+        size = self.vocabulary.size
+        return Context(
+            self._llama, context, capacity=SIDE_BATCH, vocabulary=size, alive=self._alive
+        )
+
+    def keeps(self, end: int) -> bool:
+        """Whether the cache still has a whole prompt when its answer has come to an ``end``.
+
+        Not the state of a recurrent model, nor what a sliding window has left behind.
+        """
+        llama, model = self._llama, self._model
+        try:
+            if llama.llama_model_is_recurrent(model) or llama.llama_model_is_hybrid(model):
+                return False
+            window = int(llama.llama_model_n_swa(model))
+        except AttributeError:  # an older llama-cpp-python, which does not tell
+            return False
+        return not window or end <= window
 
     def _warm_up(self) -> None:
         """Touch all weights once, and do once what answering does.
@@ -217,39 +259,51 @@ class Model:
             closing=closing_of(prompt_end, self.spans) if order.get("split") else None,
             budget=budget,
             most=most,
+            beside=self._beside(order, tokens, room),
         )
+
+    def _beside(self, order: dict[str, Any], tokens: list[int], room: int) -> Beside | None:
+        """Return what is scored beside an answer; None where nothing is, or nothing can be."""
+        texts = order.get("beside")
+        if texts is None or not self.keeps(len(tokens) + room):
+            return None
+        if not self.reproducible and self.side is None:
+            return None
+        try:
+            make = self._continuations(order, tokens)
+            return Beside(list(map(make, texts)), make)
+        except (QuestionError, TemplateError):
+            return None  # the answer can do without; who scores these texts alone says why not
 
     def scored_question(self, order: dict[str, Any]) -> ScoredQuestion:
         """Return a question with its continuations as tokens.
 
         QuestionError, TemplateError or TooLongError when none can be scored.
         """
-        vocabulary, chat = self.vocabulary, order["chat"]
         messages = order.get("messages", ())
-        tokens = vocabulary.prompt_tokens(order["text"], chat=chat, messages=messages)
+        tokens = self.vocabulary.prompt_tokens(order["text"], chat=order["chat"], messages=messages)
         if len(tokens) >= self._limit:
             raise TooLongError(len(tokens))
-        lead = vocabulary.lead(order["text"], tokens[-1], chat=chat, messages=messages)
-        found = []
-        for text in order["continuations"]:
-            following = vocabulary.continuation_tokens(text, lead, tokens[-1]) if text else []
+        make = self._continuations(order, tokens)
+        return ScoredQuestion(order["request"], tokens, list(map(make, order["continuations"])))
+
+    def _continuations(
+        self, order: dict[str, Any], tokens: list[int]
+    ) -> Callable[[str], Continuation]:
+        """Return what makes continuations of texts that follow a prompt."""
+        vocabulary, last = self.vocabulary, tokens[-1]
+        messages = order.get("messages", ())
+        lead = vocabulary.lead(order["text"], last, chat=order["chat"], messages=messages)
+
+        def make(text: str) -> Continuation:
+            following = vocabulary.continuation_tokens(text, lead, last) if text else []
             size = len(text.encode("utf-8", "replace"))
             # A single token may have to be evaluated with others.
             fits = len(tokens) + max(len(following), self.least) <= self._limit
             problem = "" if following and fits else TOO_LONG if following else EMPTY
-            found.append(Continuation(following, size, problem))
-        return ScoredQuestion(order["request"], tokens, found)
+            return Continuation(text, following, size, problem)
 
-    def clear(self) -> None:
-        """Empty the cache."""
-        self._llama.llama_memory_clear(self._memory, True)
-
-    def lend(self, lender: int, borrower: int) -> None:
-        """Let a sequence go on from what another has in the cache.
-
-        Between streams that is copied, before the next batch is evaluated; else nothing is.
-        """
-        self._llama.llama_memory_seq_cp(self._memory, lender, borrower, -1, -1)
+        return make
 
     def fill_up(self) -> None:
         """Add to a batch of one token each of the first sequences what the kernels want at least.
@@ -264,23 +318,6 @@ class Model:
     def stream(self) -> int:
         """How many tokens a sequence has room for where it shares its cells with no other."""
         return self.cells // self.sequences
-
-    def drop(self, sequence: int) -> None:
-        """Forget a sequence; cells that no other has are free."""
-        self._llama.llama_memory_seq_rm(self._memory, sequence, -1, -1)
-
-    def cut(self, sequence: int, position: int) -> None:
-        """Forget what a sequence has from a position on; QuestionError where it cannot be cut."""
-        if not self._llama.llama_memory_seq_rm(self._memory, sequence, position, -1):
-            raise QuestionError("llama.cpp cannot cut the cache of this model")
-
-    def evaluate(self) -> None:
-        """Evaluate the batch; QuestionError when llama.cpp cannot."""
-        self.batch.raw.n_tokens = self.batch.size
-        code = self._llama.llama_decode(self._context, self.batch.raw)
-        if code:
-            raise QuestionError(f"llama.cpp could not evaluate a batch (code {code})")
-        self._alive()
 
     def free_sampler(self, sampler: object) -> None:
         """Free what `Question.make_sampler` made."""

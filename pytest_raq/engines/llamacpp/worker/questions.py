@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,8 @@ class Question:
     """One question of a block.
 
     ``tokens`` is its prompt, which took ``seconds`` to make, ``room`` the most
-    tokens that it may generate. Where reasoning has a ``budget`` of its own, the answer behind it
+    tokens that it may generate. What is scored ``beside`` its answer is None
+    where nothing is. Where reasoning has a ``budget`` of its own, the answer behind it
     may have ``most`` tokens. ``is_split`` says that reasoning is told from the answer; the
     prompt may have opened it: ``closing`` is then what ends it.
     """
@@ -46,10 +48,17 @@ class Question:
     stop: Sequence[str]
     make_sampler: Callable[[], Any]
     seconds: float = 0.0
+    beside: Beside | None = None
     is_split: bool = False
     closing: bytes | None = None
     budget: int | None = None
     most: int = 0
+
+    def is_full(self, generated: int, thought: int, *, is_thinking: bool) -> bool:
+        """Whether the tokens of the reasoning, of the answer, or of both are used up."""
+        if generated == self.room or self.budget is None:
+            return generated == self.room
+        return thought >= self.budget if is_thinking else generated - thought >= self.most
 
 
 EMPTY = "empty"
@@ -59,12 +68,13 @@ TOO_LONG = "too long"
 
 @dataclass(eq=False, slots=True)
 class Continuation:
-    """Tokens that may follow a prompt, of a text of ``size`` bytes; ``problem`` says why not.
+    """The tokens of a text of ``size`` bytes that may follow a prompt; ``problem`` says why not.
 
     ``log_p`` has the log-probability (nats) of each token that was scored so
     far, ``greedy`` whether it is the likeliest one there.
     """
 
+    text: str
     tokens: list[int]
     size: int
     problem: str = ""
@@ -86,6 +96,28 @@ class Continuation:
         """Score the next token."""
         self.greedy.append(self.tokens[len(self.log_p)] == likeliest)
         self.log_p.append(log_p)
+
+    def figures(self) -> dict[str, Any]:
+        """Return its part of a reply."""
+        fields: dict[str, Any] = {"tokens": len(self.tokens), "bytes": self.size}
+        if self.problem:
+            return {"reason": self.problem, **fields}
+        greedy = "".join("01"[taken] for taken in self.greedy)
+        return {"log_p": math.fsum(self.log_p), **fields, "greedy": greedy}
+
+
+@dataclass(eq=False, slots=True)
+class Beside:
+    """What is scored beside an answer: some texts, and the answer itself, once it is known."""
+
+    continuations: list[Continuation]
+    make: Callable[[str], Continuation]
+
+    def with_answer(self, text: str) -> list[Continuation]:
+        """Return all of them; the answer is the last, unless it is empty or one of the texts."""
+        if not text or any(each.text == text for each in self.continuations):
+            return self.continuations
+        return [*self.continuations, self.make(text)]
 
 
 @dataclass(eq=False, slots=True)

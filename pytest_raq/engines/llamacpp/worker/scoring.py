@@ -8,7 +8,6 @@ behind the prompt, and behind each token of a continuation but the last.
 
 from __future__ import annotations
 
-import math
 import sys
 import time
 from collections import deque
@@ -16,25 +15,28 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or __package__:
+    from pytest_raq.engines.llamacpp.worker.beside import (
+        begin,
+        is_broken,
+        most_rows,
+        piece_size,
+        read_piece,
+        take,
+    )
     from pytest_raq.engines.llamacpp.worker.block import NO_NUMBERS, Block, Work, works_of
     from pytest_raq.engines.llamacpp.worker.prefix import MOST_LENDERS
 else:  # beside the worker, in an environment that may not have this package
+    from beside import begin, is_broken, most_rows, piece_size, read_piece, take
     from block import NO_NUMBERS, Block, Work, works_of
     from prefix import MOST_LENDERS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pytest_raq.engines.llamacpp.worker.block import Part
+    from pytest_raq.engines.llamacpp.worker.beside import Span
     from pytest_raq.engines.llamacpp.worker.model import Model
     from pytest_raq.engines.llamacpp.worker.prefix import Piece
     from pytest_raq.engines.llamacpp.worker.questions import Continuation, ScoredQuestion
-
-_BYTES_OF_LOGITS = 2**26
-"""llama.cpp keeps the logits of a batch in memory: a row of a large vocabulary takes 1 MB."""
-
-Span = tuple["Continuation", int, int]
-"""What was read of a continuation: where its logits will be, and how many tokens."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -48,11 +50,12 @@ class Scoring(Work):
     left: deque[Continuation] = field(default_factory=deque)
     going: list[Continuation] = field(default_factory=list)
     first: Continuation | None = None
-    is_broken: bool = False
 
 
 class ScoreBlock(Block):
     """Questions whose continuations are scored together."""
+
+    kind = Scoring
 
     def __init__(self, model: Model, questions: Sequence[ScoredQuestion], parallel: int) -> None:
         # One sequence stays free for a continuation, whatever is kept for others.
@@ -60,8 +63,8 @@ class ScoreBlock(Block):
             self.least_shared = sys.maxsize
         self._open: list[Scoring] = []
         self._scored = list(questions)
-        self._rows = self._most_rows = max(1, _BYTES_OF_LOGITS // 4 // model.vocabulary.size)
         super().__init__(model, (), parallel)
+        self._most_rows = most_rows(model.vocabulary.size)
 
     def _works(self, _questions: Sequence[Any], own: int) -> Iterator[Work]:
         prompts = [question.tokens for question in self._scored]
@@ -102,29 +105,10 @@ class ScoreBlock(Block):
     def _ended(self) -> Iterator[tuple[int, dict[str, Any]]]:
         for work in [work for work in self._open if not (work.left or work.going)]:
             self._open.remove(work)
-            yield work.question.request, scores_reply(work.question, is_broken=work.is_broken)
+            yield work.question.request, scores_reply(work.question)
             self._model.drop(work.sequence)
             self._free.append(work.sequence)
             self._give_back(work)
-
-    def _read_prompts(self) -> list[Part]:
-        """Fill the batch with prompts, as far as there are rows for their logits."""
-        read = []
-        for work in self._reading:
-            count = min(self._model.batch.room, len(work.piece.tokens) - work.evaluated)
-            if not count or not self._rows:
-                break
-            read.append(self._read(work, count))
-        return read
-
-    def _read(self, work: Work, count: int) -> Part:
-        batch, tokens, at = self._model.batch, work.piece.tokens, work.evaluated
-        batch.extend(tokens[at : at + count], work.piece.start + at, work.sequence)
-        work.evaluated += count
-        if not isinstance(work, Scoring) or work.evaluated < len(tokens):
-            return work, count, -1
-        self._rows -= 1
-        return work, count, batch.want_logits()
 
     def _begin(self, work: Scoring, place: int) -> None:
         """Score the first token of each continuation, when the whole prompt was read."""
@@ -132,14 +116,10 @@ class ScoreBlock(Block):
             return
         wanted = work.question.wanted
         self._open.append(work)
-        if not wanted:
-            return
-        found, likeliest = self._model.logits.log_p(place, [each.tokens[0] for each in wanted])
-        work.is_broken = any(map(math.isnan, found))
-        for each, log_p in zip(wanted, found, strict=True):
-            each.add(log_p, likeliest)
-        if not work.is_broken:
-            work.left.extend(each for each in wanted if not each.is_done)
+        if wanted:
+            left = begin(self._model.logits.row(place), wanted)
+            if not is_broken(wanted):
+                work.left.extend(left)
 
     def _continue(self, work: Scoring) -> Iterator[tuple[Scoring, Span]]:
         """Put continuations of a question into the batch while there is room."""
@@ -179,7 +159,7 @@ class ScoreBlock(Block):
 
     def _score(self, work: Scoring, span: Span) -> None:
         """Score what was read of a continuation, and forget one that is done."""
-        self._take(work, span)
+        take(self._model.logits, span)
         each, _, _ = span
         if each.is_done:
             self._model.drop(each.sequence)
@@ -190,20 +170,11 @@ class ScoreBlock(Block):
             else:
                 self._cells += len(each.tokens)
 
-    def _take(self, work: Scoring, span: Span) -> None:
-        """Take the log-probabilities of the tokens that follow what was read."""
-        each, place, count = span
-        for row in range(place, place + count):
-            (log_p,), likeliest = self._model.logits.log_p(row, [each.tokens[len(each.log_p)]])
-            work.is_broken = work.is_broken or math.isnan(log_p)
-            each.add(log_p, likeliest)
-
 
 class StreamScoreBlock(ScoreBlock):
     """The same for a reproducible model: each batch is a piece of one prompt or continuation.
 
-    A continuation is read in the stream of its question, then cut off again. One that
-    is shorter than what kernels want is followed by a token that is not scored.
+    A continuation is read in the stream of its question, then cut off again.
     """
 
     def _take_sequence(self, work: Work) -> int:
@@ -225,7 +196,9 @@ class StreamScoreBlock(ScoreBlock):
         else:
             work = self._reading[0]
             left = len(work.piece.tokens) - work.evaluated
-            _, _, place = self._read(work, self._piece(left, self._model.batch.room))
+            _, _, place = self._read(
+                work, piece_size(left, self._model.batch.room, self._model.least)
+            )
             self._model.evaluate()
             if work.evaluated == len(work.piece.tokens):
                 self._reading.popleft()
@@ -234,35 +207,16 @@ class StreamScoreBlock(ScoreBlock):
         yield from self._ended()
 
     def _score_next(self, work: Scoring) -> None:
-        model, each, start = self._model, work.left[0], len(work.question.tokens)
-        unread = each.unread
-        rows = max(self._rows, 2 * model.least)
-        count = self._piece(len(unread), min(rows, model.batch.room))
-        tokens = unread[:count] + each.tokens[-1:] * (model.least - count)
-        each.sequence, place = work.sequence, 0
-        position = start + len(each.log_p) - 1
-        model.batch.extend(tokens, position, work.sequence, wanted=len(tokens))
-        model.evaluate()
-        self._take(work, (each, place, count))
-        if each.is_done:
+        model, start = self._model, len(work.question.tokens)
+        span = read_piece(model, work.sequence, start, work.left[0])
+        take(model.logits, span)
+        if work.left[0].is_done:
             work.left.popleft()
             model.cut(work.sequence, start)
 
-    def _piece(self, left: int, room: int) -> int:
-        """Return how many tokens to read of those that are left: no few stay behind."""
-        return left if left <= room else min(room, left - self._model.least)
 
-
-def scores_reply(question: ScoredQuestion, *, is_broken: bool = False) -> dict[str, Any]:
+def scores_reply(question: ScoredQuestion) -> dict[str, Any]:
     """Return the fields of a reply: for each continuation its figures, or why there are none."""
-    if is_broken:
+    if is_broken(question.continuations):
         return {"type": "error", "reason": NO_NUMBERS}
-    return {"type": "scores", "scores": [_figures(each) for each in question.continuations]}
-
-
-def _figures(each: Continuation) -> dict[str, Any]:
-    if each.problem:
-        return {"reason": each.problem, "tokens": len(each.tokens), "bytes": each.size}
-    greedy = "".join("01"[taken] for taken in each.greedy)
-    log_p = math.fsum(each.log_p)
-    return {"log_p": log_p, "tokens": len(each.tokens), "bytes": each.size, "greedy": greedy}
+    return {"type": "scores", "scores": [each.figures() for each in question.continuations]}

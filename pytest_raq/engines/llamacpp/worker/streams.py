@@ -13,8 +13,10 @@ from operator import attrgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING or __package__:
+    from pytest_raq.engines.llamacpp.worker.beside import piece_size, read_in_stream
     from pytest_raq.engines.llamacpp.worker.block import Block, Reading
 else:  # beside the worker, in an environment that may not have this package
+    from beside import piece_size, read_in_stream
     from block import Block, Reading
 
 if TYPE_CHECKING:
@@ -34,8 +36,10 @@ class StreamBlock(Block):
 
     Answers have the first sequences, without gaps; what is kept for several of
     them has the last ones. What several prompts share is evaluated once and
-    copied into the stream of each.
+    copied into the stream of each. Texts are scored in the stream of their prompt.
     """
+
+    read_on = staticmethod(read_in_stream)
 
     def __init__(self, model: Model, questions: Sequence[Question], parallel: int) -> None:
         if not model.layout.lenders:
@@ -56,17 +60,14 @@ class StreamBlock(Block):
         """Read of one prompt while there is one: the more answers, the less a batch costs each."""
         if self._reading:
             work = self._reading[0]
-            return [], [self._read(work, self._piece(len(work.piece.tokens) - work.evaluated))]
+            left = len(work.piece.tokens) - work.evaluated
+            size = piece_size(left, self._model.batch.room, self._model.least)
+            return [], [self._read(work, size)]
         self._close_ranks()
         for reading in self._decoding:
             self._decode(reading)
         self._model.fill_up()
         return self._decoding, []
-
-    def _piece(self, left: int) -> int:
-        """Return how many tokens to read of those that are left: no few stay behind."""
-        room, least = self._model.batch.room, self._model.least
-        return left if left <= room else min(room, left - least)
 
     def _close_ranks(self) -> None:
         """Move the last answers to where others ended."""
