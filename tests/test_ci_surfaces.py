@@ -67,9 +67,9 @@ def test_markdown_has_the_table_first_and_the_worst_questions_folded(published):
         "<!-- pytest-raq -->",
         "### `small`: 1 regression, 1 unchanged",
         "",
-        "| model | verdict | net preference | p | mean rank | change | EM | F1 | words/s | tok/s |",
-        "| :-- | --: | --: | --: | --: | --: | --: | --: | --: | --: |",
-        "| `first` | ✅ unchanged | 0.00 (−0.21 to 0.25) | 1.000 | 1.15 ±0.18 | −0.35 | 1.00 | 1.00 | 11.1 | 100 |",  # noqa: E501
+        "| model | verdict | net preference | p | mean rank | change | EM | F1 | contains | words/s | tok/s |",  # noqa: E501
+        "| :-- | --: | --: | --: | --: | --: | --: | --: | --: | --: | --: |",
+        "| `first` | ✅ unchanged | 0.00 (−0.21 to 0.25) | 1.000 | 1.15 ±0.18 | −0.35 | 1.00 | 1.00 | 1.00 | 11.1 | 100 |",  # noqa: E501
     ]
     assert "| `second` | ❌ **regression** | −0.70 (−1.00 to −0.33) | 0.016 |" in "\n".join(lines)
     assert "20 questions in 10 passages, judge `reference`" in lines
@@ -168,6 +168,7 @@ def test_each_test_has_its_properties(published):
         "raq_answer": "wrong",
         "raq_exact_match": "0",
         "raq_f1": "0",
+        "raq_contains": "0",
         "raq_words_per_second": "12.5",
     }
     assert found["test_ranking[small-q0]"] == {

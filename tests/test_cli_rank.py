@@ -55,8 +55,8 @@ def test_without_a_baseline_the_tables_are_printed_and_nothing_is_decided(capsys
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[0] == "answers: 60 questions in 12 passages, judge reference"
-    assert lines[1].startswith("model   mean rank    EM    F1  words  verdict")
-    assert re.fullmatch(r"alpha +1\.21 ±0\.1\d +0\.92 +0\.92 +1\.0 +–", lines[2])
+    assert lines[1].startswith("model   mean rank    EM    F1  contains  words  verdict")
+    assert re.fullmatch(r"alpha +1\.21 ±0\.1\d +0\.92 +0\.92 +0\.92 +1\.0 +–", lines[2])
     assert "REGRESSION" not in out
 
 

@@ -77,7 +77,7 @@ def read(capsys, *arguments):
 @pytest.mark.usefixtures("kept")
 def test_info_tells_what_is_kept(capsys):
     lines = store(capsys, "info")
-    assert lines[0].startswith(".raq/store.db: format 5, ")
+    assert lines[0].startswith(".raq/store.db: format 6, ")
     assert lines[0].endswith(" kB")
     assert lines[1:8] == [
         "answers          180  alpha 90, beta�[31m 90",
@@ -91,7 +91,7 @@ def test_info_tells_what_is_kept(capsys):
     assert lines[8].startswith("answers and verdicts made from 20")
     table = read(capsys, "info")
     assert table["size"] == PATH.stat().st_size
-    assert (table["format"], table["models"]["alpha"], table["runs"]["mini"]) == (5, 90, 12)
+    assert (table["format"], table["models"]["alpha"], table["runs"]["mini"]) == (6, 90, 12)
     assert table["oldest"] < table["newest"]
 
 

@@ -115,7 +115,7 @@ def test_a_folder_that_cannot_be_written(home, monkeypatch, capsys):
     assert code == 0
     assert found["project", "store"]["text"] == (
         f".raq/store.db, {size_text((home / '.raq/store.db').stat().st_size)}, 0 answers, 0 runs,"
-        " format 5; it cannot be written"
+        " format 6; it cannot be written"
     )
     assert found["machine", "room for store"]["text"] == f"{home}/.raq cannot be written"
     assert found["machine", "room for store"]["next_step"] == (
@@ -202,7 +202,7 @@ def test_a_store_that_a_run_writes_is_left_alone(home, monkeypatch, capsys):
         code, _, found = doctor(capsys)
         writer.communicate("end\n")
     assert code == 0
-    assert found["project", "store"]["text"].endswith("format 5; locked by another process")
+    assert found["project", "store"]["text"].endswith("format 6; locked by another process")
     assert found["project", "store"]["next_step"] == "wait for that process, or end it"
     before = path.read_bytes()
     _, _, found = doctor(capsys)

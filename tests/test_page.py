@@ -48,7 +48,12 @@ def result():
     del now["q00005"]["worse"]
     questions[6] = replace(questions[6], passage="")
     questions[7] = replace(questions[7], references=("in the mill",), answerable=False)
-    return make_result(questions, now, before, suite="mini")
+    made = make_result(questions, now, before, suite="mini")
+    thought = {"good": f"It asks <b>when</b>. {HOSTILE}", "worse": "Hm"}
+    items = list(made.questions)
+    said = {**items[8].answers, "worse": ""}
+    items[8] = replace(items[8], answers=said, reasoning=thought, unfinished=("worse",))
+    return replace(made, questions=tuple(items))
 
 
 @pytest.fixture(scope="module")
@@ -283,6 +288,16 @@ def test_hostile_text_is_text(page):
     assert answer.locator("bdi.text").evaluate("e => getComputedStyle(e).unicodeBidi") == "isolate"
     assert "\u202e" not in page.content()
     assert HOSTILE[:30] in page.inner_text(".verdicts")
+
+
+def test_reasoning_is_folded_below_its_answer(page):
+    good, worse, other = opened(page, 8).locator(".answers > li").all()
+    assert not good.locator(".thought").is_visible()
+    good.locator("summary").click()
+    assert good.locator(".thought").inner_text().startswith("It asks <b>when</b>. <script>")
+    assert "no answer: it ended inside its reasoning" in worse.inner_text()
+    assert worse.locator("summary").inner_text() == "Reasoning before the answer (1 word)"
+    assert good.locator("b, script").count() + other.locator("details").count() == 0
 
 
 def test_a_long_answer_is_shown_when_asked_for(page):

@@ -62,7 +62,16 @@ def test_the_last_results_of_each_suite_stay(path):
 _LATER = (
     "DROP TABLE results",
     "DROP TABLE likelihoods",
-    "ALTER TABLE run_models DROP COLUMN likelihood_p_value",
+    *(
+        f"ALTER TABLE run_models DROP COLUMN {name}"
+        for name in (
+            "likelihood_p_value",
+            "contains",
+            "reasoning_tokens",
+            "reasoning_seconds",
+            "time_to_first_answer",
+        )
+    ),
 )
 """What format 2 did not have."""
 

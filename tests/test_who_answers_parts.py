@@ -188,7 +188,9 @@ def test_a_second_suite_of_a_run_knows_what_the_first_one_found_out(project):
         project.add("first", server)
         project.run()
         first, second = project.session(), project.session()
-        runs = [session.run("small") for session in (first, second)]  # before anything is known
+        runs = [session.run("small") for session in (first, second)]
+        for run in runs:  # before anything is known
+            assert run.answers.of("first").server.identity == {}
         server.reply = weights = Weights("wrong {}")
         for run in runs:
             run.verdict("first")

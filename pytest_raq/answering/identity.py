@@ -33,6 +33,7 @@ _WHERE = ("processor", "architecture", "system")
 
 def model_options(model: ModelDefinition) -> Options:
     """Return the settings of a definition that can change its answers or their timings."""
+    thought = _reasoning_options(model)
     if model.openai is not None and model.engine == "openai":
         return {
             "model": model.openai.model,
@@ -41,8 +42,10 @@ def model_options(model: ModelDefinition) -> Options:
             "seed": model.seed,
             "stop": list(model.stop),
             **model.openai.request_options,
+            **thought,
         }
     options: Options = {
+        **thought,
         "context_length": model.context_length,
         "max_tokens": model.max_tokens,
         "temperature": model.temperature,
@@ -54,6 +57,21 @@ def model_options(model: ModelDefinition) -> Options:
     options["threads"] = model.threads or 0
     if model.parallel is not None:
         options["parallel"] = model.parallel
+    return options
+
+
+def _reasoning_options(model: ModelDefinition) -> Options:
+    """Return how a model may reason, as far as it is not as earlier versions asked."""
+    options: Options = {}
+    if model.reasoning != "auto":
+        options["reasoning"] = model.reasoning
+    if model.max_reasoning_tokens is not None:
+        options["max_reasoning_tokens"] = model.max_reasoning_tokens
+    if model.template and model.uses_chat:
+        options["template"] = [
+            f"{name} = {json.dumps(value, sort_keys=True)}"
+            for name, value in sorted(model.template.items())
+        ]
     return options
 
 

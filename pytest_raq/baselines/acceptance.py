@@ -112,7 +112,14 @@ def _with_new_models(
     if not new:
         return None, []
     questions = {
-        name: BaselineQuestion({**item.answers, **_only(accepted.questions[name].answers, new)}, {})
+        name: BaselineQuestion(
+            {**item.answers, **_only(accepted.questions[name].answers, new)},
+            {},
+            unfinished=(
+                *item.unfinished,
+                *(model for model in accepted.questions[name].unfinished if model in new),
+            ),
+        )
         for name, item in old.questions.items()
     }
     models = {**old.provenance.models, **_only(accepted.provenance.models, new)}
@@ -142,7 +149,9 @@ def make_baseline(result: SuiteResult, reason: str) -> Baseline:
         speeds={},
         accepted_speeds=result.accepted_speeds,
         questions={
-            item.question.id: BaselineQuestion(item.answers, item.ranks, _likelihood(item))
+            item.question.id: BaselineQuestion(
+                item.answers, item.ranks, _likelihood(item), item.unfinished
+            )
             for item in result.questions
         },
         gate=result.gate,

@@ -76,11 +76,11 @@ class BaselineComparison:
         return f"{self.path} does not fit: {why}; {self._remedy}" if why else ""
 
     def accepted_answer(self, model: str, question_id: str, now: ModelProvenance) -> str | None:
-        """Return the accepted answer of a model to a question, if it can be compared."""
+        """Return the accepted answer of a model to a question, as it is compared; None if not."""
         if self.baseline is None or self.problem_of(model, now):
             return None
         question = self.baseline.questions.get(question_id)
-        return None if question is None else question.answers.get(model)
+        return None if question is None else question.judged_text(model)
 
     def texts(self, model: str, now: ModelProvenance) -> dict[str, str]:
         """Return the accepted answers of a model by question id, if it can be compared."""

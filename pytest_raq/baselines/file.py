@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from pydantic import TypeAdapter, ValidationError
 
+from pytest_raq.baselines.reasoning import without_reasoning
 from pytest_raq.baselines.validation import (
     find_faults,
     find_no_number,
@@ -20,7 +22,7 @@ from pytest_raq.baselines.validation import (
 from pytest_raq.errors import BaselineError, StoreError
 from pytest_raq.files import show_path, write_atomically
 from pytest_raq.git import show_revision
-from pytest_raq.records import Baseline
+from pytest_raq.records import Baseline, ModelSummary
 from pytest_raq.text import well_formed
 
 if TYPE_CHECKING:
@@ -32,7 +34,17 @@ FORMAT = 1
 
 _LATER = ("reproducible", "instruction_set", "timed", "identity")
 """Fields of a model's provenance that the first version did not have."""
-_LATER_FIGURES = ("decode_is_estimate", "reference_bits_per_byte")
+_LATER_FIGURES = (
+    "reference_bits_per_byte",
+    "decode_is_estimate",
+    "contains",
+    "reasoning_tokens",
+    "reasoning_seconds",
+    "time_to_first_answer",
+    "unfinished",
+)
+"""The same of its figures."""
+_USUAL = {item.name: item.default for item in fields(ModelSummary)}
 _DECIMALS = 6
 _REMEDY = "restore it from git or accept again with --raq-update"
 _CONFLICT = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
@@ -88,20 +100,23 @@ def _to_text(baseline: Baseline) -> str:
         (table, ("gate", "accepted_speeds")),
         (table["provenance"], ("keys",)),
         *((model, _LATER) for model in table["provenance"]["models"].values()),
-        *((summary, _LATER_FIGURES) for summary in table["models"].values()),
-        *((question, ("likelihood",)) for question in table["questions"].values()),
+        *((item, ("likelihood", "unfinished")) for item in table["questions"].values()),
     ):
         for name in names:  # absent where it says nothing, as older versions expect
-            if _says_nothing(place[name]):
+            if not place[name]:
                 del place[name]
+    for summary in table["models"].values():
+        _leave_out_usual(summary)
     text = json.dumps(
         _to_json({"format": FORMAT, **table}), indent=1, sort_keys=True, ensure_ascii=False
     )
     return well_formed(f"{text}\n")  # a reason of the command line may be no Unicode
 
 
-def _says_nothing(value: object) -> bool:
-    return value is None or value is False or value in ("", {})  # but 0.0 is a figure
+def _leave_out_usual(summary: dict[str, object]) -> None:
+    for name in _LATER_FIGURES:
+        if summary[name] == _USUAL[name]:
+            del summary[name]
 
 
 def load_baseline(folder: Path, suite: str) -> Baseline | None:
@@ -179,7 +194,7 @@ def parse_baseline(where: str, text: str) -> Baseline:
     fault = find_unknown(table, known) or next(find_faults(baseline), None)
     if fault:
         raise _fault(where, text, *fault)
-    return baseline
+    return without_reasoning(baseline)
 
 
 def _fault(where: str, text: str, path: tuple[int | str, ...], message: str) -> BaselineError:

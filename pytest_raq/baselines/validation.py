@@ -61,7 +61,7 @@ def _models(baseline: Baseline) -> Iterator[Fault]:
             yield ("models", name, "model"), f"is {model.model!r}, but its key is {name!r}"
         if name not in baseline.provenance.models:
             yield ("provenance", "models"), f"has no {name!r}, which is in models"
-        for field in ("exact_match", "f1"):
+        for field in ("exact_match", "f1", "contains"):
             value = getattr(model, field)
             if value is not None and not 0 <= value <= 1:
                 yield ("models", name, field), f"is {value:g}; expected a share from 0 to 1"
@@ -69,7 +69,7 @@ def _models(baseline: Baseline) -> Iterator[Fault]:
 
 
 def _counts(name: str, model: ModelSummary) -> Iterator[Fault]:
-    for field in ("answered", "failed"):
+    for field in ("answered", "failed", "unfinished"):
         value = getattr(model, field)
         if value < 0:
             yield ("models", name, field), f"is {value}; expected 0 or more"
@@ -82,6 +82,9 @@ def _question(
         unknown = sorted(names.keys() - models.keys())
         if unknown:
             yield (*path, field, unknown[0]), "is not among the models of the baseline"
+    strange = sorted(set(question.unfinished) - question.answers.keys())
+    if strange:
+        yield (*path, "unfinished"), f"names {strange[0]!r}, which has no answer here"
     lacking = sorted(question.answers.keys() ^ question.ranks.keys())
     if lacking:
         yield (*path, "ranks"), f"and answers differ: one of them has no {lacking[0]!r}"

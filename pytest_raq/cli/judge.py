@@ -83,7 +83,7 @@ def _check(options: argparse.Namespace) -> int:
     suites = [
         suite.model_copy(
             update={"gate": gate_settings(options, GATE_OPTIONS, suite.gate)}
-            | ({"judge": split_names(options.judge)} if options.judge else {})
+            | ({"judge": suite.judged_by(split_names(options.judge))} if options.judge else {})
         )
         for suite in _suites(options)
     ]

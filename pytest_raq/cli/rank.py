@@ -72,6 +72,14 @@ def add_rank_command(commands: argparse._SubParsersAction[argparse.ArgumentParse
         metavar="NAME",
         help="who ranks, or a panel A,B,C (default: reference)",
     )
+    parser.add_argument(
+        "--judge-rule",
+        type=_rule,
+        default=(),
+        metavar="RULE",
+        help="how the judge reference ranks: grades, or figures as exact_match,contains,f1"
+        " (default: grades)",
+    )
     add_folder_options(parser, "models", what="definitions that a judge may name")
     parser.add_argument(
         "--baseline", default="", metavar="MODEL", help="compare the other models with this one"
@@ -145,6 +153,19 @@ def _split_name(text: str) -> tuple[str, Path]:
     return model, Path(path)
 
 
+def _rule(text: str) -> tuple[str, ...]:
+    from argparse import ArgumentTypeError
+
+    from pytest_raq.config import check_rule
+    from pytest_raq.running import split_names
+
+    try:
+        rule = check_rule(text if text == "grades" else split_names(text))
+    except ValueError as exc:
+        raise ArgumentTypeError(str(exc)) from exc
+    return rule if isinstance(rule, tuple) else ()
+
+
 def _judge(
     table: AnswerTable, settings: GateSettings, options: argparse.Namespace
 ) -> tuple[SuiteResult, list[str]]:
@@ -159,7 +180,10 @@ def _judge(
     from pytest_raq.trials.external_answers import rank_answers
 
     folder, names = options.models_folder, split_names(options.judge)
-    judges = {name: open_judge(name, folder, allow_python=options.allow_python) for name in names}
+    judges = {
+        name: open_judge(name, folder, rule=options.judge_rule, allow_python=options.allow_python)
+        for name in names
+    }
     is_free = all(judge.is_free for judge in judges.values())
     store = None if is_free else open_for_run(options.store)
 

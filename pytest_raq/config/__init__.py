@@ -11,6 +11,8 @@ from pytest_raq.config.suites import (
     GateSettings,
     GenerationSettings,
     SuiteDefinition,
+    SuiteJudgeSettings,
+    check_rule,
 )
 
 __all__ = [
@@ -26,6 +28,8 @@ __all__ = [
     "PromptSettings",
     "SourceSettings",
     "SuiteDefinition",
+    "SuiteJudgeSettings",
+    "check_rule",
     "choose_dataset",
     "load_model",
     "load_suite",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path  # noqa: TC003 - pydantic resolves the annotation at run time
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -32,9 +33,28 @@ from pytest_raq.errors import ConfigError
 
 Price = Annotated[float, Field(ge=0)]
 
+TemplateValue = str | bool | int | float | list[Any] | dict[str, Any]
+"""What a variable of a chat template may be."""
+
 Count = Annotated[int, Field(ge=1)]
 
 InstructionSet = Literal["sse42", "avx2", "avx512", "avx512_bf16", "neon", "dotprod"]
+
+_RESERVED = (
+    "messages",
+    "tools",
+    "tool_choice",
+    "functions",
+    "function_call",
+    "add_generation_prompt",
+    "bos_token",
+    "eos_token",
+    "raise_exception",
+    "strftime_now",
+)
+"""Variables of chat templates that say what is asked, and how it ends."""
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 CHAT = "chat"
 """The value of ``prompt`` that selects the model's own chat template."""
@@ -201,6 +221,12 @@ class ModelDefinition(Settings):
     """Maximum tokens of prompt and answer together."""
     max_tokens: Count = 256
     """Maximum tokens of an answer."""
+    reasoning: Literal["auto", "off", "keep"] = "auto"
+    """What becomes of the reasoning before an answer: "auto" keeps it apart from the answer, "off"
+    also asks the chat template for none, "keep" leaves it in the answer."""
+    max_reasoning_tokens: Count | None = None
+    """Maximum tokens of the reasoning, in addition to max_tokens for the answer; absent: both
+    share max_tokens."""
     temperature: Annotated[float, Field(ge=0)] = 0.0
     """Sampling temperature; 0 is greedy."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
@@ -233,6 +259,9 @@ class ModelDefinition(Settings):
     """A text file with the template of ``prompt``; a path from the folder of the definition."""
     messages: Messages = ()
     """A chat instead of ``prompt``: each message has a role and content, or a file for it."""
+    template: dict[str, TemplateValue] = Field(default_factory=dict)
+    """Variables of the chat template: enable_thinking = false; a server receives them as
+    ``chat_template_kwargs``."""
     source: SourceSettings | None = None
     """Where ``raq models pull`` finds the file of the model."""
     openai: OpenAISettings | None = None
@@ -270,6 +299,31 @@ class ModelDefinition(Settings):
             raise ValueError(f"{given[0]} and {given[1]} both define the prompt: keep one")
         return self
 
+    @field_validator("template")
+    @classmethod
+    def _check_variables(cls, value: dict[str, TemplateValue]) -> dict[str, TemplateValue]:
+        for name in value:
+            if not _VARIABLE.fullmatch(name):
+                raise ValueError(f"{name!r} is not the name of a variable of a chat template")
+            if name in _RESERVED:
+                raise ValueError(f"{name} is set by pytest-raq: remove it")
+        return value
+
+    @model_validator(mode="after")
+    def _check_reasoning(self) -> Self:
+        if self.template and "prompt" in self.model_fields_set and not self.uses_chat:
+            raise ValueError('template is for prompt = "chat": a plain prompt has no chat template')
+        if self.max_reasoning_tokens is None or self.engine != "llama-cpp":
+            return self
+        needed = self.max_reasoning_tokens + self.max_tokens
+        if needed >= self.context_length:
+            raise ValueError(
+                f"context_length {self.context_length} has no room for a prompt,"
+                f" {self.max_reasoning_tokens} tokens of reasoning (max_reasoning_tokens) and"
+                f" {self.max_tokens} of answer (max_tokens): raise context_length"
+            )
+        return self
+
     @model_validator(mode="after")
     def _check_engine(self) -> Self:
         if self.engine == "llama-cpp" and self.file is None:
@@ -281,6 +335,12 @@ class ModelDefinition(Settings):
         if self.engine == "openai" and self.instruction_set:
             raise ValueError("instruction_set is for GGUF files: remove it")
         return self
+
+    @property
+    def template_variables(self) -> dict[str, TemplateValue]:
+        """What the chat template is given beside the messages."""
+        off: dict[str, TemplateValue] = {"enable_thinking": False, "thinking": False}
+        return {**(off if self.reasoning == "off" else {}), **self.template}
 
     @property
     def file_path(self) -> Path:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from pytest_raq.config.diagnostics import OWN_KEYS
@@ -92,6 +94,7 @@ $ raq schema model > models/model.schema.json
 ```
 """
 
+_TABLE = re.compile(r"^### `\[+([\w.]+)\]+`$", re.MULTILINE)
 _WORDS = {
     "string": "text",
     "integer": "whole number",
@@ -159,7 +162,20 @@ def _one_line(text: str) -> str:
 
 def format_reference() -> str:
     """Return docs/formats.md."""
-    return "\n".join([_HEAD, *(line for kind in KINDS for line in _kind(kind))])
+    parts, known = [_HEAD], Counter[str]()
+    for kind in KINDS:
+        text = "\n".join(_kind(kind))
+        anchors = [_anchor(head) for head in _TABLE.findall(text)]
+        for anchor in anchors:
+            if known[anchor]:  # a heading of this name stands above
+                text = text.replace(f"(#{anchor})", f"(#{anchor}-{known[anchor]})")
+        known.update(anchors)
+        parts.append(text)
+    return "\n".join(parts)
+
+
+def _anchor(place: str) -> str:
+    return place.replace(".", "")
 
 
 def _kind(kind: str) -> Iterator[str]:
@@ -184,11 +200,12 @@ def _table(
         yield _row(f"`{key}`", _what(item, definitions, place), default, meaning)
     yield ""
     for key, item in table["properties"].items():
-        inner = _definition(item, definitions)
-        if "properties" in inner:
-            place = f"{where}.{key}".lstrip(".")
-            head = f"[[{place}]]" if item.get("type") == "array" else f"[{place}]"
-            yield from _table(inner, definitions, place, head)
+        for choice in item.get("anyOf", [item]):
+            inner = _definition(choice, definitions)
+            if "properties" in inner:
+                place = f"{where}.{key}".lstrip(".")
+                head = f"[[{place}]]" if choice.get("type") == "array" else f"[{place}]"
+                yield from _table(inner, definitions, place, head)
 
 
 def _row(*cells: str) -> str:
@@ -218,7 +235,7 @@ def _what(item: Mapping[str, Any], definitions: Mapping[str, Any], place: str) -
     is_list = item.get("type") == "array"
     if "properties" in inner:
         head, noun = (f"[[{place}]]", "tables") if is_list else (f"[{place}]", "table")
-        return f"{noun} [`{head}`](#{place.replace('.', '')})"
+        return f"{noun} [`{head}`](#{_anchor(place)})"
     if is_list:
         return f"list of {_plural(_what(item.get('items', {}), definitions, place))}"
     if "anyOf" in inner:
@@ -243,4 +260,4 @@ def _one_of(words: list[str]) -> str:
 def _plural(words: str) -> str:
     if " or " in words:
         return f"values: {words}"
-    return f"{words}s" if words in {"text", "number", "whole number", "table"} else words
+    return f"{words}s" if words in {"text", "number", "whole number", "table", "value"} else words

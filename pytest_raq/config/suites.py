@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path  # noqa: TC003 - pydantic resolves the annotation at run time
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from pytest_raq.config.base import Settings
 from pytest_raq.config.models import InstructionSet  # noqa: TC001 - the same
@@ -175,10 +175,72 @@ class GenerationSettings(Settings):
     """Maximum tokens of prompt and answer together; the value of each definition when absent."""
     max_tokens: Annotated[int, Field(ge=1)] | None = None
     """Maximum tokens of an answer; the value of each definition when absent."""
+    max_reasoning_tokens: Annotated[int, Field(ge=1)] | None = None
+    """Maximum tokens of the reasoning, in addition to those of the answer; the value of each
+    definition when absent."""
+    reasoning: Literal["auto", "off", "keep"] | None = None
+    """What becomes of the reasoning before an answer; the value of each definition when absent."""
     temperature: Annotated[float, Field(ge=0)] | None = None
     """Sampling temperature; 0 is greedy; the value of each definition when absent."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] | None = None
     """The seed of answers at a temperature above 0; the value of each definition when absent."""
+
+
+RuleFigure = Literal["exact_match", "contains", "f1"]
+
+Rule = Literal["grades"] | tuple[RuleFigure, ...]
+
+
+class SuiteJudgeSettings(Settings):
+    """The judge of a suite as a table: instead of ``judge = "NAME"``."""
+
+    name: Annotated[str, Field(min_length=1)] | tuple[str, ...] = "reference"
+    """The judge, or a list of judges for a panel."""
+    rule: Rule = "grades"
+    """How the judge ``reference`` ranks: by its grades, or by these figures, each one among answers
+    that the figures before it do not separate: ``["exact_match", "contains", "f1"]``."""
+
+    @field_validator("name", mode="before")
+    @classmethod
+    def _accept_judges(cls, value: object) -> object:
+        return _names_of_judges(value)
+
+    @field_validator("rule", mode="before")
+    @classmethod
+    def _accept_rule(cls, value: object) -> object:
+        return check_rule(value)
+
+    @model_validator(mode="after")
+    def _need_reference(self) -> Self:
+        names = (self.name,) if isinstance(self.name, str) else self.name
+        if self.rule != "grades" and "reference" not in names:
+            raise ValueError("rule is for the judge reference, which is not named here")
+        return self
+
+
+def check_rule(value: object) -> object:
+    """Return the rule of the reference judge as it is kept; raise ValueError if it is none."""
+    if value == "grades":
+        return value
+    known = get_args(RuleFigure)
+    figures = tuple(value) if isinstance(value, list | tuple) else ()
+    if not figures or any(figure not in known for figure in figures):
+        raise ValueError(f'expected "grades", or a list of {", ".join(known)} (got {value!r})')
+    if len(set(figures)) < len(figures):
+        raise ValueError(f"names a figure more than once (got {value!r})")
+    return figures
+
+
+def _names_of_judges(value: object) -> object:
+    names = [value] if isinstance(value, str) else value
+    if not isinstance(names, list | tuple) or not names:
+        raise ValueError(f"expected a name, or a list of names for a panel (got {value!r})")
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise ValueError(f"expected names of judges (got {name!r})")
+        if list(names).count(name) > 1:
+            raise ValueError(f"names {name} more than once")
+    return value if isinstance(value, str) else tuple(names)
 
 
 class SuiteDefinition(Settings):
@@ -190,7 +252,7 @@ class SuiteDefinition(Settings):
     """Whether ``pytest suites/`` runs the suite; otherwise use ``--raq-suite NAME``."""
     models: Annotated[tuple[str, ...], Field(min_length=1)]
     """The models under test: the names of model definitions, ``models/NAME.toml``."""
-    judge: Annotated[str, Field(min_length=1)] | tuple[str, ...] = "reference"
+    judge: Annotated[str, Field(min_length=1)] | tuple[str, ...] | SuiteJudgeSettings = "reference"
     """The judge of the answers: ``reference`` (fixed rules, no model), or a definition.
 
     A list of judges is a panel.
@@ -220,15 +282,8 @@ class SuiteDefinition(Settings):
     @field_validator("judge", mode="before")
     @classmethod
     def _accept_judges(cls, value: object) -> object:
-        names = [value] if isinstance(value, str) else value
-        if not isinstance(names, list | tuple) or not names:
-            raise ValueError(f"expected a name, or a list of names for a panel (got {value!r})")
-        for name in names:
-            if not isinstance(name, str) or not name.strip():
-                raise ValueError(f"expected names of judges (got {name!r})")
-            if list(names).count(name) > 1:
-                raise ValueError(f"names {name} more than once")
-        return value if isinstance(value, str) else tuple(names)
+        is_table = isinstance(value, dict | SuiteJudgeSettings)
+        return value if is_table else _names_of_judges(value)
 
     @field_validator("models")
     @classmethod
@@ -241,4 +296,17 @@ class SuiteDefinition(Settings):
     @property
     def judges(self) -> tuple[str, ...]:
         """The names of the judges, one or more."""
-        return (self.judge,) if isinstance(self.judge, str) else self.judge
+        named = self.judge.name if isinstance(self.judge, SuiteJudgeSettings) else self.judge
+        return (named,) if isinstance(named, str) else named
+
+    @property
+    def rule(self) -> tuple[str, ...]:
+        """The figures by which the reference judge ranks; none for its grades."""
+        rule = self.judge.rule if isinstance(self.judge, SuiteJudgeSettings) else "grades"
+        return rule if isinstance(rule, tuple) else ()
+
+    def judged_by(self, names: tuple[str, ...]) -> tuple[str, ...] | SuiteJudgeSettings:
+        """Return ``judge`` for other judges; the rule of the reference judge stays."""
+        if not isinstance(self.judge, SuiteJudgeSettings) or "reference" not in names:
+            return names
+        return self.judge.model_copy(update={"name": names})

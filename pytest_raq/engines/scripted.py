@@ -16,6 +16,7 @@ from pytest_raq.records import (
     count_words_and_numbers,
 )
 from pytest_raq.records.likelihood import UNAVAILABLE
+from pytest_raq.records.reasoning import Parts, split_reasoning
 from pytest_raq.text import well_formed
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ class ScriptedEngine(Closing):
     far, ``closed`` tells whether the engine was closed. ``likelihoods`` gives
     the likelihood of a text after a prompt; without it the engine tells none. With
     ``scores_beside`` it tells them beside answers too; ``scored`` lists the question
-    ids that were scored alone.
+    ids that were scored alone. Reasoning at the start of a text is kept apart, as other
+    engines do, unless ``splits_reasoning`` is False.
     """
 
     def __init__(
@@ -48,8 +50,10 @@ class ScriptedEngine(Closing):
         info: EngineInfo | None = None,
         block_questions: int = 1,
         likelihoods: Callable[[Prompt, str], Likelihood] | None = None,
+        splits_reasoning: bool = True,
         scores_beside: bool = False,
     ) -> None:
+        self._splits = splits_reasoning
         self.block_questions = block_questions
         self.info = info or EngineInfo("scripted", "1")
         self.asked: list[str] = []
@@ -100,8 +104,17 @@ class ScriptedEngine(Closing):
             return Failure(question_id, self._model, reason)
         text = self._answers(prompt) if callable(self._answers) else self._answers[question_id]
         text = well_formed(text)
-        timing = _fake_timing(prompt.text, text)
-        return Answer(question_id, self._model, text, FinishReason.STOP, timing)
+        parts = split_reasoning(text) if self._splits else Parts("", text)
+        timing = _fake_timing(prompt.text, text, parts.reasoning)
+        return Answer(
+            question_id,
+            self._model,
+            parts.text,
+            FinishReason.STOP,
+            timing,
+            parts.reasoning,
+            parts.is_open,
+        )
 
     def _why_not(self, question_id: str) -> str:
         if self.closed:
@@ -117,12 +130,14 @@ class ScriptedEngine(Closing):
         self.closed = True
 
 
-def _fake_timing(prompt: str, text: str) -> Timing:
+def _fake_timing(prompt: str, text: str, reasoning: str) -> Timing:
     """Count words as tokens that all take as long, so that equal texts have equal timings."""
     prompt_tokens = max(1, count_words_and_numbers(prompt))
     generated_tokens = max(1, count_words_and_numbers(text))
     prefill_seconds = prompt_tokens * _SECONDS_PER_TOKEN
     decode_seconds = (generated_tokens - 1) * _SECONDS_PER_TOKEN
+    thoughts = count_words_and_numbers(reasoning)
+    reasoning_seconds = thoughts * _SECONDS_PER_TOKEN
     return Timing(
         prompt_tokens=prompt_tokens,
         prefilled_tokens=prompt_tokens,
@@ -131,4 +146,7 @@ def _fake_timing(prompt: str, text: str) -> Timing:
         prefill_seconds=prefill_seconds,
         decode_seconds=decode_seconds,
         total_seconds=prefill_seconds + decode_seconds,
+        reasoning_tokens=thoughts,
+        reasoning_seconds=reasoning_seconds,
+        time_to_first_answer=prefill_seconds + reasoning_seconds if thoughts else 0.0,
     )

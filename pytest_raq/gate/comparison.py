@@ -106,7 +106,7 @@ def _f1_pairs(pair: Pair, questions: Sequence[Question]) -> dict[str, tuple[floa
         if before is None:
             continue
         if isinstance(outcome, Answer):
-            now = score_answer(outcome.text, question)
+            now = score_answer(outcome.judged_text, question)
             found[question.id] = (now.f1 if now else 0.0, before.f1)
         elif not outcome.is_infrastructure:
             found[question.id] = (0.0, before.f1)

@@ -180,7 +180,7 @@ def _input(model: str, material: Material, found: Mapping[str, Comparison]) -> G
 
 
 def _is_unchanged(model: str, material: Material, answers: Mapping[str, Answer]) -> bool:
-    texts = {name: answer.text for name, answer in answers.items()}
+    texts = {name: answer.judged_text for name, answer in answers.items()}
     return (
         model in material.unchanged
         and len(texts) == len(material.questions)

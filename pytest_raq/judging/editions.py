@@ -36,13 +36,17 @@ def rank_again(
     if not judge.is_free:
         return _with(baseline, judge.identity, {}, models, None)
     known = [item for item in questions if item.id in baseline.questions]
-    texts = [(item, baseline.questions[item.id].answers) for item in known]
+    texts = [(item, _texts(baseline.questions[item.id])) for item in known]
     rankings = list(rank_contestants(judge, texts))
     clusters = {question.id: question.cluster for question in known}
     ranked = any(ranking.ranks for ranking in rankings)
     tests = rank_tests(rankings, clusters, models, seed=seed) if ranked else None
     by_id = {ranking.question_id: ranking for ranking in rankings}
     return _with(baseline, judge.identity, by_id, models, tests)
+
+
+def _texts(item: BaselineQuestion) -> dict[str, str]:
+    return {model: item.judged_text(model) or "" for model in item.answers}
 
 
 def _with(

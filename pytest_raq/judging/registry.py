@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from typing import TYPE_CHECKING
 
 from pytest_raq.config import load_model, suite_names
@@ -28,16 +29,18 @@ def open_judge(
     models_folder: Path,
     digest: Callable[[Path], str] = hash_file,
     *,
+    rule: tuple[str, ...] = (),
     allow_python: bool = False,
 ) -> Judge:
     """Return a judge by name: ``reference``, or one of the definitions of a folder.
 
     Nothing is contacted or loaded before `prepare`. ``digest`` returns the
-    SHA-256 of a file; ``allow_python`` says that the definition's ``python`` may be
-    run. Raises ConfigError when there is no judge of that name, or its definition is wrong.
+    SHA-256 of a file; ``rule`` has the figures by which the reference judge ranks,
+    ``allow_python`` says that the definition's ``python`` may be run.
+    Raises ConfigError when there is no judge of that name, or its definition is wrong.
     """
     if name == NAME:
-        return ReferenceJudge()
+        return ReferenceJudge(rule)
     known = suite_names(models_folder)
     if name in known:
         definition = load_model(models_folder, name)
@@ -57,17 +60,24 @@ def make_judge(definition: ModelDefinition, digest: Callable[[Path], str] = hash
 
         server = definition.openai
         assert server is not None
-        added = {"model": server.model, **server.request_options}
+        added = {"model": server.model, **server.request_options, **_template(definition)}
         return LlmJudge(definition, ServerBackend(definition), added)
     from pytest_raq.judging.llm.local import LocalBackend
 
     options = {
         "file_sha256": _digest(definition.file_path, digest),
         "context_length": str(definition.context_length),
+        **_template(definition),
     }
     if definition.reproducible:
         options["reproducible"] = "yes"
     return LlmJudge(definition, LocalBackend(definition, digest), options)
+
+
+def _template(definition: ModelDefinition) -> dict[str, str]:
+    """Return the variables of the chat template, if any are set: they can change a verdict."""
+    given = definition.template_variables
+    return {"template": json.dumps(given, sort_keys=True)} if given else {}
 
 
 def _digest(path: Path, digest: Callable[[Path], str]) -> str:

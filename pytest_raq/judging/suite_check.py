@@ -64,7 +64,7 @@ def check_suite(suite: SuiteDefinition, check: Check) -> list[CheckedJudge]:
     accepted = _accepted(check.baselines_folder, suite.name) if check.human else {}
     human = read_human_rankings(check.human, questions, accepted) if check.human else []
     judges = [
-        open_judge(name, check.models_folder, allow_python=check.allow_python)
+        open_judge(name, check.models_folder, rule=suite.rule, allow_python=check.allow_python)
         for name in suite.judges
     ]
     sentinels = make_sentinels(questions, seed=suite.dataset.seed, limit=check.questions)

@@ -63,11 +63,12 @@ def describe_answer(outcome: Outcome, question: Question) -> Properties:
     """Return a model's answer with exact match, F1 and speed, or why there is no answer."""
     if not isinstance(outcome, Answer):
         return {"failure": outcome.reason}
-    scored = score(outcome.text, question.references)
+    scored = score(outcome.judged_text, question.references)
     return {
         "answer": outcome.text,
         "exact_match": scored.exact_match,
         "f1": scored.f1,
+        "contains": scored.contains,
         "words_per_second": outcome.words_per_second,
         "decode_tokens_per_second": outcome.timing.decode_tokens_per_second,
     }

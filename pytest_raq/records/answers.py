@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping  # noqa: TC003 - read at run time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+
+from pytest_raq.records.reasoning import UNFINISHED, split_reasoning
 
 _WORD = re.compile(r"[^\W\d_](?:[^\W\d_]|['’])*")
 _WORD_OR_NUMBER = re.compile(r"\w+(?:['’.,]\w+)*")
@@ -31,6 +33,9 @@ class Timing:
     ``is_estimate`` says that ``generated_tokens`` counts the pieces of a stream,
     because the server does not count its tokens. ``instructions`` counts what the processor
     executed for the answer, in user space; 0 where it is not counted.
+    ``reasoning_tokens`` are those before the answer, ``reasoning_seconds`` their time, and
+    ``time_to_first_answer`` is that until the first token of the answer; all 0 where a model did
+    not reason, or where its reasoning could not be timed.
     """
 
     prompt_tokens: int = 0
@@ -42,6 +47,9 @@ class Timing:
     total_seconds: float = 0.0
     is_estimate: bool = False
     instructions: int = 0
+    reasoning_tokens: int = 0
+    reasoning_seconds: float = 0.0
+    time_to_first_answer: float = 0.0
 
     @property
     def prefill_tokens_per_second(self) -> float | None:
@@ -73,13 +81,24 @@ class FinishReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The answer of a model to a question."""
+    """The answer of a model to a question.
+
+    ``reasoning`` is what the model wrote before its answer; no figure counts it. An answer that is
+    ``unfinished`` ended inside its reasoning: its text is empty.
+    """
 
     question_id: str
     model: str
     text: str
     finish_reason: FinishReason
     timing: Timing
+    reasoning: str = ""
+    unfinished: bool = False
+
+    @property
+    def judged_text(self) -> str:
+        """The text to be compared: no empty one where there is no answer."""
+        return UNFINISHED if self.unfinished else self.text
 
     @property
     def words(self) -> int:
@@ -96,6 +115,34 @@ class Answer:
         """Words per second over the whole call with the prompt; None if it was not timed."""
         seconds = self.timing.total_seconds
         return self.words / seconds if seconds > 0 else None
+
+
+def answer_from_reply(
+    question_id: str,
+    model: str,
+    reply: str,
+    finish_reason: FinishReason,
+    timing: Timing,
+    *,
+    opened: bool = False,
+    apart: str = "",
+) -> Answer:
+    """Return the answer of a reply that may begin with reasoning.
+
+    ``opened`` says that the prompt ends inside a block; ``apart`` is the reasoning that a server
+    sent beside the text.
+    """
+    is_cut = finish_reason is FinishReason.LENGTH
+    parts = split_reasoning(reply, opened=opened and not apart, is_cut=is_cut)
+    reasoning = "\n\n".join(filter(None, (apart.strip(), parts.reasoning)))
+    text = parts.text
+    is_empty = not text.strip()
+    unfinished = parts.is_open or bool(is_empty and reasoning and (is_cut or apart))
+    if not reasoning and not parts.is_open:
+        timing = replace(
+            timing, reasoning_tokens=0, reasoning_seconds=0.0, time_to_first_answer=0.0
+        )
+    return Answer(question_id, model, text, finish_reason, timing, reasoning, unfinished)
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,14 @@ MEASURES = (
     ),
     Measure("f1", "F1", "F1", "", 3, higher_is_better=True, smallest=0.01),
     Measure(
+        "contains", "contains", "share of answers that contain a reference", "", 3,
+        higher_is_better=True, smallest=0.01,
+    ),
+    Measure(
+        "reasoning_tokens", "reasoning tok", "tokens of reasoning", "tokens", 0,
+        higher_is_better=False, smallest=0.05, relative=True,
+    ),
+    Measure(
         "reference_bits_per_byte", "bits/byte", "bits per byte of the references", "", 3,
         higher_is_better=False, smallest=0.03,
     ),
@@ -197,6 +205,10 @@ class RunFigures:
     reference_bits_per_byte: float | None = None
     likelihood_difference: float | None = None
     likelihood_p_value: float | None = None
+    contains: float | None = None
+    reasoning_tokens: float | None = None
+    reasoning_seconds: float | None = None
+    time_to_first_answer: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,13 @@ from dataclasses import asdict, is_dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from pytest_raq.records.answers import Answer, Failure, FinishReason, Timing
+from pytest_raq.records.answers import (
+    Answer,
+    Failure,
+    FinishReason,
+    Timing,
+    answer_from_reply,
+)
 from pytest_raq.records.likelihood import Likelihood, Scores
 from pytest_raq.text import well_formed
 
@@ -39,8 +45,10 @@ def outcome_from(row: dict[str, Any]) -> Outcome:
     if "reason" in row:
         return Failure(**row)
     timing, reason = Timing(**row["timing"]), FinishReason(row["finish_reason"])
-    known = {"text": well_formed(row["text"]), "timing": timing, "finish_reason": reason}
-    return Answer(**{**row, **known})
+    text = well_formed(row["text"])
+    if "reasoning" not in row:  # of an earlier version
+        return answer_from_reply(row["question_id"], row["model"], text, reason, timing)
+    return Answer(**{**row, "text": text, "timing": timing, "finish_reason": reason})
 
 
 def scores_from(row: dict[str, Any]) -> ScoreOutcome:

@@ -74,10 +74,14 @@ class JudgeVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """SQuAD exact match (0 or 1) and F1 (0 to 1) of one answer."""
+    """SQuAD exact match (0 or 1) and F1 (0 to 1) of one answer.
+
+    ``contains`` is 1 if a reference stands in the answer as whole words, else 0.
+    """
 
     exact_match: float
     f1: float
+    contains: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

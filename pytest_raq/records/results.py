@@ -9,6 +9,7 @@ from pytest_raq.records.judges import JudgeReport  # noqa: TC001 - read at run t
 from pytest_raq.records.likelihood import Likelihood  # noqa: TC001 - read at run time
 from pytest_raq.records.questions import Question  # noqa: TC001 - read at run time
 from pytest_raq.records.rankings import Interval, RankTests, StandingChange  # noqa: TC001 - read at run time
+from pytest_raq.records.reasoning import UNFINISHED
 from pytest_raq.records.repeatability import Repeatability  # noqa: TC001 - read at run time
 from pytest_raq.records.speed import AcceptedSpeed, SpeedSamples  # noqa: TC001 - read at run time
 from pytest_raq.records.verdicts import Verdict  # noqa: TC001 - read at run time
@@ -99,6 +100,10 @@ FIGURES = (
     "decode_tokens_per_second",
     "prefill_tokens_per_second",
     "time_to_first_token",
+    "contains",
+    "reasoning_tokens",
+    "reasoning_seconds",
+    "time_to_first_answer",
 )
 """The figures of a `ModelSummary` that are compared between runs."""
 
@@ -113,6 +118,10 @@ class ModelSummary:
     −log₂ p of the first reference per byte. None if nothing was measured.
     ``decode_is_estimate`` if tokens of some answers were not counted by the
     server, but are pieces of its stream.
+    ``contains`` is the share of answers in which a reference stands as whole words.
+    ``reasoning_tokens`` and ``reasoning_seconds`` are means over the answers that began with
+    reasoning, ``time_to_first_answer`` (seconds) a median over them; ``unfinished`` counts the
+    answers that ended inside their reasoning.
     """
 
     model: str
@@ -130,6 +139,11 @@ class ModelSummary:
     time_to_first_token: float | None
     reference_bits_per_byte: float | None = None
     decode_is_estimate: bool = False
+    contains: float | None = None
+    reasoning_tokens: float | None = None
+    reasoning_seconds: float | None = None
+    time_to_first_answer: float | None = None
+    unfinished: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +156,8 @@ class QuestionResult:
     byte, by model: of the first reference now and when accepted, and of the new
     answer; ``likelihoods`` are those of all texts that were scored. ``reasons`` and
     ``baseline_reasons`` are what the judge says of the new and the accepted answers, by model.
+    ``reasoning`` is what models wrote before their new answers, ``unfinished`` names those whose
+    answer ended inside it.
     """
 
     question: Question
@@ -158,6 +174,8 @@ class QuestionResult:
     likelihoods: Mapping[str, Mapping[str, Likelihood]] = field(default_factory=dict)
     reasons: Mapping[str, str] = field(default_factory=dict)
     baseline_reasons: Mapping[str, str] = field(default_factory=dict)
+    reasoning: Mapping[str, str] = field(default_factory=dict)
+    unfinished: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +183,18 @@ class BaselineQuestion:
     """The accepted answers to one question and their mid-ranks.
 
     ``likelihood`` holds bits per byte by measure (``reference``, ``answer``) and
-    model; it is empty where nothing was scored.
+    model; it is empty where nothing was scored. ``unfinished`` names the models whose answer
+    ended inside their reasoning; the reasoning itself is not kept.
     """
 
     answers: Mapping[str, str]
     ranks: Mapping[str, float]
     likelihood: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    unfinished: tuple[str, ...] = ()
+
+    def judged_text(self, model: str) -> str | None:
+        """Return the accepted answer of a model as it is compared; None without one."""
+        return UNFINISHED if model in self.unfinished else self.answers.get(model)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +218,11 @@ class Baseline:
     gate: Mapping[str, Setting] = field(default_factory=dict)
 
     def texts(self, model: str) -> dict[str, str]:
-        """Return the accepted answers of a model by question id."""
+        """Return the accepted answers of a model by question id, as they are compared."""
         return {
-            name: question.answers[model]
+            name: text
             for name, question in self.questions.items()
-            if model in question.answers
+            if (text := question.judged_text(model)) is not None
         }
 
 

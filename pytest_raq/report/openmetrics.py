@@ -37,6 +37,7 @@ _GAUGES = (
     _Gauge("raq_mean_rank", "mean_rank", "Mean of the mid-ranks, 1 is best."),
     _Gauge("raq_exact_match", "exact_match", "SQuAD exact match, a share from 0 to 1."),
     _Gauge("raq_f1", "f1", "SQuAD F1, a share from 0 to 1."),
+    _Gauge("raq_contains", "contains", "Share of answers that contain a reference."),
     _Gauge(
         "raq_reference_bits_per_byte", "reference_bits_per_byte",
         "Mean of -log2 p of the first reference per byte.",
@@ -55,6 +56,16 @@ _GAUGES = (
         "raq_time_to_first_token_seconds", "time_to_first_token", "Time to the first token.",
         "seconds",
     ),
+    _Gauge("raq_reasoning_tokens", "reasoning_tokens", "Tokens of reasoning before an answer."),
+    _Gauge(
+        "raq_reasoning_seconds", "reasoning_seconds", "Seconds of reasoning before an answer.",
+        "seconds",
+    ),
+    _Gauge(
+        "raq_time_to_first_answer_seconds", "time_to_first_answer",
+        "Time to the first token of the answer, where reasoning comes before it.", "seconds",
+    ),
+    _Gauge("raq_unfinished", "unfinished", "Answers that ended inside their reasoning."),
 )  # fmt: skip
 
 

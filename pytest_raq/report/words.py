@@ -84,6 +84,14 @@ def verdict_text(run: RunRecord) -> str:
     return ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
 
 
+def reasoning_text(model: ModelSummary) -> str:
+    """Return how long a model reasons before an answer: ``412 tok, 3.1 s``; – if it does not."""
+    tokens, seconds = model.reasoning_tokens, model.reasoning_seconds
+    parts = [] if tokens is None else [f"{number(tokens, 0)} tok"]
+    parts += [] if seconds is None else [f"{number(seconds, 1)} s"]
+    return ", ".join(parts) or "–"
+
+
 _SAYS_SPEED = {Decision.PASS, Decision.UNCHANGED, Decision.INCONCLUSIVE}
 
 

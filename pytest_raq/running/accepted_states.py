@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_raq.baselines.comparison import is_another_edition
+from pytest_raq.baselines.reasoning import with_scores
 from pytest_raq.judging.editions import rank_again
 
 if TYPE_CHECKING:
@@ -23,13 +24,19 @@ def hold_against(
 ) -> None:
     """Compare a run with an accepted state, if there is one.
 
-    If an earlier edition of the reference judge ranked it, it is ranked again.
+    If an earlier edition of the reference judge ranked it, it is ranked again; so is a state whose
+    answers were kept with the reasoning before them, if the judge is a rule.
     """
     if state is None:
         return
     before = state.provenance
-    if before.fingerprint == now.fingerprint and is_another_edition(before.judge, now.judge):
-        seed = parts.suite.dataset.seed
-        state = rank_again(state, judge, parts.questions.questions, seed=seed)
+    if before.fingerprint == now.fingerprint:
+        questions = parts.questions.questions
+        had_reasoning = any(model.exact_match is None for model in state.models.values())
+        state = with_scores(state, questions)
+        if is_another_edition(before.judge, now.judge) or (
+            had_reasoning and judge.is_free and before.judge == now.judge
+        ):
+            state = rank_again(state, judge, questions, seed=parts.suite.dataset.seed)
     comparison.hold_against(state, now, ranked_by=before.judge)
     parts.forget_anchor()

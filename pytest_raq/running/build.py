@@ -173,7 +173,11 @@ def _panel(suite: SuiteDefinition, models_folder: Path, resources: Resources) ->
 
     def open_one(name: str) -> Judge:
         opened = open_judge(
-            name, models_folder, store.file_hashes.sha256, allow_python=resources.allow_python
+            name,
+            models_folder,
+            store.file_hashes.sha256,
+            rule=suite.rule,
+            allow_python=resources.allow_python,
         )
         return remember(opened, store, fresh=resources.fresh)
 

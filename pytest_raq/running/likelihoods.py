@@ -10,6 +10,7 @@ from pytest_raq.answering.suite_likelihoods import DECIMALS
 from pytest_raq.gate.likelihood import TruthEvidence
 from pytest_raq.records import Answer, Drift
 from pytest_raq.records.likelihood import ANSWER, REFERENCE
+from pytest_raq.records.reasoning import shown_text
 from pytest_raq.stats.likelihood import likelihood_evidence
 
 _ANCHOR = "anchor:"
@@ -25,7 +26,7 @@ def texts_to_score(parts: RunParts, model: str, question_id: str) -> list[str]:
     texts = references_of(parts.by_id[question_id])
     accepted = parts.accepted_answer(model, question_id)
     today = parts.answers.of(model).in_hand().get(question_id)
-    answers = [accepted or "", today.text if isinstance(today, Answer) else ""]
+    answers = [shown_text(accepted or ""), today.text if isinstance(today, Answer) else ""]
     return [text for text in dict.fromkeys([*texts, *answers]) if text]
 
 

@@ -34,7 +34,7 @@ def ask_as_accepted(parts: RunParts, variants: Variants, model: str) -> None:
     other = variants.as_accepted(answers, before) if before else None
     if other is None:
         return
-    texts = {name: o.text for name, o in answers.in_hand().items() if isinstance(o, Answer)}
+    texts = {name: o.judged_text for name, o in answers.in_hand().items() if isinstance(o, Answer)}
     sample = [name for name in parts.question_ids if name in texts][:_SAMPLE]
     other.plan(sample)
     for name in sample:

@@ -9,7 +9,9 @@ from pytest_raq.gate.speed import unable_to_fail
 from pytest_raq.gate.strictness import changed_settings, gate_table, laxer_settings
 from pytest_raq.records import Answer, Failure, QuestionResult, SuiteResult
 from pytest_raq.records.rankings import ACCEPTED, CANDIDATE
+from pytest_raq.records.reasoning import shown_text
 from pytest_raq.running.likelihoods import accepted_bits, answer_bits, reference_bits
+from pytest_raq.running.reasoning import reasoning_notes
 from pytest_raq.running.repeatability import repeatability_of
 from pytest_raq.stats.likelihood import mean_bits
 from pytest_raq.stats.mid_ranks import candidate_ranking, reasons_of
@@ -70,6 +72,7 @@ def make_result(
             *notes,
             *_gate_notes(parts),
             *_estimates(summaries),
+            *reasoning_notes(parts),
             *unable_to_fail(parts.suite.gate),
             *(f"differs from the baseline: {text}" for text in comparison.differences(provenance)),
         ),
@@ -177,7 +180,7 @@ def question_result(
     return QuestionResult(
         question=question,
         answers={m: o.text for m, o in outcomes.items() if isinstance(o, Answer)},
-        baseline_answers={m: text for m, text in accepted.items() if text is not None},
+        baseline_answers={m: shown_text(text) for m, text in accepted.items() if text is not None},
         failures={m: o.reason for m, o in outcomes.items() if isinstance(o, Failure)},
         ranks=new.ranks if new else {},
         orders_agreed=new.orders_agreed if new else None,
@@ -189,4 +192,8 @@ def question_result(
         missing=new.missing if new else "not requested",
         reasons=new.reasons if new else {},
         baseline_reasons=reasons_of(ranking, ACCEPTED) if ranking else {},
+        reasoning={
+            m: o.reasoning for m, o in outcomes.items() if isinstance(o, Answer) and o.reasoning
+        },
+        unfinished=tuple(m for m, o in outcomes.items() if isinstance(o, Answer) and o.unfinished),
     )

@@ -121,7 +121,7 @@ class RunParts:
         texts = {}
         for model, outcome in self.answers.about(question_id).items():
             if isinstance(outcome, Answer):
-                texts[CANDIDATE + model] = outcome.text
+                texts[CANDIDATE + model] = outcome.judged_text
                 accepted = self.accepted_answer(model, question_id)
                 if accepted is not None:
                     texts[ACCEPTED + model] = accepted

@@ -188,7 +188,7 @@ class Session:
             dataset = choose_dataset(options.dataset, changes, kept)
         updated: dict[str, object] = {"dataset": dataset.model_copy(update=changes)}
         if options.judge:
-            updated["judge"] = judge_names(options.judge)
+            updated["judge"] = suite.judged_by(judge_names(options.judge))
         if options.models:
             updated["models"] = self._choose_models(suite)
         return suite.model_copy(update=updated)

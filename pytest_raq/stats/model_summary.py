@@ -1,4 +1,4 @@
-"""The figures of one model: SQuAD's exact match and F1, words, speeds."""
+"""The figures of one model: SQuAD's exact match and F1, contains, words, speeds, reasoning."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from statistics import fmean, median
 from typing import TYPE_CHECKING
 
 from pytest_raq.records import UNANSWERABLE, Answer, Interval, ModelSummary, Score
+from pytest_raq.records.reasoning import UNFINISHED
+from pytest_raq.stats.contains import contains
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -37,28 +39,39 @@ def f1(text: str, references: Iterable[str]) -> float:
 
 
 def score(text: str, references: Iterable[str]) -> Score:
-    """Return exact match and F1 of a text, each with its best reference; 0 without one."""
+    """Return exact match, F1 and contains of a text, each with its best reference; 0 without one.
+
+    An answer that ended inside its reasoning has 0 of each.
+    """
+    if text == UNFINISHED:
+        return Score(0.0, 0.0)
     answer = normalize_answer(text)
     known = tuple(references)
     if not answer and known == (UNANSWERABLE,):
-        return Score(1.0, 1.0)
+        return Score(1.0, 1.0, 1.0)
     expected = [normalize_answer(reference) for reference in known]
+    is_equal = answer in expected
     return Score(
-        exact_match=float(answer in expected),
+        exact_match=float(is_equal),
         f1=max((_overlap(answer.split(), words.split()) for words in expected), default=0.0),
+        contains=float(is_equal or contains(text, known)),
     )
 
 
 def score_answer(text: str, question: Question) -> Score | None:
-    """Return exact match and F1 of an answer; None if the right answer is not known."""
+    """Return exact match, F1 and contains; None if the right answer is not known.
+
+    Where the passage has no answer, an answer that abstains has 1 of each.
+    """
     if not question.references:
         return None
-    if question.answerable:
+    if question.answerable or text == UNFINISHED:
         return score(text, question.references)
     answer = normalize_answer(text)
-    known = (normalize_answer(reference) for reference in question.references)
-    abstains = float(not answer or answer in known)
-    return Score(abstains, abstains)
+    known = [normalize_answer(reference) for reference in question.references]
+    abstains = not answer or answer in known
+    holds = abstains or contains(text, question.references)
+    return Score(float(abstains), float(abstains), float(holds))
 
 
 def _overlap(words: list[str], expected: list[str]) -> float:
@@ -83,9 +96,11 @@ def summarize(
     that have references. None if there is no answer to measure.
     """
     answers = [outcome for outcome in outcomes.values() if isinstance(outcome, Answer)]
-    found = [score_answer(answer.text, questions[answer.question_id]) for answer in answers]
+    found = [score_answer(each.judged_text, questions[each.question_id]) for each in answers]
     scores = [item for item in found if item is not None]
     timings = [answer.timing for answer in answers]
+    thoughts = [answer.timing for answer in answers if answer.reasoning]
+    counted = [timing for timing in thoughts if timing.reasoning_tokens]
     return ModelSummary(
         model=model,
         answered=len(answers),
@@ -105,6 +120,15 @@ def summarize(
         decode_is_estimate=any(
             timing.is_estimate and timing.decode_tokens_per_second is not None for timing in timings
         ),
+        contains=_of(fmean, (item.contains for item in scores)),
+        reasoning_tokens=_of(fmean, (timing.reasoning_tokens for timing in counted)),
+        reasoning_seconds=_of(
+            fmean, (t.reasoning_seconds for t in thoughts if t.reasoning_seconds > 0)
+        ),
+        time_to_first_answer=_of(
+            median, (t.time_to_first_answer for t in thoughts if t.time_to_first_answer > 0)
+        ),
+        unfinished=sum(answer.unfinished for answer in answers),
     )
 
 

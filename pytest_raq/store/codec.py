@@ -20,6 +20,8 @@ from pytest_raq.records import (
     RunRecord,
     Timing,
 )
+from pytest_raq.records.answers import answer_from_reply
+from pytest_raq.records.reasoning import split_reasoning
 from pytest_raq.store.schema import FIGURES, DamagedError
 from pytest_raq.text import well_formed
 
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _TIMES = tuple(item.name for item in fields(Timing))
+_LATER_TIMES = frozenset(
+    {"is_estimate", "instructions", "reasoning_tokens", "reasoning_seconds", "time_to_first_answer"}
+)
 _LATER = frozenset(
     {
         "extra_buffers",
@@ -80,23 +85,25 @@ def parse_payload(payload: str) -> dict[str, Any]:
 
 
 def answer_to_payload(answer: Answer) -> str:
-    """Return an answer without its model and question."""
-    return to_payload(
-        {
-            "text": answer.text,
-            "finish_reason": answer.finish_reason.value,
-            "timing": {
-                name: value
-                for name in _TIMES
-                if not _is_absent(name, value := getattr(answer.timing, name))
-            },
-        }
-    )
+    """Return an answer without its model and question.
 
-
-def _is_absent(name: str, value: object) -> bool:
-    """Whether a field says nothing that earlier versions did not know."""
-    return value is False or (name == "instructions" and not value)
+    What earlier versions did not have is left out where it says nothing. The reasoning also
+    stands where it is empty, if an answer without it would be split when it is read.
+    """
+    table: dict[str, object] = {
+        "text": answer.text,
+        "finish_reason": answer.finish_reason.value,
+        "timing": {
+            name: value
+            for name in _TIMES
+            if (value := getattr(answer.timing, name)) or name not in _LATER_TIMES
+        },
+    }
+    if answer.reasoning or split_reasoning(answer.text).text != answer.text:
+        table["reasoning"] = answer.reasoning
+    if answer.unfinished:
+        table["unfinished"] = True
+    return to_payload(table)
 
 
 def read_as(read: Callable[[dict[str, Any]], T], table: dict[str, Any]) -> T | None:
@@ -108,14 +115,17 @@ def read_as(read: Callable[[dict[str, Any]], T], table: dict[str, Any]) -> T | N
 
 
 def answer_from(table: Mapping[str, Any], question_id: str, model: str) -> Answer:
-    """Return an answer; the ids are those of the asking run."""
-    return Answer(
-        question_id=question_id,
-        model=model,
-        text=well_formed(table["text"]),  # earlier versions kept halves of surrogate pairs
-        finish_reason=FinishReason(table["finish_reason"]),
-        timing=_timing(table["timing"]),
-    )
+    """Return an answer; the ids are those of the asking run.
+
+    Earlier versions kept the reasoning in front of the answer.
+    """
+    text = well_formed(table["text"])  # earlier versions kept halves of surrogate pairs
+    reason, timing = FinishReason(table["finish_reason"]), _timing(table["timing"])
+    if "reasoning" not in table and "unfinished" not in table:
+        return answer_from_reply(question_id, model, text, reason, timing)
+    reasoning = well_formed(str(table.get("reasoning", "")))
+    unfinished = bool(table.get("unfinished", False))
+    return Answer(question_id, model, text, reason, timing, reasoning, unfinished)
 
 
 def _timing(table: Mapping[str, Any]) -> Timing:

@@ -1,6 +1,6 @@
 """The tables of the store, their format number, and how an older file becomes a newer one.
 
-Format 5. ``PRAGMA application_id`` says that a file is a store, ``PRAGMA
+Format 6. ``PRAGMA application_id`` says that a file is a store, ``PRAGMA
 user_version`` of which format. Times are seconds since 1970 (UTC).
 
     answers    key → what a model said: text, finish_reason, timing
@@ -10,7 +10,7 @@ user_version`` of which format. Times are seconds since 1970 (UTC).
     files      path → SHA-256, as long as inode, size and times are the same
     runs       one row a run and suite: when, commit, options, provenance
     run_models one row a run, suite and model: its figures; since format 4 with those since the
-               anchor
+               anchor, since format 6 with contains and the figures of reasoning
     results    all that a run found out about a suite, for the last runs; since format 3
     entries    what format 1 kept, where the file is that old
 
@@ -39,7 +39,7 @@ from pytest_raq.text import one_line
 if TYPE_CHECKING:
     import sqlite3
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 FORMER: Final = 1
 APPLICATION_ID: Final = 0x52415131
 """``RAQ1`` in ASCII."""
@@ -105,8 +105,12 @@ _ADDED = {
     "reference_bits_per_byte",
     "likelihood_difference",
     "likelihood_p_value",
+    "contains",
+    "reasoning_tokens",
+    "reasoning_seconds",
+    "time_to_first_answer",
 }
-"""Columns of ``run_models`` that formats 4 and 5 brought, behind those that were there."""
+"""Columns of ``run_models`` that formats 4 to 6 brought, behind those that were there."""
 
 
 _ACTIVE = re.compile(r"\bcreate\s+virtual\b|\b(check|generated|as|references)\b", re.IGNORECASE)

@@ -26,6 +26,7 @@ from pytest_raq.records import (
     Timing,
 )
 from pytest_raq.records.rankings import ANCHOR
+from pytest_raq.records.reasoning import UNFINISHED, shown_text
 from pytest_raq.stats.model_summary import score_answer, summarize
 from pytest_raq.stats.ranks import rank_tests
 
@@ -196,9 +197,17 @@ def _summary(model: str, table: AnswerTable, tests: RankTests) -> ModelSummary:
 
 
 def _outcomes(model: str, table: AnswerTable) -> dict[str, Outcome]:
-    answers = table.answers[model]
+    answers, thoughts = table.answers[model], table.reasoning.get(model, {})
     return {
-        item.id: Answer(item.id, model, answers[item.id], FinishReason.STOP, Timing())
+        item.id: Answer(
+            item.id,
+            model,
+            shown_text(answers[item.id]),
+            FinishReason.STOP,
+            Timing(),
+            thoughts.get(item.id, ""),
+            answers[item.id] == UNFINISHED,
+        )
         if item.id in answers
         else Failure(item.id, model, NO_ANSWER, is_infrastructure=False)
         for item in table.questions.questions
@@ -216,8 +225,8 @@ def _result(
     accepted = answers.get(baseline)
     return QuestionResult(
         question=question,
-        answers=answers,
-        baseline_answers=({} if accepted is None else dict.fromkeys(found, accepted)),
+        answers={model: shown_text(text) for model, text in answers.items()},
+        baseline_answers=({} if accepted is None else dict.fromkeys(found, shown_text(accepted))),
         failures={model: NO_ANSWER for model in table.answers if model not in answers},
         ranks=ranking.ranks,
         preferences={
@@ -228,6 +237,12 @@ def _result(
         missing=ranking.missing,
         orders_agreed=ranking.orders_agreed,
         reasons=ranking.reasons,
+        reasoning={
+            model: items[question.id]
+            for model, items in table.reasoning.items()
+            if question.id in items
+        },
+        unfinished=tuple(model for model, text in answers.items() if text == UNFINISHED),
     )
 
 
@@ -267,6 +282,13 @@ def _notes(table: AnswerTable, baseline: str, anchor: str) -> Iterator[str]:
     for model, answers in table.answers.items():
         if len(answers) < expected:
             yield f"{model} has no answer to {expected - len(answers)} of {expected} questions"
+    for model, answers in table.answers.items():
+        if unfinished := sum(text == UNFINISHED for text in answers.values()):
+            yield (
+                f"{unfinished} of {len(answers)} answers of {model} ended inside their reasoning"
+                " and count as no answer: ask the model again with more tokens, or without"
+                " reasoning"
+            )
     if table.unasked:
         yield (
             f"{table.unasked} of {table.questions.total} questions of {table.questions.source}"

@@ -12,7 +12,8 @@ from pytest_raq.datasets.items import read_file
 from pytest_raq.datasets.text_rows import JsonLine, read_lines
 from pytest_raq.datasets.values import is_half
 from pytest_raq.errors import DatasetError
-from pytest_raq.records import UNANSWERABLE, Question, QuestionSet
+from pytest_raq.records import UNANSWERABLE, FinishReason, Question, QuestionSet, Timing
+from pytest_raq.records.answers import answer_from_reply
 from pytest_raq.trials.logs import AUTO
 from pytest_raq.trials.logs.reading import read_log
 from pytest_raq.trials.logs.rows import Log
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from pytest_raq.records import Answer
     from pytest_raq.trials.logs.rows import LogRow
 
 FIELDS = ("id", "model", "answer", "references", "passage", "question")
@@ -35,7 +37,8 @@ _SHOWN = 40
 class AnswerTable:
     """The content of the files: ``answers`` is model → question id → text.
 
-    A question that a model was not asked, or did not answer, is missing there.
+    A question that a model was not asked, or did not answer, is missing there. The text is what is
+    compared; ``reasoning`` is what stood before it, by model and question id.
     ``files`` names the files with answers of a model, ``digests`` is the SHA-256 of
     that file (for several files, of their SHA-256 values). ``unasked``
     counts the questions of the data set that no model answered.
@@ -46,6 +49,7 @@ class AnswerTable:
     files: Mapping[str, str]
     digests: Mapping[str, str]
     unasked: int = 0
+    reasoning: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def read_answers(
@@ -175,9 +179,19 @@ def _model(line: _Line) -> str:
     return name
 
 
-def _answer(line: _Line) -> str:
+def _answer(line: _Line) -> Answer:
+    """Return the answer of a line, without its reasoning; a ``reasoning`` beside it is that too."""
     expected = "a text (leave the line out if the model gave no answer)"
-    return line.text("answer", expected, blank=True)
+    text = line.text("answer", expected, blank=True)
+    apart = line.values.get("reasoning")
+    return answer_from_reply(
+        "",
+        "",
+        text,
+        FinishReason.STOP,
+        Timing(),
+        apart=apart if isinstance(apart, str) and not is_half(apart) else "",
+    )
 
 
 def _references(line: _Line) -> tuple[str, ...]:
@@ -258,6 +272,7 @@ class _Collector:
         self._known = {item.id: item for item in dataset.questions} if dataset else {}
         self._drafts: dict[str, _Draft] = {}
         self._answers: dict[str, dict[str, str]] = {}
+        self._reasoning: dict[str, dict[str, str]] = {}
         self._places: dict[tuple[str, str], str] = {}
         self._sources: dict[str, dict[str, str]] = {}
 
@@ -267,7 +282,10 @@ class _Collector:
         self._learn_question(line, question_id)
         answers = self._answers.setdefault(model, {})
         if "answer" in line.values or not line.is_logged:
-            answers[question_id] = _answer(line)
+            answer = _answer(line)
+            answers[question_id] = answer.judged_text
+            if answer.reasoning:
+                self._reasoning.setdefault(model, {})[question_id] = answer.reasoning
         self._sources.setdefault(model, {})[path] = digest
 
     def _refuse_repetition(self, line: _Line, question_id: str, model: str) -> None:
@@ -311,6 +329,7 @@ class _Collector:
                 notes=(*(self._dataset.notes if self._dataset else ()), *notes),
             ),
             answers=self._answers,
+            reasoning=self._reasoning,
             files={model: ", ".join(digests) for model, digests in self._sources.items()},
             digests={model: _digest(digests) for model, digests in self._sources.items()},
             unasked=max(0, len(self._known) - len(questions)),

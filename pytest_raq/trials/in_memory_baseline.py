@@ -63,7 +63,16 @@ def accept_in_memory(
         tests=None,
         speeds={},
         questions={
-            name: BaselineQuestion(texts, {}, likelihoods.get(name, {}))
+            name: BaselineQuestion(
+                texts,
+                {},
+                likelihoods.get(name, {}),
+                tuple(
+                    each
+                    for each, partner in partners.items()
+                    if isinstance(item := outcomes[partner][name], Answer) and item.unfinished
+                ),
+            )
             for name, texts in answers.items()
         },
         accepted_speeds={name: run.speed.today(partner) for name, partner in partners.items()},

@@ -55,6 +55,7 @@ def _order(definition: ModelDefinition, prompt: Prompt) -> dict[str, object]:
         "chat": prompt.chat,
         "messages": [(message.role, message.content) for message in prompt.messages],
         "roles": [message.role for message in definition.messages],
+        "variables": definition.template_variables,
         "sign_seconds": 1.0,
         "dies_with_parent": True,
     }

@@ -26,6 +26,8 @@ from pytest_raq.records import (
     Scores,
     Timing,
 )
+from pytest_raq.records.answers import answer_from_reply
+from pytest_raq.records.reasoning import MARKS, WORKER_SPANS
 from pytest_raq.text import one_line, well_formed
 
 if TYPE_CHECKING:
@@ -103,6 +105,9 @@ class WorkerClient:
             "self_test": self._tests_itself,
             "chat": definition.uses_chat,
             "roles": [message.role for message in definition.messages],
+            "variables": definition.template_variables,
+            "spans": WORKER_SPANS,
+            "marks": MARKS,
             "sign_seconds": min(1.0, definition.timeout / 4),
             # The kernel ends the worker with the *thread* that started it.
             "dies_with_parent": threading.current_thread() is threading.main_thread(),
@@ -253,6 +258,10 @@ class WorkerClient:
             "temperature": definition.temperature,
             "seed": definition.seed,
             "stop": definition.stop,
+            # A grammar leaves no room for anything before the answer.
+            "split": definition.reasoning != "keep" and not prompt.schema,
+            "budget": None if prompt.schema else definition.max_reasoning_tokens,
+            "prompt_end": "" if prompt.chat else definition.templates[-1],
         }
 
     def _read(self, reply: Reply) -> None:
@@ -284,13 +293,18 @@ class WorkerClient:
             if reply["type"] == "error":
                 reason = one_line(str(reply["reason"]), 2_000)
                 return Failure(prompt.question_id, model, reason, is_infrastructure=False)
-            return Answer(
+            found = (
                 prompt.question_id,
                 model,
                 well_formed(str(reply["text"])),
                 FinishReason(reply["finish_reason"]),
                 _read_timing(reply["timing"]),
             )
+            is_whole = self._definition.reasoning == "keep" or (
+                isinstance(prompt, Prompt) and bool(prompt.schema)
+            )
+            opened = bool(reply.get("opened"))
+            return Answer(*found) if is_whole else answer_from_reply(*found, opened=opened)
         except (KeyError, TypeError, ValueError) as exc:
             raise EngineCrashError(_tell_unreadable(reply)) from exc
 
@@ -322,6 +336,9 @@ def _read_timing(fields: dict[str, float]) -> Timing:
         prefill_seconds=float(fields["prefill_seconds"]),
         decode_seconds=float(fields["decode_seconds"]),
         total_seconds=float(fields["total_seconds"]),
+        reasoning_tokens=int(fields.get("reasoning_tokens", 0)),
+        reasoning_seconds=float(fields.get("reasoning_seconds", 0.0)),
+        time_to_first_answer=float(fields.get("time_to_first_answer", 0.0)),
         instructions=int(fields.get("instructions", 0)),
     )
 

@@ -11,18 +11,21 @@ from pytest_raq.text import well_formed
 class Completion:
     """A finished reply.
 
-    ``text`` is what was said beside any reasoning, ``arguments`` what a tool
-    was called with. Token counts are those of the server, 0 where it tells
+    ``text`` is what was said beside any ``reasoning`` that the server sent apart, ``arguments``
+    what a tool was called with. Token counts are those of the server, 0 where it tells
     none; ``pieces`` counts the parts in which the reply came. Seconds are
     since the request was sent: up to the first piece, the last one, the end.
     ``marks`` has, for each piece, the characters of the text so far and its
     seconds. ``is_estimate`` says that the server's count of tokens is not that of this
-    text. ``body`` is the whole reply, where it was asked for.
-    ``model`` and ``fingerprint`` are the server's own words for what replied.
-    ``body`` is the whole reply, where it was asked for.
+    text. ``model`` and ``fingerprint`` are the server's own words for what replied.
+    ``body`` is the whole reply, where it was asked for. ``parts`` has for each piece of
+    the text its end in it (characters), its seconds, and how many pieces came before it.
     """
 
     text: str = ""
+    reasoning: str = ""
+    reasoning_tokens: int = 0
+    parts: tuple[tuple[int, float, int], ...] = ()
     arguments: str = ""
     finish_reason: str = ""
     prompt_tokens: int = 0
@@ -49,6 +52,9 @@ class Collector:
     """
 
     texts: list[str] = field(default_factory=list)
+    thoughts: list[str] = field(default_factory=list)
+    parts: list[tuple[int, float, int]] = field(default_factory=list)
+    characters: int = 0
     arguments: list[str] = field(default_factory=list)
     finish_reason: str = ""
     usage: dict[str, int] = field(default_factory=dict)
@@ -56,7 +62,6 @@ class Collector:
     first: float = 0.0
     last: float = 0.0
     marks: list[tuple[int, float]] = field(default_factory=list)
-    characters: int = 0
     seen: bool = False
     error: object = None
     model: str = ""
@@ -79,7 +84,10 @@ class Collector:
         self.seen = True
         reason = choice.get("finish_reason")
         self.finish_reason = reason if isinstance(reason, str) and reason else self.finish_reason
+        size = self.characters
         if self._read(choice):
+            if self.characters > size:
+                self.parts.append((self.characters, seconds, self.pieces))
             self.pieces += 1
             self.first = self.first or seconds
             self.last = seconds
@@ -91,18 +99,33 @@ class Collector:
         if not isinstance(message, dict):
             return self._take(choice.get("text"))
         reasoning = message.get("reasoning_content") or message.get("reasoning")
+        thought = self._think(reasoning)
         called = self._read_calls(message.get("tool_calls"))
-        return self._take(message.get("content")) or called or bool(reasoning)
+        return self._take(message.get("content")) or called or thought
 
     def _take(self, text: object) -> bool:
         if isinstance(text, list):  # parts, as some servers write a message
-            taken = [self._take(part.get("text")) for part in text if isinstance(part, dict)]
+            taken = [self._take_part(part) for part in text if isinstance(part, dict)]
             return any(taken)
         if not isinstance(text, str) or not text:
             return False
         self.texts.append(text)
         self.characters += len(text)
         return True
+
+    def _take_part(self, part: dict[str, object]) -> bool:
+        if part.get("type") in {"thinking", "reasoning"}:
+            return self._think(part.get("thinking") or part.get("text"))
+        return self._take(part.get("text"))
+
+    def _think(self, said: object) -> bool:
+        """Take reasoning that the server sends apart from the answer."""
+        if isinstance(said, list):
+            taken = [self._think(part.get("text")) for part in said if isinstance(part, dict)]
+            return any(taken)
+        if isinstance(said, str) and said:
+            self.thoughts.append(said)
+        return bool(said)
 
     def _read_calls(self, calls: object) -> bool:
         call = calls[0] if isinstance(calls, list) and calls else None
@@ -118,8 +141,14 @@ class Collector:
             return
         details = usage.get("prompt_tokens_details")
         cached = details.get("cached_tokens") if isinstance(details, dict) else None
+        more = usage.get("completion_tokens_details")
+        thought = more.get("reasoning_tokens") if isinstance(more, dict) else None
         counts = {name: usage.get(name) for name in ("prompt_tokens", "completion_tokens")}
-        for name, count in {**counts, "cached_tokens": cached}.items():
+        for name, count in {
+            **counts,
+            "cached_tokens": cached,
+            "reasoning_tokens": thought,
+        }.items():
             if isinstance(count, int) and count >= 0:
                 self.usage[name] = count
 
@@ -127,11 +156,14 @@ class Collector:
         """Return what came together until the end."""
         return Completion(
             text=well_formed("".join(self.texts)),
+            reasoning=well_formed("".join(self.thoughts)),
+            parts=tuple(self.parts),
             arguments=well_formed("".join(self.arguments)),
             finish_reason=self.finish_reason,
             prompt_tokens=self.usage.get("prompt_tokens", 0),
             cached_tokens=self.usage.get("cached_tokens", 0),
             completion_tokens=self.usage.get("completion_tokens", 0),
+            reasoning_tokens=self.usage.get("reasoning_tokens", 0),
             pieces=self.pieces,
             first_seconds=self.first,
             last_seconds=self.last,

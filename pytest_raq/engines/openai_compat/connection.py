@@ -300,6 +300,7 @@ def _ask(client: openai.OpenAI, desk: _Desk, job: _Job, turn: Turn) -> Result:
         return replace(
             result,
             text=hide(result.text),
+            reasoning=hide(result.reasoning),
             arguments=hide(result.arguments),
             finish_reason=hide(result.finish_reason),
             model=hide(result.model),

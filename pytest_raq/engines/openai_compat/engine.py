@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pytest_raq.engines.openai_compat.connection import Connection, Request
@@ -10,12 +11,21 @@ from pytest_raq.engines.openai_compat.cut_prompts import CutPrompts
 from pytest_raq.engines.openai_compat.failures import Problem
 from pytest_raq.engines.openai_compat.identity import SeenReplies, look_up
 from pytest_raq.engines.openai_compat.parameters import sent_for
+from pytest_raq.engines.openai_compat.reasoning import (
+    reasoning_times,
+    stops,
+    tell_refused,
+    token_limit,
+    variables,
+)
 from pytest_raq.engines.openai_compat.scoring import ServerScorer
 from pytest_raq.engines.openai_compat.server import find_server
 from pytest_raq.engines.openai_compat.stops import until_stop
 from pytest_raq.engines.protocol import Closing
 from pytest_raq.errors import EngineStartError
 from pytest_raq.records import Answer, EngineInfo, Failure, FinishReason, Timing
+from pytest_raq.records.answers import answer_from_reply
+from pytest_raq.records.reasoning import opens_reasoning
 from pytest_raq.text import one_line
 
 if TYPE_CHECKING:
@@ -147,24 +157,28 @@ class OpenAIEngine(Closing):
             }
         server = definition.openai
         assert server is not None
-        stop = {"stop": list(definition.stop)} if definition.stop else {}
         effort = {"reasoning_effort": server.reasoning_effort} if server.reasoning_effort else {}
         return {
             **server.extra_body,
             **(effort if prompt.chat else {}),
             **said,
-            "max_tokens": prompt.max_tokens or definition.max_tokens,
+            "max_tokens": token_limit(definition, prompt),
             "temperature": 0.0 if prompt.greedy else definition.temperature,
             "seed": definition.seed,
             "stream_options": {"include_usage": True},
-            **stop,
+            **stops(definition),
+            **variables(definition, prompt),
         }
 
     def _read(self, prompt: Prompt, result: Result) -> Outcome:
         if isinstance(result, Problem):
             if result.is_final:
                 self._ended = self._ended or result.reason
-            is_refused = result.status in _REFUSED and not result.is_final
+            is_refused = (
+                result.status in _REFUSED
+                and not result.is_final
+                and not tell_refused(result, self._definition)
+            )
             return self._failure(
                 prompt, self._tell(result, prompt), is_infrastructure=not is_refused
             )
@@ -186,16 +200,47 @@ class OpenAIEngine(Closing):
                 f"the server cut the prompt: it counts {result.prompt_tokens:,} tokens for prompts"
                 " of unlike length: raise its context length (num_ctx of Ollama)",
             )
-        kept = until_stop(result, self._definition.stop)
-        return Answer(
+        return self._answer(prompt, result)
+
+    def _answer(self, prompt: Prompt, result: Completion) -> Answer:
+        """Return the answer without its reasoning, cut at the first stop text in the answer."""
+        definition = self._definition
+        found = self._split(prompt, result)
+        start = result.text.rfind(found.text) if found.text else len(result.text)
+        kept = until_stop(result, definition.stop, start=max(0, start))
+        text = kept.text[max(0, start) :].strip() if start >= 0 else found.text
+        timing = _timing(kept)
+        if found.reasoning and definition.reasoning != "keep":
+            tokens, seconds, first = reasoning_times(result, found.text)
+            timing = replace(
+                timing,
+                reasoning_tokens=tokens,
+                reasoning_seconds=seconds,
+                time_to_first_answer=first,
+            )
+        reason = found.finish_reason if kept is result else FinishReason.STOP
+        return replace(found, text=text, timing=timing, finish_reason=reason)
+
+    def _split(self, prompt: Prompt, result: Completion) -> Answer:
+        """Return the reply as an answer with its reasoning apart."""
+        definition, reason = self._definition, _FINISHED[result.finish_reason]
+        if definition.reasoning == "keep":
+            apart = result.reasoning.strip()
+            text = result.text.strip()
+            return Answer(prompt.question_id, definition.name, text, reason, Timing(), apart)
+        return answer_from_reply(
             prompt.question_id,
-            self._definition.name,
-            kept.text.strip(),
-            _FINISHED[kept.finish_reason],
-            _timing(kept),
+            definition.name,
+            result.text,
+            reason,
+            Timing(),
+            opened=not prompt.chat and opens_reasoning(definition.templates[-1]),
+            apart=result.reasoning,
         )
 
     def _tell(self, problem: Problem, prompt: Prompt) -> str:
+        if told := tell_refused(problem, self._definition):
+            return told
         if problem.status == 404 and not prompt.chat:
             return f'{problem.reason}; a server without /completions needs prompt = "chat"'
         return problem.reason

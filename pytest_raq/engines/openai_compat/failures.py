@@ -55,6 +55,10 @@ class Problem:
         """Whether the server does not take something of the request."""
         return self.status in {400, 422} and not self.is_busy
 
+    def refuses(self, parameter: str) -> bool:
+        """Whether the server cannot take a parameter of the request."""
+        return self.is_refusal and (parameter == self.parameter or parameter in self.said)
+
 
 def no_completion(server: Server, why: str) -> Problem:
     """Return the problem with a response that is not a completion."""

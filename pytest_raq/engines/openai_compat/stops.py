@@ -11,14 +11,16 @@ if TYPE_CHECKING:
     from pytest_raq.engines.openai_compat.completions import Completion
 
 
-def until_stop(done: Completion, stops: Sequence[str]) -> Completion:
+def until_stop(done: Completion, stops: Sequence[str], *, start: int = 0) -> Completion:
     """Return a reply as it would be if the server had stopped before the first stop text.
 
+    Reasoning before ``start`` (a place in the text) is not searched.
     A stop text may lie across pieces. Tokens and times are those of the text that is kept:
     its tokens are counted exactly if each piece of the stream was one, otherwise
     estimated from its share of the pieces, or of the characters.
     """
-    end = min((at for at in map(done.text.find, stops) if at >= 0), default=None)
+    found = (done.text.find(stop, start) for stop in stops)
+    end = min((at for at in found if at >= 0), default=None)
     if end is None:
         return done
     kept = [mark for mark, begin in zip(done.marks, _begins(done), strict=True) if begin < end]

@@ -20,6 +20,7 @@ from pytest_raq.judging.equivalence.mentions import Mention, is_denied, mentions
 from pytest_raq.judging.equivalence.reading import DENIES, Reading, Token, read
 from pytest_raq.judging.equivalence.sharing import other_value, share
 from pytest_raq.judging.equivalence.values import Amount, Match, Number, Time
+from pytest_raq.records.reasoning import UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,6 +100,8 @@ class Grader:
 
     def grade(self, text: str) -> Closeness:
         """Return the closeness of an answer to the best reference."""
+        if text == UNFINISHED:
+            return _wrong("ended inside its reasoning")
         if self._abstaining:
             return self._abstention(text)
         if _spaced(text) in self._exact:

@@ -8,7 +8,7 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING
 
-from pytest_raq.engines.reasoning import strip_reasoning
+from pytest_raq.records.reasoning import split_reasoning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,7 +97,7 @@ def cut(text: str, length: int) -> str:
 
 def show(text: str, length: int) -> str:
     """Return what the judge reads of an answer."""
-    return cut(defuse(strip_reasoning(text)).strip(), length)
+    return cut(defuse(split_reasoning(text).text).strip(), length)
 
 
 @cache

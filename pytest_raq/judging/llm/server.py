@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.engines.openai_compat import Completion, Connection, Problem, Request, find_server
 from pytest_raq.engines.openai_compat.identity import SeenReplies, look_up
 from pytest_raq.engines.openai_compat.parameters import NEEDED, sent_for, tell_left_out
+from pytest_raq.engines.openai_compat.reasoning import template_body
 from pytest_raq.errors import EngineError, JudgeError
 from pytest_raq.judging.llm.backend import JudgeReply
 from pytest_raq.judging.llm.prompt import label
@@ -174,6 +175,7 @@ class ServerBackend:
             "temperature": self._definition.temperature,
             "seed": ask.seed,
             "max_tokens": ask.max_tokens,
+            **template_body(self._definition),
             **self._form.constrain(ask.schema),
         }
         return self._known[1].write(body, _NEEDED)

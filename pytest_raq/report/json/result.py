@@ -11,6 +11,7 @@ from pytest_raq.errors import ConfigError
 from pytest_raq.files import show_path
 from pytest_raq.records import Question, SuiteResult
 from pytest_raq.records.plain import Json, plain
+from pytest_raq.records.reasoning import split_reasoning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +91,21 @@ def _question_from_json(item: object) -> object:
     if not isinstance(item, dict):
         return item
     known = {key: item[key] for key in _QUESTION if key in item}
-    return {**item, "question": known}
+    given = item if "reasoning" in item else _with_reasoning_apart(item)
+    return {**given, "question": known}
+
+
+def _with_reasoning_apart(item: Table) -> Table:
+    """Return a question of an earlier version, which left reasoning in front of answers."""
+    found = {model: split_reasoning(str(text)) for model, text in _items(item, "answers")}
+    before = _items(item, "baseline_answers") if "baseline_answers" in item else []
+    return {
+        **item,
+        "answers": {model: parts.text for model, parts in found.items()},
+        "baseline_answers": {model: split_reasoning(str(text)).text for model, text in before},
+        "reasoning": {model: parts.reasoning for model, parts in found.items() if parts.reasoning},
+        "unfinished": [model for model, parts in found.items() if parts.is_open],
+    }
 
 
 def _model_from_json(item: object) -> object:
@@ -321,6 +336,8 @@ def _question_to_json(item: QuestionResult) -> Json:
         "likelihoods": plain(item.likelihoods),
         "reasons": dict(item.reasons),
         "baseline_reasons": dict(item.baseline_reasons),
+        "reasoning": dict(item.reasoning),
+        "unfinished": list(item.unfinished),
     }
 
 

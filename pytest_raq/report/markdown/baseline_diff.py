@@ -26,10 +26,14 @@ _DECIMALS = {
     "decode_tokens_per_second": 0,
     "prefill_tokens_per_second": 0,
     "time_to_first_token": 3,
+    "contains": 3,
+    "reasoning_tokens": 0,
+    "reasoning_seconds": 2,
+    "time_to_first_answer": 3,
     "instructions_per_token": 0,
 }
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_COLUMNS = ("mean_rank", "exact_match", "f1", "words", "words_per_second")
+_COLUMNS = ("mean_rank", "exact_match", "f1", "contains", "words", "words_per_second")
 
 
 def diff_lines(diff: BaselineDiff, *, limit: int) -> list[str]:
@@ -76,8 +80,8 @@ def _some(names: Sequence[str], most: int = 10) -> str:
 def _models(diff: BaselineDiff) -> list[str]:
     if not diff.models:
         return ["No model is in both.", ""]
-    header = ("model", "answers changed", "ranks changed", "mean rank", "EM", "F1", "words",
-              "words/s")  # fmt: skip
+    header = ("model", "answers changed", "ranks changed", "mean rank", "EM", "F1", "contains",
+              "words", "words/s")  # fmt: skip
     rows = [
         (
             cell(name),

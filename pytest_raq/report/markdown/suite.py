@@ -21,7 +21,7 @@ from pytest_raq.report.terminal.suite import (
     net_preference_text,
     rank_change_text,
 )
-from pytest_raq.report.words import decode_text, speed_words
+from pytest_raq.report.words import decode_text, reasoning_text, speed_words
 from pytest_raq.text import LONGEST_NOTE, number, p_text
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _headline(result: SuiteResult) -> str:
 
 def _models(result: SuiteResult) -> list[str]:
     header = ("model", "verdict", "net preference", "p", "since the anchor", "mean rank", "change",
-              "EM", "F1", "bits/byte", "words/s", "tok/s")  # fmt: skip
+              "EM", "F1", "contains", "bits/byte", "reasoning", "words/s", "tok/s")  # fmt: skip
     rows = []
     for name, model in result.models.items():
         verdict = result.verdicts.get(name)
@@ -131,14 +131,17 @@ def _models(result: SuiteResult) -> list[str]:
                 rank_change_text(model, result),
                 number(model.exact_match),
                 number(model.f1),
+                number(model.contains),
                 bits_text(model, verdict),
+                reasoning_text(model),
                 number(model.words_per_second, 1),
                 decode_text(model),
             )
         )
     has_anchor = any(verdict.since_anchor for verdict in result.verdicts.values())
     has_bits = any(item.reference_bits_per_byte is not None for item in result.models.values())
-    unknown = {"since the anchor": has_anchor, "bits/byte": has_bits}
+    reasons = any(reasoning_text(item) != "–" for item in result.models.values())
+    unknown = {"since the anchor": has_anchor, "bits/byte": has_bits, "reasoning": reasons}
     kept = [unknown.get(name, True) for name in header]
     return table(list(compress(header, kept)), [list(compress(row, kept)) for row in rows])
 

@@ -33,6 +33,7 @@ FIELDS = (
     "why",
     "whyBefore",
     "lost",
+    "thoughts",
 )
 """The places of the fields of a question; page.js reads it by these names."""
 
@@ -106,6 +107,19 @@ def _row(
         [item.reasons.get(model) for model in models],
         [item.baseline_reasons.get(model) for model in models],
         _lost(item, models),
+        _thoughts(item, models),
+    ]
+
+
+def _thoughts(item: QuestionResult, models: Sequence[str]) -> list[list[object] | None] | None:
+    """Return by model its reasoning, and whether it ended in there; None where none reasoned."""
+    if not (item.reasoning or item.unfinished):
+        return None
+    return [
+        [item.reasoning.get(model, ""), model in item.unfinished]
+        if model in item.reasoning or model in item.unfinished
+        else None
+        for model in models
     ]
 
 

@@ -25,8 +25,8 @@ from pytest_raq.report.page.tables import (
     shown,
 )
 from pytest_raq.report.page.views import (
-    COLUMNS,
     DIFFERS,
+    columns,
     conclude,
     matrix_views,
     model_rows,
@@ -154,7 +154,7 @@ def _suite_view(suite: PageSuite, number: int) -> dict[str, object]:
                 result, (name for name in result.models if name not in verdicts)
             )
         ],
-        "columns": COLUMNS,
+        "columns": columns(result),
         "rows": model_rows(result, verdicts),
         "quality": quality,
         "speed": speed,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_raq.records import Decision
 from pytest_raq.report.figures.suite import comparable_models
 from pytest_raq.report.repeatability import repeatability_text
-from pytest_raq.report.words import decode_text, speed_words
+from pytest_raq.report.words import decode_text, reasoning_text, speed_words
 from pytest_raq.text import number, p_text
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ COLUMNS = (
     "Mean rank",
     "EM",
     "F1",
+    "Contains",
     "Words",
     "Words/s",
     "Prefill tok/s",
@@ -49,6 +50,8 @@ COLUMNS = (
     "First token",
     "Answered",
 )
+REASONING_COLUMNS = ("Reasoning", "First answer")
+"""Beside them where a model reasons before it answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +199,15 @@ def _jumps(result: SuiteResult, model: str) -> Iterator[Jump]:
 def model_rows(result: SuiteResult, verdicts: Mapping[str, VerdictView]) -> list[ModelRow]:
     """Return the models' table; mean ranks of a baseline only among the same models."""
     before = result.baseline.models if result.baseline else {}
-    ranked = comparable_models(result)
+    ranked, thinks = comparable_models(result), _thinks(result)
     rows = []
     for name, model in result.models.items():
-        then = _figures(before[name], with_rank=name in ranked) if name in before else None
-        now = _figures(model, with_rank=True)
+        then = (
+            _figures(before[name], with_rank=name in ranked, thinks=thinks)
+            if name in before
+            else None
+        )
+        now = _figures(model, with_rank=True, thinks=thinks)
         rows.append(
             ModelRow(
                 name, list(zip(now, then or ["–"] * len(now), strict=True)), verdicts.get(name)
@@ -209,20 +216,37 @@ def model_rows(result: SuiteResult, verdicts: Mapping[str, VerdictView]) -> list
     return rows
 
 
-def _figures(model: ModelSummary, *, with_rank: bool) -> list[str]:
-    first = model.time_to_first_token
+def _figures(model: ModelSummary, *, with_rank: bool, thinks: bool) -> list[str]:
     failed = f" ({model.failed} failed)" if model.failed else ""
+    failed += f" ({model.unfinished} only reasoning)" if model.unfinished else ""
     return [
         f"{number(model.mean_rank)}{_interval(model.interval)}" if with_rank else "–",
         number(model.exact_match),
         number(model.f1),
+        number(model.contains),
         number(model.words, 1),
         number(model.words_per_second, 1),
         number(model.prefill_tokens_per_second, 0),
         decode_text(model),
-        "–" if first is None or math.isnan(first) else f"{number(first * 1000, 1)} ms",
+        _milliseconds(model.time_to_first_token),
         f"{model.answered}{failed}",
+        *([reasoning_text(model), _milliseconds(model.time_to_first_answer)] if thinks else ()),
     ]
+
+
+def _milliseconds(seconds: float | None) -> str:
+    return "–" if seconds is None or math.isnan(seconds) else f"{number(seconds * 1000, 1)} ms"
+
+
+def columns(result: SuiteResult) -> tuple[str, ...]:
+    """Return the columns of the models' table."""
+    return (*COLUMNS, *(REASONING_COLUMNS if _thinks(result) else ()))
+
+
+def _thinks(result: SuiteResult) -> bool:
+    before = result.baseline.models if result.baseline else {}
+    known = (*result.models.values(), *before.values())
+    return any(model.reasoning_tokens is not None or model.unfinished for model in known)
 
 
 def _interval(interval: Interval | None) -> str:

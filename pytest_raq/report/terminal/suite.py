@@ -13,7 +13,7 @@ from pytest_raq.report.gate_settings import settings_text
 from pytest_raq.report.origins import from_store_text, keys_text
 from pytest_raq.report.repeatability import repeatability_lines, repeatability_text
 from pytest_raq.report.terminal.judges import judge_lines
-from pytest_raq.report.words import decode_text, verdict_words
+from pytest_raq.report.words import decode_text, reasoning_text, verdict_words
 from pytest_raq.text import LONGEST_NOTE, fitted, number, p_text, safe_text
 
 if TYPE_CHECKING:
@@ -148,9 +148,9 @@ def _heading(result: SuiteResult) -> Iterator[Line]:
         yield Line(safe_text(told, 400))
 
 
-_HEADER = ("model", "net pref.", "since anchor", "mean rank", "change", "EM", "F1", "bits/byte",
-           "words", "words/s", "tok/s", "verdict")  # fmt: skip
-_DISPENSABLE = ("words", "change", "words/s", "bits/byte")
+_HEADER = ("model", "net pref.", "since anchor", "mean rank", "change", "EM", "F1", "contains",
+           "bits/byte", "words", "reasoning", "words/s", "tok/s", "verdict")  # fmt: skip
+_DISPENSABLE = ("contains", "words", "change", "words/s", "bits/byte")
 """Columns that a narrow terminal does without, in this order; the page has them all."""
 _NOTHING = "–"
 
@@ -179,8 +179,10 @@ def _model_row(model: ModelSummary, result: SuiteResult) -> tuple[str, ...]:
         rank_change_text(model, result),
         number(model.exact_match),
         number(model.f1),
+        number(model.contains),
         bits_text(model, verdict),
         number(model.words, 1),
+        reasoning_text(model),
         number(model.words_per_second, 1),
         decode_text(model),
         _word(verdict.decision) if verdict else _NOTHING,

@@ -39,7 +39,7 @@ def _heading(ladder: Ladder) -> Iterator[Line]:
 
 def _table(ladder: Ladder) -> Iterator[Line]:
     header = (
-        "file", "size", "of top", "decode tok/s", "prefill tok/s", "EM", "F1", "words",
+        "file", "size", "of top", "decode tok/s", "prefill tok/s", "EM", "F1", "contains", "words",
         "net preference", "interval", "p (Holm)", "bits/byte", "p (Holm)", "verdict",
     )  # fmt: skip
     rungs = (ladder.top, *ladder.rungs)
@@ -62,9 +62,14 @@ def _row(rung: Rung, top: Rung) -> tuple[str, ...]:
         f"{100 * rung.bytes / top.bytes:.0f} %" if rung.bytes else "–",
         *(_speed(rung, measure) for measure in SPEEDS),
         *(
-            (number(summary.exact_match), number(summary.f1), number(summary.words, 1))
+            (
+                number(summary.exact_match),
+                number(summary.f1),
+                number(summary.contains),
+                number(summary.words, 1),
+            )
             if summary
-            else ("–",) * 3
+            else ("–",) * 4
         ),
         number(quality.net_preference, sign=True) if quality else "–",
         f"{number(quality.interval.low)} to {number(quality.interval.high)}" if quality else "–",

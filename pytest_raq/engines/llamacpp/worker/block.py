@@ -20,17 +20,21 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING or __package__:
     from pytest_raq.engines.llamacpp.worker.beside import begin, is_broken, read_beside
     from pytest_raq.engines.llamacpp.worker.prefix import LEAST_SHARED, Piece, share_prefixes
-    from pytest_raq.engines.llamacpp.worker.questions import QuestionError, StoppedText
+    from pytest_raq.engines.llamacpp.worker.questions import QuestionError
+    from pytest_raq.engines.llamacpp.worker.thoughts import ReasonedText, thought_times
 else:  # beside the worker, in an environment that may not have this package
     from beside import begin, is_broken, read_beside
     from prefix import LEAST_SHARED, Piece, share_prefixes
-    from questions import QuestionError, StoppedText
+    from questions import QuestionError
+    from thoughts import ReasonedText, thought_times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pytest_raq.engines.llamacpp.worker.model import Model
     from pytest_raq.engines.llamacpp.worker.questions import Beside, Continuation, Question
+    from pytest_raq.engines.llamacpp.worker.thoughts import Span
+    from pytest_raq.engines.llamacpp.worker.vocabulary import Vocabulary
 
     ReadOn = Callable[[Model, int, int, Sequence[Continuation]], None]
 
@@ -64,7 +68,7 @@ class Reading(Work):
     """A question's own piece: read to its end, then decoded token by token."""
 
     question: Question
-    text: StoppedText
+    text: ReasonedText
     sampler: Any = None
     token: int = -1
     generated: int = 0
@@ -72,6 +76,19 @@ class Reading(Work):
     started: float = 0.0
     first_token: float = 0.0
     decode_seconds: float = 0.0
+    thought: int = 0
+    thought_seconds: float = 0.0
+    first_answer: float = 0.0
+
+    def take(self, token: int, vocabulary: Vocabulary) -> bool:
+        """Append a token to the text; whether a stop string ends it."""
+        piece = vocabulary.to_bytes(token)
+        if not self.question.is_split:
+            return self.text.add(piece)
+        ended = self.text.add_token(piece, b"" if piece else vocabulary.mark(token))
+        self.thought = self.generated if self.text.is_thinking else self.thought
+        return ended
+
     row: bytes = b""
     """The logits behind the prompt, where texts are scored beside the answer."""
 
@@ -114,7 +131,7 @@ class Block:
             [question.tokens for question in questions],
             self.least_shared,
             own,
-            lambda piece, parent: _reading(questions, piece, parent),
+            lambda piece, parent: _reading(questions, piece, parent, self._model.spans),
         )
 
     @property
@@ -237,9 +254,11 @@ class Block:
         reading.generated += 1
         if math.isnan(model.logits.of(place, token)):
             reading.reason = NO_NUMBERS
-        elif vocabulary.ends(token) or reading.text.add(vocabulary.to_bytes(token)):
+        elif vocabulary.ends(token) or reading.take(token, vocabulary):
             reading.reason = "stop"
-        elif reading.generated == reading.question.room:
+        elif reading.question.is_full(
+            reading.generated, reading.thought, is_thinking=reading.text.is_thinking
+        ):
             reading.reason = "length"
         return bool(reading.reason)
 
@@ -247,6 +266,10 @@ class Block:
         """Share the time of a step among its tokens, and move on who has read its prompt."""
         for reading in decoded:
             reading.decode_seconds += seconds
+            if reading.text.is_thinking:
+                reading.thought_seconds += seconds
+            elif reading.thought and not reading.first_answer:
+                reading.first_answer = now - reading.started
         self._decoding = [reading for reading in self._decoding if not reading.reason]
         for work, count, place in read:
             work.seconds += seconds * count
@@ -308,7 +331,9 @@ def works_of(
         yield work
 
 
-def _reading(questions: Sequence[Question], piece: Piece, parent: Work | None) -> Reading:
+def _reading(
+    questions: Sequence[Question], piece: Piece, parent: Work | None, spans: Sequence[Span]
+) -> Reading:
     assert piece.prompt is not None
     question = questions[piece.prompt]
     return Reading(
@@ -317,7 +342,7 @@ def _reading(questions: Sequence[Question], piece: Piece, parent: Work | None) -
         cells=len(piece.tokens) + question.room,
         holders=1,
         question=question,
-        text=StoppedText(question.stop),
+        text=ReasonedText(question.stop, spans, question.closing),
     )
 
 
@@ -335,10 +360,13 @@ def _reply(reading: Reading) -> dict[str, Any]:
         "decode_seconds": reading.decode_seconds,
         "total_seconds": question.seconds + reading.seconds + reading.decode_seconds,
     }
-    text = reading.text.text()
+    if reading.thought:
+        until = question.seconds + reading.first_answer if reading.first_answer else 0.0
+        timing |= thought_times(reading.thought, reading.thought_seconds, until)
     return {
         "type": "answer",
-        "text": text,
+        "text": reading.text.text(),
+        "opened": question.closing is not None,
         "finish_reason": reading.reason,
         "timing": timing,
         "scored": reading.is_scored,
@@ -352,7 +380,7 @@ def _scores(model: Model, reading: Reading, read_on: ReadOn) -> dict[str, Any]:
     """
     question = reading.question
     assert question.beside is not None
-    wanted = question.beside.with_answer(reading.text.text())
+    wanted = question.beside.with_answer(reading.text.answer())
     try:
         read_on(model, reading.sequence, len(question.tokens), begin(reading.row, wanted))
     except (QuestionError, MemoryError) as exc:

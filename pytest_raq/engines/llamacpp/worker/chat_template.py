@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from itertools import starmap
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or __package__:
@@ -13,7 +14,7 @@ else:  # beside the worker, in an environment that may not have this package
     from template_limits import check_length, limited
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 Span = tuple[int, int]
 Message = tuple[str, str]
@@ -33,6 +34,8 @@ class TemplateError(Exception):
 class ChatTemplate:
     """The chat template of a GGUF file; TemplateError when it cannot show messages of ``roles``.
 
+    ``variables`` are given to it, e.g. ``enable_thinking``.
+
     Special tokens of the template are parsed, those that a message spells out
     are not: the rendered prompt is cut inside each of them, to be tokenized
     piece by piece. Messages without any leave one piece, so that it is
@@ -45,8 +48,11 @@ class ChatTemplate:
         source: str,
         bos: str,
         eos: str,
+        *,
         roles: Sequence[str] = ("user",),
+        variables: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
+        self._variables = variables
         try:
             with limited():
                 self._formatter = make_formatter(source, eos_token=eos, bos_token=bos)
@@ -57,12 +63,14 @@ class ChatTemplate:
         for index, role in enumerate(roles):
             if _MARK.format(index) not in marked:
                 raise TemplateError(f"the chat template leaves out the {role}'s message")
+        self.end = _MARKS.split(marked)[-1]
+        """What the template writes behind the last message."""
 
     def _render(self, messages: Iterable[Message]) -> str:
         asked = [{"role": role, "content": content} for role, content in messages]
         try:
             with limited():
-                rendered = str(self._formatter(messages=asked).prompt)
+                rendered = str(self._formatter(messages=asked, **self._variables).prompt)
             return check_length(rendered, [one["content"] for one in asked])
         except Exception as exc:  # a template is a program: anything may go wrong
             raise TemplateError(f"the chat template cannot be rendered: {exc}") from exc

@@ -6,15 +6,18 @@ replies leave on what was stdout; whatever else is printed goes to stderr. The
 end of stdin is the end of the worker, also in the middle of a question.
 
     ← load     file, context_length, threads, parallel, extra_buffers, reproducible,
-               self_test, chat, roles, sign_seconds, dies_with_parent
+               self_test, chat, roles, variables of the template, spans and marks of reasoning,
+               sign_seconds, dies_with_parent
     → loaded   build, quantization, parameters, chat_template_sha256, parallel, broken: what
                the self-test of a reproducible model found
     → failed   kind, reason
     ← block    epoch, parallel, questions: each request, text, chat, messages, schema,
-               max_tokens, temperature, seed, stop; beside: texts that are scored after the
-               same prompt, with the answer itself; null: nothing is
-    → answer   request, text, finish_reason, scored: whether scores follow, timing: also
-               instructions, where they are counted and the question was alone in its block
+               max_tokens, temperature, seed, stop; split: whether reasoning is told from the
+               answer, budget: its tokens, prompt_end: of a plain prompt; beside: texts that are
+               scored after the same prompt, with the answer itself; null: nothing is
+    → answer   request, text, opened: whether the prompt opened the reasoning, finish_reason,
+               scored: whether scores follow, timing: also instructions, where they are counted
+               and the question was alone in its block
     → scores   request, scores: as below, or null where they failed, reason; answer: a list, of
                text and figures of the answer, if it is none of the texts
     → too long request, prompt_tokens
@@ -28,7 +31,7 @@ end of stdin is the end of the worker, also in the middle of a question.
 
 Instead of load, when a prompt is only to be looked at:
 
-    ← tokens   file, text, chat, messages, roles, sign_seconds, dies_with_parent
+    ← tokens   file, text, chat, messages, roles, variables, sign_seconds, dies_with_parent
     → tokens   text, tokens: each id, kind, text
 """
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING or __package__:
         ScoredQuestion,
         TooLongError,
     )
+    from pytest_raq.engines.llamacpp.worker.thoughts import closing_of, lower_spans
     from pytest_raq.engines.llamacpp.worker.vocabulary import Vocabulary
 else:  # beside the worker, in an environment that may not have this package
     from cache import SIDE_BATCH, least_rows, shared_layouts, side_layout, stream_layouts
@@ -49,6 +50,7 @@ else:  # beside the worker, in an environment that may not have this package
         ScoredQuestion,
         TooLongError,
     )
+    from thoughts import closing_of, lower_spans
     from vocabulary import Vocabulary
 
 if TYPE_CHECKING:
@@ -89,8 +91,14 @@ class Model(Context):
         context, self.layout = self._make_context(order["parallel"])
         self.sequences = self.layout.sequences
         self.vocabulary = Vocabulary(
-            llama, self._model, chat=order["chat"], roles=order.get("roles") or ("user",)
+            llama,
+            self._model,
+            chat=order["chat"],
+            roles=order.get("roles") or ("user",),
+            variables=order.get("variables") or {},
+            marks=order.get("marks", ()),
         )
+        self.spans = lower_spans(order.get("spans", ()))
         super().__init__(
             llama, context, capacity=_BATCH, vocabulary=self.vocabulary.size, alive=alive
         )
@@ -235,9 +243,11 @@ class Model(Context):
         tokens = self.vocabulary.prompt_tokens(
             order["text"], chat=order["chat"], messages=order.get("messages", ())
         )
-        room = min(int(order["max_tokens"]), self._limit - len(tokens))
+        most, budget = int(order["max_tokens"]), order.get("budget")
+        room = min(most + (budget or 0), self._limit - len(tokens))
         if room < 1:
             raise TooLongError(len(tokens))
+        prompt_end = self.vocabulary.chat_end if order["chat"] else order.get("prompt_end", "")
         return Question(
             request=order["request"],
             tokens=tokens,
@@ -245,6 +255,10 @@ class Model(Context):
             stop=order["stop"],
             make_sampler=lambda: _make_sampler(self._llama, self.vocabulary.raw, order),
             seconds=time.perf_counter() - started,
+            is_split=bool(order.get("split")),
+            closing=closing_of(prompt_end, self.spans) if order.get("split") else None,
+            budget=budget,
+            most=most,
             beside=self._beside(order, tokens, room),
         )
 

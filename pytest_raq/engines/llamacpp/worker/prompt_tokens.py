@@ -30,7 +30,13 @@ def read_prompt(llama: ModuleType, order: dict[str, Any]) -> dict[str, Any]:
     model = llama.llama_model_load_from_file(os.fsencode(order["file"]), params)
     if not model:
         raise LoadError("file", "llama.cpp cannot load the model")
-    vocabulary = Vocabulary(llama, model, chat=order["chat"], roles=order["roles"] or ("user",))
+    vocabulary = Vocabulary(
+        llama,
+        model,
+        chat=order["chat"],
+        roles=order["roles"] or ("user",),
+        variables=order.get("variables") or {},
+    )
     text, chat, messages = order["text"], order["chat"], order["messages"]
     tokens = vocabulary.prompt_tokens(text, chat=chat, messages=messages)
     shown = "".join(vocabulary.chat_pieces(text, messages)) if chat else text

@@ -37,7 +37,9 @@ class Question:
 
     ``tokens`` is its prompt, which took ``seconds`` to make, ``room`` the most
     tokens that it may generate. What is scored ``beside`` its answer is None
-    where nothing is.
+    where nothing is. Where reasoning has a ``budget`` of its own, the answer behind it
+    may have ``most`` tokens. ``is_split`` says that reasoning is told from the answer; the
+    prompt may have opened it: ``closing`` is then what ends it.
     """
 
     request: int
@@ -47,6 +49,16 @@ class Question:
     make_sampler: Callable[[], Any]
     seconds: float = 0.0
     beside: Beside | None = None
+    is_split: bool = False
+    closing: bytes | None = None
+    budget: int | None = None
+    most: int = 0
+
+    def is_full(self, generated: int, thought: int, *, is_thinking: bool) -> bool:
+        """Whether the tokens of the reasoning, of the answer, or of both are used up."""
+        if generated == self.room or self.budget is None:
+            return generated == self.room
+        return thought >= self.budget if is_thinking else generated - thought >= self.most
 
 
 EMPTY = "empty"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from functools import cached_property
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING or __package__:
@@ -14,7 +15,7 @@ else:  # beside the worker, in an environment that may not have this package
     from questions import QuestionError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import ModuleType
 
 _CHARACTERS_OF_A_PIECE = 256
@@ -26,7 +27,8 @@ class Vocabulary:
     """The tokenizer and the chat template of a model.
 
     TemplateError when ``chat`` is asked for and there is no template, or none
-    that can show messages of the ``roles``.
+    that can show messages of the ``roles``. ``variables`` are for the template; ``marks`` are the
+    control tokens of which `mark` tells the text.
     """
 
     def __init__(
@@ -36,8 +38,12 @@ class Vocabulary:
         *,
         chat: bool,
         roles: Sequence[str] = ("user",),
+        variables: Mapping[str, Any] = MappingProxyType({}),
+        marks: Sequence[str] = (),
     ) -> None:
         self._llama = llama
+        self._variables, self._marks = variables, frozenset(marks)
+        self._mark_of: dict[int, bytes] = {}
         self._model = model
         self.raw = self._vocab = llama.llama_model_get_vocab(model)
         self._piece = ctypes.create_string_buffer(_CHARACTERS_OF_A_PIECE)
@@ -65,6 +71,18 @@ class Vocabulary:
         if token not in self._bytes:
             self._bytes[token] = self._read_bytes(token)
         return self._bytes[token]
+
+    def mark(self, token: int) -> bytes:
+        """Return the text of a control token that is one of the marks; else nothing."""
+        if token not in self._mark_of:
+            text = self.token_text(token) if self._is_control(token) else ""
+            self._mark_of[token] = text.encode() if text in self._marks else b""
+        return self._mark_of[token]
+
+    @property
+    def chat_end(self) -> str:
+        """What the chat template writes behind the last message."""
+        return self._chat.end if self._chat else ""
 
     def _read_bytes(self, token: int) -> bytes:
         while True:
@@ -172,6 +190,7 @@ class Vocabulary:
             bos=self.token_text(self._llama.llama_vocab_bos(self._vocab)),
             eos=self.token_text(self._llama.llama_vocab_eos(self._vocab)),
             roles=self._roles,
+            variables=self._variables,
         )
 
     def _special_texts(self) -> list[str]:

@@ -603,6 +603,8 @@
       }
       const lost = item.lost[index];
       if (lost) title.append(make("span", { class: "quiet small" }, `reference ${lost > 0 ? "+" : "−"}${Math.abs(lost)} bits per byte`));
+      const thought = item.thoughts && item.thoughts[index];
+      const fold = thought && thought[0] ? [this.folded(thought[0])] : [];
       const now = item.now[index];
       const before = item.before[index];
       const list = make("dl");
@@ -613,16 +615,24 @@
       };
       const [why, whyBefore] = [item.why[index], item.whyBefore[index]];
       if (now === null) say("Today", make("span", { class: "empty" }, "no answer: ", this.plain(item.failures[index] || "not requested")));
+      else if (thought && thought[1]) say("Today", make("span", { class: "empty" }, "no answer: it ended inside its reasoning"), why);
       else if (before === null) say("Today", this.plain(now), why);
       else if (before === now) say("Today, as accepted", this.plain(now), why);
       else {
         const parts = compare(before, now);
         say("Today", textOf(sideOf(parts, "-", "+", "ins")), why);
         say("Accepted", textOf(sideOf(parts, "+", "-", "del")), whyBefore);
-        return make("li", {}, title, list);
+        return make("li", {}, title, list, ...fold);
       }
-      if (now === null && before !== null) say("Accepted", this.plain(before), whyBefore);
-      return make("li", {}, title, list);
+      if ((now === null || (thought && thought[1])) && before !== null) say("Accepted", this.plain(before), whyBefore);
+      return make("li", {}, title, list, ...fold);
+    }
+
+    folded(thought) {
+      const words = thought.trim().split(/\s+/).length;
+      const text = textOf([["", thought]], "p");
+      text.classList.add("thought");
+      return make("details", { class: "small" }, make("summary", {}, `Reasoning before the answer (${words} ${words === 1 ? "word" : "words"})`), text);
     }
 
     judged(item) {
