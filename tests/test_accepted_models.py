@@ -91,11 +91,18 @@ def test_a_file_that_is_nowhere_is_named(store, tmp_path):
 
 def test_what_runs_today_is_not_taken_for_the_accepted_engine(store, tmp_path):
     """The environment on trial has the same libraries, and may be slower for another reason."""
-    today = definition(tmp_path, weights=OLD, python="venv/bin/python")
+    given = {"weights": OLD, "python": "venv/bin/python"}
+    today = definition(tmp_path, **given, python_allowed=True)
     found, _ = find(store, today)
     assert found.python is None
     found, _ = find(store, today, AcceptedSpeed(libraries=OTHERS, python="old/bin/python"))
     assert found.python == str(tmp_path / "old/bin/python")
+
+
+def test_a_program_that_a_baseline_names_is_run_only_if_that_was_allowed(store, tmp_path):
+    today = definition(tmp_path, weights=OLD)
+    found, why = find(store, today, AcceptedSpeed(libraries=OTHERS, python="evil.sh"))
+    assert (found, why) == (None, "the accepted engine, llama-cpp-python 0.3.36, is not here")
 
 
 def test_an_engine_of_an_environment_that_ran_before_is_found(store, tmp_path, monkeypatch):

@@ -71,7 +71,7 @@ def test_the_original_experiment_is_as_it_was_published():
     assert (squad.default, squad.dataset.source, squad.dataset.sample) == (
         False, "rajpurkar/squad", 60,
     )  # fmt: skip
-    assert squad.generation.model_dump() == {
+    assert squad.generation.model_dump(exclude_none=True) == {
         "context_length": 1024, "max_tokens": 2000, "temperature": 0.7, "seed": 0,
     }  # fmt: skip
     assert greedy.generation.temperature == 0

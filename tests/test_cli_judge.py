@@ -28,7 +28,7 @@ def project(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     made = []
 
-    def open_judge(name, *_):
+    def open_judge(name, *_, **__):
         made.append(JUDGES[name]())
         return made[-1]
 

@@ -237,7 +237,7 @@ CHOSEN = Question("b", "", "p", "B?", ("I don't know", "no answer"), answerable=
     ],
 )
 def test_to_abstain_is_all_or_nothing(text, right):
-    assert score_answer(text, CHOSEN) == Score(right, right)
+    assert score_answer(text, CHOSEN) == Score(right, right, right)
 
 
 def test_an_empty_answer_is_wrong_where_there_is_one():

@@ -92,11 +92,11 @@ def test_a_server_is_known_by_address_and_model(tmp_path):
             name="m",
             path=tmp_path / "m.toml",
             engine="openai",
-            openai=OpenAISettings(**{"base_url": "http://a/v1", "model": "x", **settings}),
+            openai=OpenAISettings(**{"base_url": "https://a/v1", "model": "x", **settings}),
         )
 
     assert key(server(), "") == key(server(api_key_env="OTHER"), "")
-    assert key(server(base_url="http://b/v1"), "") != key(server(), "")
+    assert key(server(base_url="https://b/v1"), "") != key(server(), "")
     assert key(server(model="y"), "") != key(server(), "")
 
 

@@ -114,7 +114,7 @@ def test_a_suite_asks_for_it_before_anything_is_asked(pytester, other):
 def test_doctor_says_which_models_it_refuses(compiled_for):
     compiled_for(BUILDS["avx2"])
     context = SimpleNamespace(
-        readable_models=[asking("avx512"), asking("avx2"), asking(None)],
+        runnable_models=[asking("avx512"), asking("avx2"), asking(None)],
         python=None,
         trouble=lambda _name: Health.FAILURE,
     )

@@ -31,7 +31,7 @@ JUDGES = {{
 }}
 
 
-def noted(name, *_):
+def noted(name, *_, **__):
     judge = JUDGES[name]()
     if not judge.is_free:
         ask = judge._verdict

@@ -40,9 +40,10 @@ MODEL = {
     "options": ({"seed": 7}, REPORTED),
     "reproducible": ("verified", REPORTED),
     "instruction_set": ("AVX512", SILENT),  # only what is reproducible depends on it
+    "identity": ({"model": "another"}, SILENT),  # a line of the verdict says it
     "timed": ("usual", SILENT),  # of speed, which has obstacles of its own
 }
-SAME_SOURCE = {"file", "quantization", "reproducible", "instruction_set", "timed"}
+SAME_SOURCE = {"file", "identity", "quantization", "reproducible", "instruction_set", "timed"}
 """What may differ although the same file, engine, prompt and options answered."""
 
 KNOWN = ModelProvenance(

@@ -168,7 +168,7 @@ def pytest_sessionstart(session):
             log.write(case.question.id + "\\\\n")
         return Order(tuple((index,) for index in range(len(case.texts))))
 
-    session.config.raq_patch.setattr(build, "open_judge", lambda *_: ScriptedJudge(verdict))
+    session.config.raq_patch.setattr(build, "open_judge", lambda *_, **__: ScriptedJudge(verdict))
 """.replace("\\\\n", "\\n")
 )
 

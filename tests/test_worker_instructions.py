@@ -29,7 +29,7 @@ def test_a_counter_counts_or_says_nothing():
     assert counter.read() == 0
     if before == after == 0:
         pytest.skip("this kernel gives no counters: sysctl kernel.perf_event_paranoid=2")
-    assert after - before >= 1_000
+    assert after > before  # how many pages that are is the kernel's choice
 
 
 @pytest.mark.parametrize(("name", "value"), [("machine", "vax"), ("platform", "win32")])

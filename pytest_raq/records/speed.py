@@ -36,7 +36,8 @@ class SpeedMeasurement:
     if it was timed in turns with today's: ``turns`` has the ratios of the two. ``yardstick``
     has the ratios of today's model to the yardstick model that comes with the package.
     A ratio is the median of one process; below 1, today's model is slower.
-    ``note`` says why the accepted file was not timed.
+    ``note`` says why the accepted file was not timed. ``is_unchanged`` says that there was nothing
+    to compare, ``libraries``, ``python`` and ``threads`` what ran the model, as in `AcceptedSpeed`.
     """
 
     samples: SpeedSamples = field(default_factory=dict)
@@ -44,6 +45,10 @@ class SpeedMeasurement:
     turns: SpeedRatios = field(default_factory=dict)
     yardstick: SpeedRatios = field(default_factory=dict)
     note: str = ""
+    is_unchanged: bool = False
+    libraries: str = ""
+    python: str = ""
+    threads: int = 0
 
     @property
     def processes(self) -> int:

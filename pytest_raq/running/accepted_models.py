@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -54,6 +55,7 @@ class AcceptedModels:
             "file": str(file.absolute()),
             "sha256": None,
             "python": python,
+            "python_allowed": True,  # it was found among what may be run, or has run before
             "threads": threads if isinstance(threads, int) and threads else None,
         }
         return today.model_copy(update=changes), ""
@@ -95,12 +97,13 @@ class AcceptedModels:
         accepted = today.model_copy(update={"python": (speed.python if speed else "") or None})
         # Not today's own environment first: what runs today may be what has become slower.
         for model in filter(None, (original, accepted, today)):
-            path = model.python_path
-            python = None if path is None else str(path.absolute())
-            if wanted and libraries_sha256(model, digest) == wanted:
-                return True, python
-            if not wanted and _version(model) == before.build:
-                return True, python
+            with suppress(ConfigError):  # a program that nobody allowed is not run
+                path = model.python_path
+                python = None if path is None else str(path.absolute())
+                if wanted and libraries_sha256(model, digest) == wanted:
+                    return True, python
+                if not wanted and _version(model) == before.build:
+                    return True, python
         if wanted in self._known_engines:
             return True, str(self._known_engines[wanted])
         return False, None
@@ -121,9 +124,5 @@ class AcceptedModels:
 def _version(model: ModelDefinition) -> str:
     from pytest_raq.answering.identity import engine_version
 
-    if model.python_path is None:
-        return engine_version()
-    try:
-        return find_environment(model.python_path).version
-    except ConfigError:
-        return ""
+    path = model.python_path
+    return engine_version() if path is None else find_environment(path).version

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pytest_raq.answering import EnginePool, ModelAnswers
     from pytest_raq.config import ModelDefinition
-    from pytest_raq.records import ModelProvenance, Prompt, Question
+    from pytest_raq.records import ModelProvenance, Prompt, Question, SpeedMeasurement
     from pytest_raq.running.accepted_models import AcceptedModels
     from pytest_raq.running.run_parts import RunParts
     from pytest_raq.running.variants import Variants
@@ -135,7 +135,9 @@ class RunSpeed:
 
     def _is_unchanged(self, model: str) -> bool:
         before, answers = self._before(model), self._parts.answers.of(model)
-        if before is None or answers.given or answers.model.engine != _ENGINE:
+        if answers.given:  # from shards, which knew
+            return self._parts.speeds.of(model).is_unchanged
+        if before is None or answers.model.engine != _ENGINE:
             return False
         if before.engine != answers.provenance.engine or not before.file_sha256:
             return False
@@ -152,14 +154,24 @@ class RunSpeed:
         answers, measured = self._parts.answers.of(model), self._parts.speeds.of(model)
         if answers.model.engine != _ENGINE:
             return AcceptedSpeed(samples=measured.samples)
-        if answers.given:
-            return AcceptedSpeed()
+        if not answers.given:
+            measured = self.describe(model, measured)
         return AcceptedSpeed(
-            libraries=self._libraries(answers.model),
-            python=answers.model.python or "",
-            threads=answers.model.threads or 0,
+            libraries=measured.libraries,
+            python=measured.python,
+            threads=measured.threads,
             yardstick=yardstick_sha256() if measured.yardstick else "",
             ratios=measured.yardstick,
+        )
+
+    def describe(self, model: str, measured: SpeedMeasurement) -> SpeedMeasurement:
+        """Return a measurement of this process with what ran the model."""
+        definition = self._parts.answers.of(model).model
+        return replace(
+            measured,
+            libraries=self._libraries(definition),
+            python=definition.python or "",
+            threads=definition.threads or 0,
         )
 
     def accepted_next(self, *, same_machine: bool) -> dict[str, AcceptedSpeed]:

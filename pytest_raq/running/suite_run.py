@@ -192,7 +192,9 @@ class SuiteRun:
 
     def keep_speed(self, model: str, measurement: SpeedMeasurement) -> None:
         """Keep what the probe measured."""
-        self.speeds.keep(model, measurement)
+        is_unchanged = model in self.speed.unchanged()
+        described = self.speed.describe(model, measurement)
+        self.speeds.keep(model, replace(described, is_unchanged=is_unchanged))
         self.verdicts.forget()
 
     def speed_is_clear(self, model: str) -> bool:

@@ -122,8 +122,12 @@ def _speed(row: dict[str, Any]) -> SpeedMeasurement:
     """Return a measurement; shards of an earlier version wrote samples alone."""
     if "samples" not in row:
         return SpeedMeasurement(samples=_tuples(row))
-    tables = {name: _tuples(row[name]) for name in row if name != "note"}
-    return SpeedMeasurement(**tables, note=row["note"])
+    return SpeedMeasurement(
+        **{
+            name: _tuples(value) if isinstance(value, dict) else value
+            for name, value in row.items()
+        }
+    )
 
 
 def _tuples(table: dict[str, list[float]]) -> dict[str, tuple[float, ...]]:

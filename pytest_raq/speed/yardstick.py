@@ -32,6 +32,7 @@ def yardstick_model(python: str | None, threads: int | None) -> ModelDefinition:
         path=FILE,
         file=str(FILE),
         python=python,
+        python_allowed=python is not None,  # as that of the model beside it
         threads=threads,
         context_length=512,
         max_tokens=TOKENS,

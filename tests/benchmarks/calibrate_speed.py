@@ -70,7 +70,9 @@ class Load:
 def measure(model: ModelDefinition, python: Path, tests: int) -> dict[str, Any]:
     """Return the evidence of one measurement, as a build would have it."""
     questions = load_questions(load_suite(ROOT / "suites", "mini").dataset, ROOT / "suites")
-    today = model.model_copy(update={"name": "today", "python": str(python)})
+    today = model.model_copy(
+        update={"name": "today", "python": str(python), "python_allowed": True}
+    )
     accepted = today.model_copy(update={"name": "accepted", "python": None})
     by_id = {question.id: question for question in questions.questions}
 
