@@ -303,6 +303,7 @@ def test_a_local_judge_is_started_without_and_says_so(killing, tiny_gguf):
     definition = define(
         tiny_gguf(context_length=4096),
         python=str(killing(batch=ONLY_WITH_EXTRA)),
+        python_allowed=True,
         context_length=4096,
         max_tokens=400,
     )
@@ -329,7 +330,8 @@ def test_a_ladder_is_climbed_without_and_says_so(small, killing, capsys):
     python = killing(batch=ONLY_WITH_EXTRA)
     text = (small / "models/reader.toml").read_text()
     (small / "models/reader.toml").write_text(f'python = "{python}"\n{text}')
-    assert main(["ladder", "reader", "--suite", "small", "--to", "Q8_0", "--json", "l.json"]) == 0
+    options = ("--suite", "small", "--to", "Q8_0", "--json", "l.json", "--allow-python")
+    assert main(["ladder", "reader", *options]) == 0
     notes = json.loads((small / "l.json").read_text())["ladder"]["notes"]
     assert [note.partition(": llama.cpp was killed by SIGILL")[0] for note in notes] == [
         "reader F16", "reader Q8_0",

@@ -122,12 +122,10 @@ def _speed(row: dict[str, Any]) -> SpeedMeasurement:
     """Return a measurement; shards of an earlier version wrote samples alone."""
     if "samples" not in row:
         return SpeedMeasurement(samples=_tuples(row))
-    return SpeedMeasurement(
-        **{
-            name: _tuples(value) if isinstance(value, dict) else value
-            for name, value in row.items()
-        }
-    )
+    fields: dict[str, Any] = {
+        name: _tuples(value) if isinstance(value, dict) else value for name, value in row.items()
+    }
+    return SpeedMeasurement(**fields)
 
 
 def _tuples(table: dict[str, list[float]]) -> dict[str, tuple[float, ...]]:
