@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from children import few_rounds
 from gguf_files import write_tiny_gguf
 from hypothesis import settings
 
 from pytest_raq.running.change import TARGETS
+from pytest_raq.speed import turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 NOWHERE = Path(__file__).parent / "nowhere"
+CHILDREN = Path(few_rounds.__file__).parent
 SURROUNDINGS = ("RAQ_HISTORY", "RAQ_KEYS", "RAQ_FILES", "GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY")
 
 pytest_plugins = ["pytester", "llm_judges", "init_project", "doctor_project"]
@@ -41,12 +44,17 @@ def _alone(monkeypatch: pytest.MonkeyPatch) -> None:
 def _quick_children(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    """Save the processes that a test starts a second each, of compiling and of importing.
+    """Save the processes that a test starts seconds: of compiling, of importing, of timing.
 
     The summary of Hypothesis's plugin imports all of it; where Python may not write bytecode
-    beside the sources, it may here.
+    beside the sources, it may here. Speed is timed in a few rounds, here and there.
     """
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p few_rounds")
+    places = [str(CHILDREN), *filter(None, [os.environ.get("PYTHONPATH")])]
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(places))
+    monkeypatch.syspath_prepend(str(CHILDREN))
+    monkeypatch.setattr(turns, "MOST_ROUNDS", few_rounds.ROUNDS)
+    monkeypatch.setattr(turns, "LOOKS", few_rounds.LOOKS)
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
         base = tmp_path_factory.getbasetemp()
         shared = base.parent if base.name.startswith("popen-") else base

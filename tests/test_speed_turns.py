@@ -53,6 +53,7 @@ class Run:
 @pytest.fixture(autouse=True)
 def three_rounds(monkeypatch):
     monkeypatch.setattr(turns, "MOST_ROUNDS", 3)
+    monkeypatch.setattr(turns, "LOOKS", LOOKS)
 
 
 def measured(probe):
