@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -11,16 +12,20 @@ from pathlib import Path
 import pytest
 import yaml
 
+from pytest_raq.report.markdown.suite import MARKER
 from pytest_raq.scaffold import Contestant
 from pytest_raq.scaffold.workflows import OWN_WORKFLOW, PLACES, requirements_text, workflow
 
 ROOT = Path(__file__).parent.parent
+TOOLS = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
 KNOWN_ACTIONS = {
-    "actions/checkout@v4",
-    "actions/setup-python@v5",
-    "actions/cache@v4",
-    "actions/upload-artifact@v4",
+    "actions/checkout": "v4.2.2",
+    "actions/setup-python": "v5.6.0",
+    "actions/cache": "v4.2.3",
+    "actions/upload-artifact": "v4.6.2",
+    "actions/download-artifact": "v4.3.0",
 }
+COMMIT = re.compile(r"uses: (\S+)@([0-9a-f]{40})  # (v\d+\.\d+\.\d+)$", re.MULTILINE)
 
 
 def load(system, *, pulls=True):
@@ -31,20 +36,103 @@ def steps(*, pulls=True):
     return [step for job in load("github", pulls=pulls)["jobs"].values() for step in job["steps"]]
 
 
-def test_github_actions_are_known_ones():
-    assert {step["uses"] for step in steps() if "uses" in step} == KNOWN_ACTIONS
+def test_github_actions_are_known_ones_pinned_by_their_commits():
+    text = workflow("github", pulls=True)[1]
+    pins = set(COMMIT.findall(text))
+    assert {name: version for name, _, version in pins} == KNOWN_ACTIONS
+    assert len(pins) == len(KNOWN_ACTIONS)  # one commit each
+    assert text.count("uses: ") == len(COMMIT.findall(text))
 
 
-def test_only_the_job_that_opens_a_pull_request_may_write():
+def test_only_jobs_that_run_no_model_may_write():
     table = load("github")
-    assert table["permissions"] == {"contents": "read"}
-    assert "permissions" not in table["jobs"]["gate"]
-    assert table["jobs"]["accept"]["permissions"] == {
-        "contents": "write",
-        "pull-requests": "write",
+    assert table["permissions"] == {}
+    rights = {name: job["permissions"] for name, job in table["jobs"].items()}
+    assert rights == {
+        "gate": {"contents": "read"},
+        "comment": {"pull-requests": "write"},
+        "answers": {"contents": "read"},
+        "accept": {"contents": "write", "pull-requests": "write"},
     }
-    checkout = table["jobs"]["gate"]["steps"][0]
-    assert checkout["with"] == {"persist-credentials": False, "fetch-depth": 0}
+    for name in ("comment", "accept"):
+        said = " ".join(step.get("run", "") for step in table["jobs"][name]["steps"])
+        assert not re.search(r"\b(pytest suites|raq [a-z]+|pip (install|wheel))\b", said)
+    for job in table["jobs"].values():
+        for step in job["steps"]:
+            if step.get("uses", "").startswith("actions/checkout@"):
+                assert step["with"]["persist-credentials"] is False
+
+
+def test_each_night_the_anchor_is_watched():
+    table = load("github")
+    assert table[True]["schedule"] == [{"cron": "17 3 * * *"}]  # YAML 1.1 reads "on" as true
+    (run,) = [s for s in table["jobs"]["gate"]["steps"] if "pytest" in s.get("run", "")]
+    assert run["run"].endswith(" $FRESH")
+    assert "github.event_name == 'schedule' && '--raq-fresh'" in run["env"]["FRESH"]
+    rules = load("gitlab")["answer quality"]["rules"]
+    assert {
+        "if": '$CI_PIPELINE_SOURCE == "schedule"',
+        "variables": {"RAQ_FRESH": "--raq-fresh"},
+    } in rules
+
+
+def comment(tmp_path, known):
+    """Run the step that comments, with a ``gh`` that writes down what it is asked for."""
+    tools = tmp_path / "bin"
+    tools.mkdir()
+    (tools / "gh").write_text(
+        '#!/bin/sh\nprintf "%s\\n" "$*" >> gh.txt\n'
+        f'case "$*" in *--paginate*) printf "{known}" ;; esac\n'
+    )
+    (tools / "gh").chmod(0o755)
+    (tmp_path / "raq-run.md").write_text("<!-- pytest-raq -->\nall is well\n")
+    (step,) = [s for s in load("github")["jobs"]["comment"]["steps"] if "run" in s]
+    environment = {"PATH": f"{tools}:/usr/bin:/bin", "REPOSITORY": "org/it", "NUMBER": "7"}
+    command = ["bash", "-e", "-o", "pipefail", "-c", step["run"]]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    return (tmp_path / "gh.txt").read_text().splitlines()[-1]
+
+
+def test_a_pull_request_has_one_comment_that_is_written_anew(tmp_path):
+    for folder in ("first", "later"):
+        (tmp_path / folder).mkdir()
+    first = comment(tmp_path / "first", "")
+    assert first == "api repos/org/it/issues/7/comments --field body=@short.md"
+    later = comment(tmp_path / "later", "41\\n42\\n")
+    assert later == "api --method PATCH repos/org/it/issues/comments/41 --field body=@short.md"
+    assert MARKER == "<!-- pytest-raq -->"  # by which the step knows its comment
+    assert f'startswith("{MARKER}")' in workflow("github", pulls=True)[1]
+
+
+@pytest.mark.parametrize("pulls", [True, False])
+def test_a_linter_of_workflows_finds_nothing(tmp_path, pulls):
+    zizmor = shutil.which("zizmor", path=TOOLS)
+    if zizmor is None:
+        pytest.skip("needs zizmor: pip install zizmor")
+    path = tmp_path / ".github/workflows/raq.yml"
+    path.parent.mkdir(parents=True)
+    path.write_text(workflow("github", pulls=pulls)[1])
+    found = subprocess.run(
+        [zizmor, "--offline", "--no-progress", str(path)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert found.returncode == 0, found.stdout
+
+
+@pytest.mark.parametrize(
+    ("system", "schema"), [("github", "vendor.github-workflows"), ("gitlab", "vendor.gitlab-ci")]
+)
+def test_a_workflow_fits_the_schema_of_its_system(tmp_path, system, schema):
+    tool = shutil.which("check-jsonschema", path=TOOLS)
+    if tool is None:
+        pytest.skip("needs check-jsonschema: pip install check-jsonschema")
+    path = tmp_path / "workflow.yml"
+    path.write_text(workflow(system, pulls=True)[1])
+    command = [tool, "--builtin-schema", schema, str(path)]
+    found = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert found.returncode == 0, found.stdout
 
 
 def test_what_a_user_types_reaches_no_shell_as_text():
@@ -55,11 +143,14 @@ def test_what_a_user_types_reaches_no_shell_as_text():
 def test_gitlab_has_a_gate_and_an_update():
     table = load("gitlab")
     gate, accept = table["answer quality"], table["accept answers"]
-    assert gate["script"] == ["pytest suites/ --raq-json raq-run.json --junitxml raq-junit.xml"]
+    assert gate["script"] == [
+        "pytest suites/ --raq-json raq-run.json --junitxml raq-junit.xml $RAQ_FRESH"
+    ]
     assert gate["artifacts"]["reports"] == {"junit": "raq-junit.xml"}
     assert accept["rules"] == [{"if": "$RAQ_ACCEPT"}]
     assert table[".raq"]["before_script"][-1] == "raq models pull --all"
     assert [cache["paths"] for cache in table[".raq"]["cache"]] == [
+        [".cache/engine"],
         [".cache/pip"],
         ["models/*.gguf"],
         [".raq/"],
@@ -75,7 +166,7 @@ def test_what_is_accepted_was_answered_by_that_job(system):
 
 def test_no_branch_reads_what_another_one_wrote():
     github = load("github")["jobs"]
-    paths = [step.get("with", {}).get("path") for step in github["accept"]["steps"]]
+    paths = [step.get("with", {}).get("path") for step in github["answers"]["steps"]]
     assert ".raq" not in paths
     (store,) = [
         s["with"] for s in github["gate"]["steps"] if s.get("with", {}).get("path") == ".raq"
@@ -149,17 +240,25 @@ def repository(tmp_path):
 
 
 def open_pull_request(clone, tmp_path):
-    """Run the last step of the job ``accept`` with a ``gh`` that writes down its arguments."""
+    """Run the steps that describe and that open, with a ``gh`` that writes down its arguments."""
     tools = tmp_path / "bin"
     tools.mkdir()
-    (tools / "gh").write_text('#!/bin/sh\nprintf "%s\\n" "$@" > "$RUNNER_TEMP/gh.txt"\n')
+    (tools / "gh").write_text(
+        '#!/bin/sh\ntest "$1" = auth || printf "%s\\n" "$@" > "$RUNNER_TEMP/gh.txt"\n'
+    )
     (tools / "raq").write_text(
         f'#!/bin/sh\nexec {sys.executable} -c "'
         'import sys; from pytest_raq.cli import main; sys.exit(main())" "$@"\n'
     )
     for tool in tools.iterdir():
         tool.chmod(0o755)
-    script = load("github")["jobs"]["accept"]["steps"][-1]["run"]
+    jobs = load("github")["jobs"]
+    (describe,) = [
+        s["run"] for s in jobs["answers"]["steps"] if "accepted/body.md" in s.get("run", "")
+    ]
+    # The artifact goes from one job to the other.
+    script = f'{describe}mv accepted "$RUNNER_TEMP/accepted"\ngit checkout --quiet baselines\n'
+    script += jobs["accept"]["steps"][-1]["run"]
     environment = {
         "PATH": f"{tools}:/usr/bin:/bin:/usr/local/bin",
         "HOME": str(tmp_path),

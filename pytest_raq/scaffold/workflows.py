@@ -27,7 +27,7 @@ OWN_WORKFLOW = b"The gate of model upgrades"
 _PULLING = tuple(
     re.compile(pattern)
     for pattern in (
-        r" *- uses: actions/cache@v4.*\n +with:\n +path: models/.*\n(?: +.*raq-models-.*\n)+",
+        r" *# the models.*\n *- uses: .*\n +with:\n +path: models/.*\n(?: +.*raq-models-.*\n)+",
         r" *- (?:run: )?raq models pull --all\n",
         r" *- key: raq-models.*\n +paths: .*\n",
         r" *stage\('Models'\) \{\n(?: {6,}.*\n)+? {4}\}\n",
