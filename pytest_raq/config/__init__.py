@@ -2,8 +2,9 @@
 
 from pytest_raq.config.diagnostics import nearest
 from pytest_raq.config.loading import choose_dataset, load_model, load_suite, suite_names
-from pytest_raq.config.models import JudgeSettings, ModelDefinition, OpenAISettings, SourceSettings
+from pytest_raq.config.models import JudgeSettings, ModelDefinition, SourceSettings
 from pytest_raq.config.prompts import MessageSettings, PromptSettings
+from pytest_raq.config.servers import OpenAISettings
 from pytest_raq.config.suites import (
     ColumnSettings,
     DatasetSettings,

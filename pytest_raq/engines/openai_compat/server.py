@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pytest_raq.config import ModelDefinition
-    from pytest_raq.config.models import OpenAISettings
+    from pytest_raq.config.servers import OpenAISettings
 
 _NO_KEY = "none"
 """Sent where a server wants no key: the client does not work without one."""
