@@ -99,7 +99,10 @@ def test_what_runs_today_is_not_taken_for_the_accepted_engine(store, tmp_path):
     assert found.python == str(tmp_path / "old/bin/python")
 
 
-def test_a_program_that_a_baseline_names_is_run_only_if_that_was_allowed(store, tmp_path):
+def test_a_program_that_a_baseline_names_is_run_only_if_that_was_allowed(
+    store, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(accepted_models, "_version", lambda _model: "0.4.0")
     today = definition(tmp_path, weights=OLD)
     found, why = find(store, today, AcceptedSpeed(libraries=OTHERS, python="evil.sh"))
     assert (found, why) == (None, "the accepted engine, llama-cpp-python 0.3.36, is not here")
@@ -121,6 +124,7 @@ def test_an_engine_of_an_environment_that_ran_before_is_found(store, tmp_path, m
     found, why = models.find(today, before(), speed)
     assert (found.python, why) == (str(root), "")
     gone = AcceptedSpeed(libraries="of a build that is gone")
+    monkeypatch.setattr(accepted_models, "_version", lambda _model: "0.4.0")
     assert models.find(today, before(), gone) == (
         None,
         "the accepted engine, llama-cpp-python 0.3.36, is not here",
@@ -145,6 +149,9 @@ def test_an_older_baseline_knows_the_version_only(store, tmp_path, monkeypatch):
     found, _ = models.find(today, before(threads=3), None)
     assert (found.python, found.threads) == (None, 3)
     assert models.find(today, before(build="0.3.30"), None)[0] is None
+    compiled_elsewhere = AcceptedSpeed(libraries="other bytes of the same version")
+    described = before(build="0.3.36 (llama.cpp; CPU : AVX2)")
+    assert models.find(today, described, compiled_elsewhere)[0].python is None
 
 
 def test_threads_are_those_that_were_accepted(store, tmp_path):

@@ -67,17 +67,27 @@ def test_what_is_unchanged_is_not_timed_twice(run):
 
 
 @pytest.mark.parametrize(
-    "changes", [{"libraries": "other"}, {"threads": 7}, {"python": "../other"}]
+    "changes",
+    [
+        {"libraries": "other", "provenance": {"build": "0.3.36 (CPU : SSE3)"}},
+        {"threads": 7},
+        {"python": "../other"},
+    ],
 )
 def test_another_engine_or_other_threads_are_a_change(run, changes):
     accept(run, **changes)
     assert run.speed.unchanged() == frozenset()
 
 
+def test_the_same_build_may_be_compiled_elsewhere(run):
+    accept(run, libraries="other bytes")
+    assert run.speed.unchanged() == {"reader"}
+
+
 def test_the_accepted_model_is_timed_where_it_is_found(run):
     accept(run, threads=7)
     assert companions(run) == [ACCEPTED, YARDSTICK]
-    accept(run, libraries="a build that is gone")
+    accept(run, libraries="gone", provenance={"build": "0.3.30"})
     probe = run.speed_probe("reader")
     assert sorted(probe._companions) == [YARDSTICK]
     assert probe.measurement().note.startswith("the accepted engine, llama-cpp-python ")
@@ -119,7 +129,8 @@ def test_what_cannot_be_compared_is_named(run):
 
 
 def test_ratios_to_the_yardstick_are_compared_on_one_machine_alone(run):
-    measured = {"ratios": RATIOS, "yardstick": yardstick_sha256(), "libraries": "gone"}
+    measured = {"ratios": RATIOS, "yardstick": yardstick_sha256(), "libraries": "gone",
+                "provenance": {"build": "0.3.30"}}  # fmt: skip
     slow = {"decode_tokens_per_second": (0.2, 0.21, 0.19)}
     run.keep_speed("reader", replace(MEASURED, yardstick=slow, note="the engine is gone"))
     accept(run, **measured)

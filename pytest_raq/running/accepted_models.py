@@ -96,16 +96,23 @@ class AcceptedModels:
         wanted = speed.libraries if speed else ""
         accepted = today.model_copy(update={"python": (speed.python if speed else "") or None})
         # Not today's own environment first: what runs today may be what has become slower.
-        for model in filter(None, (original, accepted, today)):
-            with suppress(ConfigError):  # a program that nobody allowed is not run
-                path = model.python_path
-                python = None if path is None else str(path.absolute())
-                if wanted and libraries_sha256(model, digest) == wanted:
-                    return True, python
-                if not wanted and _version(model) == before.build:
-                    return True, python
-        if wanted in self._known_engines:
-            return True, str(self._known_engines[wanted])
+        candidates = [model for model in (original, accepted, today) if model is not None]
+        version = before.build.partition(" ")[0]
+
+        def has_libraries(model: ModelDefinition) -> bool:
+            return bool(wanted) and libraries_sha256(model, digest) == wanted
+
+        def has_version(model: ModelDefinition) -> bool:
+            return _version(model) == version  # compiled elsewhere, it has other bytes
+
+        for fits in (has_libraries, has_version):
+            for model in candidates:
+                with suppress(ConfigError):  # a program that nobody allowed is not run
+                    path = model.python_path
+                    if fits(model):
+                        return True, None if path is None else str(path.absolute())
+            if wanted in self._known_engines:
+                return True, str(self._known_engines[wanted])
         return False, None
 
     @cached_property

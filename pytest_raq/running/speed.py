@@ -139,15 +139,18 @@ class RunSpeed:
             return self._parts.speeds.of(model).is_unchanged
         if before is None or answers.model.engine != _ENGINE:
             return False
-        if before.engine != answers.provenance.engine or not before.file_sha256:
+        now = answers.provenance
+        if (before.engine, before.file_sha256) != (now.engine, now.file_sha256 or None):
             return False
-        if before.file_sha256 != answers.file_sha256:
-            return False
+        # Compiled on another machine, the same build has other bytes and the same description.
+        return self._runs_alike(model, before, same_build=before.build == now.build)
+
+    def _runs_alike(self, model: str, before: ModelProvenance, *, same_build: bool) -> bool:
         known, now = self._accepted_speed(model), self.today(model)
-        if known is not None and known.libraries:
-            return replace(known, ratios={}, yardstick="") == replace(now, ratios={}, yardstick="")
-        threads = before.options.get("threads", now.threads)
-        return before.build == answers.provenance.build and threads == now.threads
+        if known is None or not known.libraries:
+            return same_build and before.options.get("threads", now.threads) == now.threads
+        is_engine = same_build or known.libraries == now.libraries
+        return is_engine and (known.python, known.threads) == (now.python, now.threads)
 
     def today(self, model: str) -> AcceptedSpeed:
         """Return what would be accepted of a model's speed."""

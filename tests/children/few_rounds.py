@@ -1,11 +1,11 @@
 """Loaded by the pytest processes that tests start: their speed is timed in a few rounds.
 
-What a speed says is tested with made figures; a run by the command line needs only some.
+What a speed says is tested with made figures: here each probe question is asked once or twice.
 """
 
 from __future__ import annotations
 
-ROUNDS, LOOKS = 3, (3, 4, 5)
+ROUNDS, LOOKS = 5, (3, 4, 5)
 
 
 def pytest_collection_finish() -> None:
