@@ -13,7 +13,7 @@ from gguf_files import write_tiny_gguf
 from hypothesis import settings
 
 from pytest_raq.running.change import TARGETS
-from pytest_raq.speed import turns
+from pytest_raq.speed import rounds, turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,6 +55,7 @@ def _quick_children(
     monkeypatch.syspath_prepend(str(CHILDREN))
     monkeypatch.setattr(turns, "MOST_ROUNDS", few_rounds.ROUNDS)
     monkeypatch.setattr(turns, "LOOKS", few_rounds.LOOKS)
+    monkeypatch.setattr(rounds, "LOOKS", few_rounds.LOOKS)
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
         base = tmp_path_factory.getbasetemp()
         shared = base.parent if base.name.startswith("popen-") else base
