@@ -238,7 +238,7 @@ QUESTIONS = [Question(f"q{i}", "t", "passage", "question", ("x",)) for i in rang
 def test_files_take_turns_in_fresh_processes():
     log = []
     times = time_in_turns({n: Timed(n, log) for n in "ab"}, QUESTIONS, told=lambda _d, _a: None)
-    assert "".join(log) == "AaaaaBbbbbBbbbbAaaaaAaaaaBbbbbBbbbbAaaaaAaaaaBbbbb"
+    assert "".join(log) == "AaaaaBbbbbBbbbbAaaaaAaaaaBbbbb"
     assert times.problems == {}
     assert times.ratios["b"]["decode_tokens_per_second"] == pytest.approx((0.5,) * 3)
     assert len(times.samples["a"]["decode_tokens_per_second"]) == 9
