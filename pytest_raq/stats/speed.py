@@ -39,7 +39,8 @@ FEWEST_PROCESSES = 3
 DRIFT = {SpeedReference.YARDSTICK: 0.04, SpeedReference.STORED: 0.13}
 """Standard deviation of the logarithm of a figure between runs, beside that between processes.
 
-Files timed in turns have none: they share the run. docs/statistics.md has the measurements.
+Files timed in turns have none: they share the run. Medians of separate runs vary by 9 to 13 %.
+That of the yardstick is an assumption: ``calibrate_speed.py --yardstick N`` measures it.
 """
 
 MEASURES = {
